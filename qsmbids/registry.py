@@ -1,0 +1,78 @@
+"""Finding the methods of a stage by name, without importing any of them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from qsmbids.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method of a stage.
+
+    Parameters
+    ----------
+    target : str
+        Where the function lives, as ``"package.module:function"``; imported at first use.
+    label : str
+        The name to show to people, such as ``"Total variation (ADMM)"``.
+    summary : str
+        One sentence for the methods text, in the past tense and without a subject's name.
+    citations : tuple of str
+        Keys into ``qsmbids.bids.citations``.
+    """
+
+    target: str
+    label: str
+    summary: str
+    citations: tuple[str, ...] = ()
+
+    def load(self) -> Callable[..., Any]:
+        """Import and return the function."""
+        module, function = self.target.split(":")
+        return getattr(import_module(module), function)  # type: ignore[no-any-return]
+
+    def defaults(self) -> dict[str, Any]:
+        """Return the method's own options with their default values.
+
+        They are the keyword-only parameters that have a default and are not part of the
+        stage's common signature.
+        """
+        common = {"voxel_size", "b0_dir", "weight"}
+        parameters = inspect.signature(self.load()).parameters.values()
+        return {
+            p.name: p.default
+            for p in parameters
+            if p.kind is p.KEYWORD_ONLY and p.default is not p.empty and p.name not in common
+        }
+
+    def resolve(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the method's options with ``options`` put over the defaults.
+
+        Raises
+        ------
+        UsageError
+            If an option is not one of the method's.
+        """
+        defaults = self.defaults()
+        unknown = sorted(set(options) - set(defaults))
+        if unknown:
+            known = ", ".join(defaults) or "none"
+            raise UsageError(f"{self.label} has no option {unknown[0]!r}; it has: {known}.")
+        return {**defaults, **options}
+
+
+class Registry(dict[str, Method]):
+    """The methods of one stage by name; an unknown name is a usage error that lists them."""
+
+    def __init__(self, stage: str, methods: Mapping[str, Method]):
+        super().__init__(methods)
+        self.stage = stage
+
+    def __missing__(self, name: str) -> Method:
+        raise UsageError(f"{name!r} is no {self.stage} method; choose from: {', '.join(self)}.")
