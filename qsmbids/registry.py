@@ -24,7 +24,7 @@ class Method:
     summary : str
         One sentence for the methods text, in the past tense and without a subject's name.
     citations : tuple of str
-        Keys into ``qsmbids.bids.citations``.
+        Keys into ``qsmbids.reports.citations``.
     """
 
     target: str

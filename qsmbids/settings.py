@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
-
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -25,13 +22,13 @@ class Settings:
     # which data
     participants: tuple[str, ...] = ()
     sessions: tuple[str, ...] = ()
-    filters: Mapping[str, Any] = _NOTHING
-    derivatives: Mapping[str, Path] = _NOTHING
+    filters: Mapping[str, Any] = field(default_factory=dict)
+    derivatives: Mapping[str, Path] = field(default_factory=dict)
     database_dir: Path | None = None
     start: str = "auto"  # auto, raw, total-field, local-field
     # processing
     methods: tuple[str, ...] = ("tv",)
-    options: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: _NOTHING)
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     unwrapping: str = "best-path"
     fit: str = "linear"
     phase_sign: str = "auto"  # auto, positive, negative
@@ -40,10 +37,25 @@ class Settings:
     # outputs
     write_fields: bool = True
     # how to run
+    mode: str = "run"  # run, dry-run, reports-only, boilerplate-only
+    validate: bool = True
     nprocs: int = 1
-    omp_nthreads: int = 1
+    omp_nthreads: int = 0  # 0: shared out among the series that run side by side
     mem_gb: float = 4.0
     stop_on_first_crash: bool = False
     plugin: Mapping[str, Any] | None = None
     clean_workdir: bool = False
     verbose: int = 0
+
+    def processing(self) -> dict[str, Any]:
+        """Return what decides the numbers in the maps, as plain values for a record."""
+        return {
+            "methods": list(self.methods),
+            "options": {name: dict(values) for name, values in sorted(self.options.items())},
+            "unwrapping": self.unwrapping,
+            "fit": self.fit,
+            "phase_sign": self.phase_sign,
+            "brain_extraction": self.brain_extraction,
+            "background": self.background,
+            "write_fields": self.write_fields,
+        }

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The commands: parsers and the run."""

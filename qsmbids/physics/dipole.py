@@ -17,9 +17,9 @@ def frequencies(shape: Sequence[int], voxel_size: Sequence[float]) -> list[NDArr
     nx, ny, nz = shape
     dx, dy, dz = voxel_size
     return [
-        np.fft.fftfreq(nx, dx)[:, None, None],
-        np.fft.fftfreq(ny, dy)[None, :, None],
-        np.fft.rfftfreq(nz, dz)[None, None, :],
+        np.asarray(np.fft.fftfreq(nx, dx), dtype=np.float64)[:, None, None],
+        np.asarray(np.fft.fftfreq(ny, dy), dtype=np.float64)[None, :, None],
+        np.asarray(np.fft.rfftfreq(nz, dz), dtype=np.float64)[None, None, :],
     ]
 
 
@@ -44,9 +44,9 @@ def dipole_kernel(
 
     Notes
     -----
-    Even axes hold the Nyquist plane, whose frequency is its own negative. For an oblique B0
-    the two signs give different values there, so each is averaged with the value at -k: the
-    operator then is real and self-adjoint, as it is on an infinite grid.
+    An axis of even size holds its Nyquist frequency once, for both signs. The kernel there is
+    the mean over the signs, so that it is even in k and commutes with rotations of the grid
+    for an oblique B0 too: the products of that frequency with those of other axes cancel.
 
     References
     ----------
@@ -57,19 +57,24 @@ def dipole_kernel(
     k = frequencies(shape, voxel_size)
     k2 = k[0] ** 2 + k[1] ** 2 + k[2] ** 2
     k2[0, 0, 0] = 1.0
-    projection2 = (k[0] * b[0] + k[1] * b[1] + k[2] * b[2]) ** 2
-    for axis, n in enumerate(shape):
-        if n % 2 == 0 and np.count_nonzero(b) > 1:
-            plane: list[slice] = [slice(None)] * 3
-            plane[axis] = slice(n // 2, n // 2 + 1)
-            mirrored = [f.copy() for f in k]
-            mirrored[axis] = -mirrored[axis]
-            other = (mirrored[0] * b[0] + mirrored[1] * b[1] + mirrored[2] * b[2]) ** 2
-            at = tuple(plane)
-            projection2[at] = (projection2[at] + other[at]) / 2
-    kernel = 1 / 3 - projection2 / k2
+    odd, nyquist2 = zip(*map(_split_nyquist, k, shape), strict=True)
+    projection2 = (odd[0] * b[0] + odd[1] * b[1] + odd[2] * b[2]) ** 2
+    for squared, component in zip(nyquist2, b, strict=True):
+        projection2 += squared * component**2
+    kernel: Float = (1 / 3 - projection2 / k2).astype(np.float32)
     kernel[0, 0, 0] = 0.0
-    return kernel.astype(np.float32)
+    return kernel
+
+
+def _split_nyquist(
+    k: NDArray[np.float64], n: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return k without the Nyquist frequency of an even axis of size n, and its square alone."""
+    if n % 2:
+        return k, np.zeros_like(k)
+    odd = k.copy()
+    odd.flat[n // 2] = 0.0
+    return odd, k**2 - odd**2
 
 
 class DipoleConvolution:

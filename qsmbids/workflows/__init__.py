@@ -1,1 +1,1 @@
-"""TODO."""
+"""Workflows that connect the interfaces, and the plugin that runs them."""

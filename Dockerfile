@@ -1,0 +1,39 @@
+# syntax=docker/dockerfile:1
+# CPU:   docker build -t qsmbids .
+# CUDA:  docker build -t qsmbids:cuda --build-arg TORCH_INDEX=https://pypi.org/simple .
+FROM python:3.11-slim-bookworm AS build
+
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=/src/constraints.txt
+
+RUN python -m venv /opt/qsmbids
+ENV PATH=/opt/qsmbids/bin:$PATH
+
+WORKDIR /src
+COPY constraints.txt ./
+# hadolint ignore=DL3013 # the version stands in the constraints
+RUN pip install --no-deps --index-url "$TORCH_INDEX" torch
+COPY LICENSE README.md pyproject.toml setup.py ./
+COPY qsmbids ./qsmbids
+RUN pip install .
+
+FROM python:3.11-slim-bookworm
+
+COPY --from=build /opt/qsmbids /opt/qsmbids
+
+# Everything lives outside the home folder: Singularity puts another in its place.
+ENV PATH=/opt/qsmbids/bin:$PATH \
+    MPLBACKEND=agg \
+    MPLCONFIGDIR=/var/cache/qsmbids/matplotlib \
+    TEMPLATEFLOW_HOME=/var/cache/qsmbids/templateflow \
+    NO_ET=1 \
+    PYTHONUNBUFFERED=1
+
+RUN useradd --system --uid 1000 --no-create-home qsmbids \
+    && mkdir -p "$MPLCONFIGDIR" "$TEMPLATEFLOW_HOME" \
+    && chmod -R a+rwX /var/cache/qsmbids
+
+USER 1000
+WORKDIR /tmp
+ENTRYPOINT ["qsmbids"]
+CMD ["--help"]

@@ -1,0 +1,71 @@
+# One target a habit. The first one sets up .venv; nothing else is installed anywhere.
+#   make demo                 a simulated head, its susceptibility map and a report to open
+#   make test                 every test
+#   make check                what a change must pass: test, lint, types, imports
+# PYTHON chooses the interpreter; TORCH_INDEX the wheels of torch, as in
+#   make install TORCH_INDEX=https://download.pytorch.org/whl/cpu
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || echo python3)
+TORCH_INDEX ?=
+VENV := .venv
+DEMO := demo
+
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-fast lint format types imports check bench docker clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## set up .venv with the pinned packages
+
+$(INSTALLED): pyproject.toml setup.py constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "qsmbids needs Python 3.11, 3.12 or 3.13: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(if $(TORCH_INDEX),$(PIP) --no-deps --index-url $(TORCH_INDEX) torch)
+	$(PIP) -e ".[dev]"
+	@touch $@
+
+$(DEMO)/.simulated: | $(INSTALLED)
+	$(BIN)/qsmbids-demo $(DEMO)/bids
+	@touch $@
+
+demo: $(DEMO)/.simulated ## simulate a head, map it, print the report's path
+	$(BIN)/qsmbids $(DEMO)/bids $(DEMO)/out participant -w $(DEMO)/work
+	@echo "Open $(abspath $(DEMO))/out/$$(cd $(DEMO)/out && ls sub-*.html | head -n 1)"
+
+test: $(INSTALLED) ## run every test
+	$(BIN)/python -m pytest
+
+test-fast: $(INSTALLED) ## run the tests that take seconds, side by side
+	$(BIN)/python -m pytest -m "not slow" -n auto
+
+lint: $(INSTALLED) ## check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(INSTALLED) ## mend style and format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(INSTALLED) ## check the types
+	$(BIN)/mypy
+
+imports: $(INSTALLED) ## check that the arrows between the packages point one way
+	$(BIN)/lint-imports
+
+check: test lint types imports ## all of the above
+
+bench: $(INSTALLED) ## print the figures, a script each
+	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+docker: ## build the container image for the CPU
+	docker build -f Dockerfile -t qsmbids .
+
+clean: ## remove what the targets above made
+	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find qsmbids tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

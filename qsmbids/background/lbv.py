@@ -1,0 +1,63 @@
+"""Laplacian boundary value: the background solves Laplace's equation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_erosion
+
+from qsmbids.background.laplace import without_harmonic_part
+from qsmbids.background.reliability import inpaint, reliability
+
+Float = NDArray[np.float32]
+Bool = NDArray[np.bool_]
+
+
+def lbv(
+    field: Float,
+    mask: Bool,
+    *,
+    voxel_size: Sequence[float],
+    b0_dir: Sequence[float],
+    weight: Float | None,
+    peel: int = 1,
+    tolerance: float = 1e-4,
+    max_iterations: int = 50,
+) -> tuple[Float, Bool]:
+    """Take off the harmonic field that agrees with the total field on the mask's surface.
+
+    Parameters
+    ----------
+    field, mask, voxel_size, b0_dir, weight
+        As in `qsmbids.background.remove_background`; the weight only says which voxels are
+        unknown.
+    peel : int
+        Layers of voxels taken off the mask first, for their field is the least reliable.
+    tolerance : float
+        Stop when the residual has fallen to this part of the first.
+    max_iterations : int
+        Multigrid cycles at the most.
+
+    Returns
+    -------
+    local, mask
+        Local field in ppm, and the mask less the peeled layers and the surface itself, where
+        the method takes the local field as zero.
+
+    Raises
+    ------
+    ValueError
+        If the peel is negative.
+
+    References
+    ----------
+    Zhou et al., NMR Biomed 27:312 (2014).
+    """
+    if peel < 0:
+        raise ValueError("the number of layers to peel cannot be negative")
+    total = inpaint(field, reliability(weight, mask), voxel_size)
+    peeled = binary_erosion(mask, iterations=peel) if peel else mask
+    interior = binary_erosion(peeled)
+    return without_harmonic_part(total, interior, voxel_size, tolerance, max_iterations), interior

@@ -1,0 +1,183 @@
+"""Is an image fit to be used? Told from its header, without reading its voxels."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import math
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+from numpy.typing import NDArray
+
+from qsmbids.errors import InputError
+from qsmbids.physics.geometry import b0_direction
+
+_UNREADABLE = (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, zlib.error)
+_AGAIN = "export or copy it again"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Shape and affine of a checked volume, and the name it has for the user."""
+
+    name: str
+    shape: tuple[int, ...]
+    affine: NDArray[np.float64]
+    oriented: bool
+
+    def difference(self, other: Grid) -> str | None:
+        """Say how this grid differs from ``other``, or return None.
+
+        Corners that lie within a tenth of a voxel of each other are the same: exporters round.
+        """
+        if self.shape != other.shape:
+            return f"{_times(self.shape)} voxels against {_times(other.shape)}"
+        corners = np.array([*itertools.product(*((0, n - 1) for n in self.shape))])
+        moved = (self.affine - other.affine) @ np.c_[corners, np.ones(len(corners))].T
+        distance = float(np.linalg.norm(moved[:3], axis=0).max())
+        edge = float(np.linalg.norm(self.affine[:3, :3], axis=0).min())
+        return f"affines {distance:.2g} mm apart" if distance > 0.1 * edge else None
+
+
+def read_grid(path: Path, name: str) -> Grid:
+    """Read and check an image's header.
+
+    Parameters
+    ----------
+    path : Path
+        The NIfTI file.
+    name : str
+        What to call it in an error.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, empty, truncated or no NIfTI, or holds no three-dimensional
+        real volume on a grid with right angles.
+    """
+    _check_file(path, name)
+    try:
+        image: Any = nib.load(path)
+        shape, affine, kind = image.shape, image.affine, image.get_data_dtype().kind
+    except _UNREADABLE as error:
+        raise InputError(
+            f"{name} cannot be read as NIfTI: it is truncated, damaged or no image; {_AGAIN}."
+        ) from error
+    shape = _check_shape(shape, name)
+    if kind not in "iufb":
+        raise InputError(
+            f"{name} holds complex or colour values; write magnitude and phase (or real and "
+            "imaginary part) as two files."
+        )
+    _check_affine(affine, name)
+    expected = int(image.dataobj.offset) + math.prod(shape) * image.get_data_dtype().itemsize
+    if not _has_bytes(path, expected):
+        raise InputError(f"{name} is truncated or damaged; {_AGAIN}.")
+    codes = (int(image.header["sform_code"]), int(image.header["qform_code"]))
+    return Grid(name, shape, affine, oriented=any(codes))
+
+
+def check_same_grid(grid: Grid, reference: Grid, remedy: str) -> None:
+    """Raise InputError if ``grid`` is not ``reference``'s."""
+    difference = grid.difference(reference)
+    if difference:
+        raise InputError(
+            f"{grid.name} lies on another grid than {reference.name} ({difference}); {remedy}."
+        )
+
+
+def read_check(path: Path) -> None:
+    """Read a file to its end, so that damage anywhere in it is found before it is used.
+
+    Raises
+    ------
+    InputError
+        If the file ends early or its checksum is wrong.
+    """
+    opener: Any = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rb") as stream:
+            while stream.read(1 << 20):
+                pass
+    except _UNREADABLE as error:
+        raise InputError(f"{path.name} is truncated or damaged ({error}); {_AGAIN}.") from error
+
+
+def _check_file(path: Path, name: str) -> None:
+    if path.is_symlink() and not path.exists():
+        raise InputError(
+            f"{name} is a link to a file that is not there; fetch its content first "
+            "(datalad get, git annex get)."
+        )
+    try:
+        with path.open("rb") as stream:
+            magic = stream.read(2)
+    except OSError as error:
+        raise InputError(
+            f"{name} cannot be read ({error.strerror}); allow it to be read."
+        ) from error
+    if not magic:
+        raise InputError(f"{name} is empty (0 bytes); {_AGAIN}.")
+    if path.suffix == ".gz" and magic != b"\x1f\x8b":
+        raise InputError(
+            f"{name} is no gzip file though its name ends in .gz; compress it, or {_AGAIN}."
+        )
+
+
+def _check_shape(shape: tuple[int, ...], name: str) -> tuple[int, ...]:
+    """Return the three lengths of a volume; trailing axes of length 1 do not count."""
+    if math.prod(shape[3:]) > 1:
+        raise InputError(
+            f"{name} is {len(shape)}D ({_times(shape)}); BIDS wants one 3D file an echo: split it."
+        )
+    if len(shape) < 3 or min(shape[:3]) < 2:
+        raise InputError(
+            f"{name} is no 3D volume ({_times(shape)}); susceptibility mapping needs one, "
+            "so export all slices into one file."
+        )
+    return tuple(int(length) for length in shape[:3])
+
+
+def _check_affine(affine: NDArray[np.float64], name: str) -> None:
+    columns = np.linalg.norm(affine[:3, :3], axis=0)
+    if not np.isfinite(affine).all() or columns.min() <= 0:
+        raise InputError(f"{name} has no usable affine (voxel size and orientation); {_AGAIN}.")
+    try:
+        b0_direction(affine)
+    except ValueError as error:
+        raise InputError(
+            f"{name} cannot be used, since {error}; resample it to a grid with right angles."
+        ) from error
+
+
+def _has_bytes(path: Path, expected: int) -> bool:
+    """Tell whether a file holds as many bytes as its header promises.
+
+    The last four bytes of a gzip file are its length unpacked: those of a truncated file hold
+    anything. A file of several members (bgzip) has only the last one's, so it is read through.
+    """
+    if path.suffix != ".gz":
+        return path.stat().st_size >= expected
+    with path.open("rb") as stream:
+        stream.seek(-4, 2)
+        if int.from_bytes(stream.read(4), "little") == expected % (1 << 32):
+            return True
+    try:
+        length = 0
+        with gzip.open(path) as unpacked:
+            while block := unpacked.read(1 << 20):
+                length += len(block)
+    except _UNREADABLE:
+        return False
+    return length >= expected
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

@@ -1,0 +1,65 @@
+"""The files at the root of the output dataset."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from qsmbids.bids.sidecar import write_json, write_text
+from qsmbids.settings import Settings
+
+BIDS_VERSION = "1.10.0"
+CODE_URL = "https://github.com/qsmbids/qsmbids"
+IGNORED = ("*.html", "logs", "**/figures", "**/log", "work")
+
+
+def write_dataset_description(settings: Settings) -> None:
+    """Write ``dataset_description.json``, ``.bidsignore`` and ``README`` into the output folder.
+
+    Parallel jobs may do so at once: each writes whole files of the same content.
+    """
+    output = settings.output_dir
+    write_json(output / "dataset_description.json", _description(settings))
+    write_text(output / ".bidsignore", "\n".join(IGNORED) + "\n")
+    write_text(output / "README", _README)
+
+
+def _description(settings: Settings) -> dict[str, Any]:
+    from qsmbids import __version__
+
+    inputs = {"raw": settings.bids_dir, **settings.derivatives}
+    links = _links_before(settings.output_dir / "dataset_description.json")
+    links |= {name: Path(path).resolve().as_uri() for name, path in inputs.items()}
+    return {
+        "Name": "qsmbids: quantitative susceptibility maps",
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": "derivative",
+        "GeneratedBy": [{"Name": "qsmbids", "Version": __version__, "CodeURL": CODE_URL}],
+        "SourceDatasets": [{"URL": link} for link in links.values()],
+        "DatasetLinks": links,
+    }
+
+
+def _links_before(path: Path) -> dict[str, str]:
+    """Return the links of earlier runs, whose sidecars still point to them."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["DatasetLinks"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+_README = """\
+Quantitative susceptibility maps made by qsmbids.
+
+sub-*.html               a page for each participant: open it first
+*_Chimap.nii.gz          susceptibility in ppm, one map a method (desc-<method>)
+*_R2starmap, *_T2starmap, *_S0map
+                         decay rate in 1/s, decay time in s, signal at echo time 0
+*_mask.nii.gz            desc-brain: the brain; desc-eroded: where susceptibility was computed
+*_fieldmap.nii.gz        desc-total and desc-local: the field in Hz before and after removal of
+                         the background
+logs/                    a log of each run, citations of what was run, crash files
+
+The JSON file beside each image says from what and how it was made.
+"""

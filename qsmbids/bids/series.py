@@ -1,0 +1,126 @@
+"""What is to be processed: one gradient-echo series, and the inventory of a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from qsmbids.settings import Settings
+
+
+@dataclass(frozen=True)
+class Series:
+    """One gradient-echo series, with all that the chain needs to know about it.
+
+    Parameters
+    ----------
+    participant, session : str
+        Labels without ``sub-`` and ``ses-``; ``session`` may be None.
+    entities : mapping of str to str
+        The entities of the outputs' names in BIDS order, with the input's padding
+        (``{"sub": "01", "ses": "a", "run": "01"}``).
+    start : str
+        ``raw``, ``total-field`` or ``local-field``.
+    magnitude, phase, real, imaginary : tuple of Path
+        One file an echo, in the order of echo time. Either magnitude and phase are given, or
+        real and imaginary; after another start than ``raw`` only magnitude may be given.
+    echo_times : tuple of float
+        In seconds.
+    field_strength : float or None
+        In tesla.
+    phase_units, manufacturer : str or None
+        ``Units`` and ``Manufacturer`` of the phase's sidecar.
+    field : Path or None
+        The field to start from.
+    field_units : str or None
+        ``Hz`` or ``ppm``.
+    mask : Path or None
+        A mask from a derivatives dataset.
+    mask_source : str or None
+        The name of that dataset.
+    sources : tuple of str
+        BIDS URIs of all input images, ``bids:raw:sub-01/anat/...``.
+    warnings : tuple of str
+        Sentences about the input for the report.
+    """
+
+    participant: str
+    session: str | None
+    entities: Mapping[str, str]
+    start: str
+    magnitude: tuple[Path, ...] = ()
+    phase: tuple[Path, ...] = ()
+    real: tuple[Path, ...] = ()
+    imaginary: tuple[Path, ...] = ()
+    echo_times: tuple[float, ...] = ()
+    field_strength: float | None = None
+    phase_units: str | None = None
+    manufacturer: str | None = None
+    field: Path | None = None
+    field_units: str | None = None
+    mask: Path | None = None
+    mask_source: str | None = None
+    sources: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The stem of all output names: ``sub-01_ses-a_acq-x_run-1``."""
+        return "_".join(f"{name}-{value}" for name, value in self.entities.items())
+
+    @property
+    def images(self) -> tuple[Path, ...]:
+        """All input images."""
+        single = tuple(path for path in (self.field, self.mask) if path is not None)
+        return self.magnitude + self.phase + self.real + self.imaginary + single
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A series, or a participant, that is not processed.
+
+    ``reason`` is one sentence for the user; ``error`` tells bad input (exit code 1) from data
+    that is simply none for susceptibility mapping.
+    """
+
+    key: str
+    participant: str
+    reason: str
+    error: bool
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What a run finds: the series to process, those skipped, and the participants wanted."""
+
+    series: tuple[Series, ...]
+    skipped: tuple[Skipped, ...]
+    participants: tuple[str, ...]
+
+
+def find_series(settings: Settings) -> Inventory:
+    """Find every series of the wanted participants, checked by headers and sidecars.
+
+    Parameters
+    ----------
+    settings : Settings
+        ``bids_dir``, ``derivatives``, ``participants``, ``sessions``, ``filters``,
+        ``database_dir`` and ``start`` are read. ``filters`` holds PyBIDS entity filters under
+        the keys ``series``, ``field`` and ``mask``.
+
+    Returns
+    -------
+    Inventory
+
+    Raises
+    ------
+    UsageError
+        If a participant, a session or a folder asked for does not exist.
+    InputError
+        If there is nothing to do.
+    """
+    # PyBIDS and nibabel take half a second to import: only now are they needed.
+    from qsmbids.bids.find import take_inventory
+
+    return take_inventory(settings)

@@ -1,0 +1,110 @@
+"""The JSON file beside each output: what it is, from what it was made, and how."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from qsmbids.bids.series import Series
+
+# What BIDS wants to know of each kind of output.
+KINDS: dict[str, dict[str, Any]] = {
+    "Chimap": {
+        "Description": "Magnetic susceptibility from gradient-echo phase",
+        "Units": "ppm",
+        "SkullStripped": True,
+    },
+    "R2starmap": {
+        "Description": "Transverse relaxation rate R2* from gradient-echo magnitude",
+        "Units": "1/s",
+        "SkullStripped": True,
+    },
+    "T2starmap": {
+        "Description": "Transverse relaxation time T2* from gradient-echo magnitude",
+        "Units": "s",
+        "SkullStripped": True,
+    },
+    "S0map": {
+        "Description": "Gradient-echo signal extrapolated to echo time 0",
+        "Units": "arbitrary",
+        "SkullStripped": True,
+    },
+    "brain_mask": {
+        "Description": "Brain, in which the field was estimated",
+        "Type": "Brain",
+        "SkullStripped": True,
+    },
+    "eroded_mask": {
+        "Description": "Part of the brain in which local field and susceptibility are known",
+        "Type": "Brain",
+        "SkullStripped": True,
+    },
+    "total_fieldmap": {
+        "Description": "Total field, relative to the scanner's frequency",
+        "Units": "Hz",
+        "SkullStripped": True,
+    },
+    "local_fieldmap": {
+        "Description": "Local field: the total field without that of sources outside the brain",
+        "Units": "Hz",
+        "SkullStripped": True,
+    },
+    "magnitude": {
+        "Description": "Gradient-echo magnitude, on the grid of the field maps",
+        "Units": "arbitrary",
+        "SkullStripped": False,
+    },
+}
+
+
+def sidecar(series: Series, *, kind: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of an output's sidecar.
+
+    Parameters
+    ----------
+    series : Series
+        What the output was made from.
+    kind : str
+        One of ``KINDS``.
+    provenance : mapping
+        How it was made; stands under ``Qsmbids``.
+
+    Raises
+    ------
+    ValueError
+        If ``kind`` is unknown.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"{kind!r} is no kind of output; choose from: {', '.join(KINDS)}.")
+    content: dict[str, Any] = dict(KINDS[kind])
+    if series.field_strength is not None:
+        content["MagneticFieldStrength"] = series.field_strength
+    if series.manufacturer is not None:
+        content["Manufacturer"] = series.manufacturer
+    content["Sources"] = list(series.sources)
+    content["Qsmbids"] = dict(provenance)
+    return content
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write ``content`` so that a reader sees the whole file or none, whoever writes at once."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` so that a reader sees the whole file or none; an equal file stays."""
+    path = Path(path)
+    if path.is_file() and path.read_bytes() == text.encode():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

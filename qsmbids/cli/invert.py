@@ -1,0 +1,157 @@
+"""``qsmbids-invert``: one local field and its mask to susceptibility, without BIDS."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from qsmbids import __version__
+from qsmbids.errors import InputError, QsmbidsError, UsageError
+from qsmbids.inversion import METHODS
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0, 1 for bad data, 2 for a bad command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; those of the process by default.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        _run(arguments)
+    except (QsmbidsError, ValueError, OSError) as error:
+        if arguments.verbose:
+            raise
+        print(f"qsmbids-invert: {_sentence(error)}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+    return 0
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'a file'}: {error.strerror.lower()}; choose another place."
+    return f"{str(error).rstrip('.')}."
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="qsmbids-invert",
+        description="Compute susceptibility (ppm) from a local field, background removed.",
+        epilog="B0 is read from the field's affine unless --b0-dir is given.",
+    )
+    parser.add_argument("field", type=Path, help="local field, NIfTI")
+    parser.add_argument("mask", type=Path, help="where the field is valid, NIfTI on the same grid")
+    parser.add_argument("--out", type=Path, required=True, help="the map to write, .nii.gz")
+    parser.add_argument("--method", choices=[*METHODS], default="tv", help="default: %(default)s")
+    parser.add_argument(
+        "--option", action="append", default=[], metavar="NAME=VALUE", help="of the method; repeat"
+    )
+    parser.add_argument("--weight", type=Path, help="confidence in each voxel, 0 to 1, NIfTI")
+    parser.add_argument(
+        "--units", choices=["ppm", "Hz", "rad"], default="ppm", help="of the field: %(default)s"
+    )
+    parser.add_argument("--field-strength", type=float, help="B0 in tesla, for Hz and rad")
+    parser.add_argument("--echo-time", type=float, help="in seconds, for rad")
+    parser.add_argument("--b0-dir", type=float, nargs=3, metavar=("X", "Y", "Z"))
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("-v", "--verbose", action="store_true", help="show where an error is from")
+    parser.add_argument("--version", action="version", version=f"qsmbids {__version__}")
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from qsmbids.cli.values import method_options
+
+    scale = _ppm_per_unit(arguments)
+    if not arguments.out.name.endswith(".nii.gz"):
+        raise UsageError(f"--out {arguments.out}: the name must end in .nii.gz.")
+    if arguments.threads < 1:
+        raise UsageError("--threads must be at least 1.")
+    given = [f"{arguments.method}.{text}" for text in arguments.option]
+    chosen = METHODS[arguments.method].resolve(
+        method_options(given, METHODS).get(arguments.method, {})
+    )
+
+    from scipy.fft import set_workers
+
+    from qsmbids.interfaces.arrays import make_grid, read_image, read_on_grid, write_image
+    from qsmbids.inversion import invert
+
+    field, affine = read_image(arguments.field)
+    grid = make_grid(arguments.field, field.shape, affine)
+    b0_dir = arguments.b0_dir or grid["b0_dir"]
+    mask = read_on_grid(arguments.mask, grid)
+    weight = read_on_grid(arguments.weight, grid) if arguments.weight else None
+    try:
+        with set_workers(arguments.threads):
+            chi = invert(
+                field * scale,
+                mask,
+                voxel_size=grid["voxel_size"],
+                b0_dir=b0_dir,
+                weight=weight,
+                method=arguments.method,
+                **chosen,
+            )
+    except ValueError as error:
+        raise InputError(f"{arguments.field.name}: {error}.") from error
+    write_image(arguments.out, chi, affine)
+    _write_sidecar(arguments, chosen, grid["voxel_size"], b0_dir)
+
+
+def _ppm_per_unit(arguments: argparse.Namespace) -> float:
+    """Return what to multiply the field by; refuse an incomplete or idle statement of units."""
+    from qsmbids.physics.units import hz_per_ppm, radians_per_ppm
+
+    needs = {"ppm": (), "Hz": ("field_strength",), "rad": ("field_strength", "echo_time")}
+    for name in ("field_strength", "echo_time"):
+        value, flag = getattr(arguments, name), f"--{name.replace('_', '-')}"
+        if name in needs[arguments.units] and not (value and value > 0):
+            raise UsageError(f"--units {arguments.units} needs {flag}, a positive number.")
+        if name not in needs[arguments.units] and value is not None:
+            raise UsageError(f"{flag} says nothing about a field in {arguments.units}; drop it.")
+    if arguments.units == "Hz":
+        return 1 / hz_per_ppm(arguments.field_strength)
+    if arguments.units == "rad":
+        return 1 / radians_per_ppm(arguments.field_strength, arguments.echo_time)
+    return 1.0
+
+
+def _write_sidecar(
+    arguments: argparse.Namespace,
+    options: dict[str, Any],
+    voxel_size: Sequence[float],
+    b0_dir: Sequence[float],
+) -> None:
+    """Write beside the map how it came to be."""
+    from qsmbids.bids import write_json
+
+    name = arguments.out.name.removesuffix(".nii.gz")
+    sources = [arguments.field, arguments.mask, *([arguments.weight] if arguments.weight else [])]
+    write_json(
+        arguments.out.with_name(f"{name}.json"),
+        {
+            "Description": "Magnetic susceptibility",
+            "Units": "ppm",
+            "SkullStripped": True,
+            "Sources": [str(path) for path in sources],
+            "Qsmbids": {
+                "Version": __version__,
+                "Method": arguments.method,
+                "MethodLabel": METHODS[arguments.method].label,
+                "Parameters": options,
+                "Reference": "the mean over the mask, which is set to 0 ppm",
+                "FieldUnits": arguments.units,
+                "FieldStrength": arguments.field_strength,
+                "EchoTime": arguments.echo_time,
+                "VoxelSize": [*voxel_size],
+                "B0Direction": [*b0_dir],
+            },
+        },
+    )

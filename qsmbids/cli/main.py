@@ -1,0 +1,61 @@
+"""``qsmbids``: from arguments to an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from qsmbids.errors import QsmbidsError, UsageError
+
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the app and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        0 all is well, 1 something failed, 2 the command cannot be carried out.
+    """
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    try:
+        from qsmbids.cli.parser import parse
+
+        settings = parse(arguments)
+        from qsmbids.cli.run import run
+
+        return run(settings)
+    except UsageError as error:
+        return _say(str(error), USAGE)
+    except KeyboardInterrupt:
+        return _say("stopped; the same command goes on from here.", INTERRUPTED)
+    except BrokenPipeError:  # whoever read our output has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        if any(word in ("--verbose", "-v", "-vv", "-vvv") for word in arguments):
+            raise
+        return _say(_sentence(error), FAILED)
+
+
+def _sentence(error: Exception) -> str:
+    """Say in one sentence what is wrong."""
+    if isinstance(error, QsmbidsError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{os.strerror(error.errno).lower()}; choose another folder, or make room."
+    text = " ".join(str(error).split())
+    return f"an unforeseen {type(error).__name__}: {text} (-v shows where it comes from)"
+
+
+def _say(text: str, code: int) -> int:
+    print(f"qsmbids: {text}", file=sys.stderr)
+    return code

@@ -1,0 +1,171 @@
+"""What the user sees of a run: a live display on a terminal, plain lines in a log."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from qsmbids import __version__
+from qsmbids.bids import Inventory, Series, Skipped
+from qsmbids.settings import Settings
+from qsmbids.workflows import plan
+
+
+class Progress:
+    """Counts series and participants, shows them, and keeps the log.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where the log goes, and how much to say.
+    inventory : Inventory
+        All series.
+    todo : sequence of Series
+        Those to process; the others are done already.
+
+    Attributes
+    ----------
+    failures : dict of str to str
+        The sentence of each series that failed, by its key.
+    """
+
+    def __init__(self, settings: Settings, inventory: Inventory, todo: Sequence[Series]):
+        self.failures: dict[str, str] = {}
+        self._settings = settings
+        self._unchanged = len(inventory.series) - len(todo)
+        self._open = {series.key: series.participant for series in todo}
+        self._total = len(todo)
+        self._done = 0
+        self._stages = sum(1 for series in todo for _ in plan.steps(series, settings))
+        self._stages_ended = 0
+        self._running: dict[tuple[str, str], float] = {}
+        self._start = time.monotonic()
+        self._path = _log_path(settings.output_dir)
+        self._log = self._path.open("w", encoding="utf-8")
+        self._live: Any = None
+
+    def __enter__(self) -> Progress:
+        self._write(f"qsmbids {__version__}: {' '.join(sys.argv)}")
+        self._write(repr(self._settings))
+        self.line(
+            f"{self._total} series of {len(set(self._open.values()))} participants to process, "
+            f"{self._unchanged} unchanged since the last run."
+        )
+        if self._total and sys.stdout.isatty():
+            from qsmbids.cli.display import make_live
+
+            self._live = make_live(self._snapshot)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._stop()
+        self._log.close()
+
+    def line(self, text: str, error: bool = False) -> None:
+        """Say something, on the terminal and in the log."""
+        self._write(text)
+        if self._live is not None and not error:
+            self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(text, file=sys.stderr if error else sys.stdout, flush=True)
+
+    def skipped(self, item: Skipped) -> None:
+        """Say that a series is skipped."""
+        if item.error:
+            self.failures[item.key] = item.reason
+            self.line(_name_first(item.key, item.reason), error=True)
+        else:
+            self._write(f"{item.key}: skipped: {item.reason}")
+            if self._settings.verbose:
+                print(f"{item.key}: skipped: {item.reason}")
+
+    def stage_started(self, series: str, stage: str) -> None:
+        """A stage of a series has begun."""
+        self._running[series, stage] = time.monotonic()
+
+    def stage_ended(self, series: str, stage: str) -> None:
+        """It has ended, one way or the other."""
+        start = self._running.pop((series, stage), None)
+        self._stages_ended += not stage.startswith(("writing", "report"))
+        took = "unchanged" if start is None else f"{time.monotonic() - start:.1f} s"
+        text = f"{series}: {stage}: {took}"
+        if self._live is None and (self._settings.verbose or not stage.startswith("writing")):
+            self.line(text)
+        else:
+            self._write(text)
+
+    def series_ended(self, series: Series, failure: str | None) -> None:
+        """A series is done, or has failed for a reason."""
+        if series.key in self._open:
+            self._done += failure is None
+            del self._open[series.key]
+        if failure is None:
+            self.line(f"{series.key}: done ({self._done} of {self._total} series)")
+            return
+        self.failures[series.key] = failure
+        self.line(_name_first(series.key, failure), error=True)
+
+    def summarise(self) -> int:
+        """Say how the run went and return the exit code."""
+        self._stop()
+        failed = len(self.failures)
+        minutes, seconds = divmod(round(time.monotonic() - self._start), 60)
+        parts = [f"{self._done} series done", f"{self._unchanged} unchanged", f"{failed} failed"]
+        self.line(f"{', '.join(parts)} in {minutes} min {seconds} s; log: {self._path}")
+        for key, text in self.failures.items():
+            self._write(f"failed: {_name_first(key, text)}")
+        if failed:
+            self.line(
+                f"What failed, and why, stands in {self._path.parent} and on the pages sub-*.html.",
+                error=True,
+            )
+        return int(bool(failed))
+
+    def _snapshot(self) -> dict[str, Any]:
+        """Return what the live display shows."""
+        participants = set(self._open.values())
+        ended = self._total - len(self._open)
+        elapsed = time.monotonic() - self._start
+        return {
+            "participants_left": len(participants),
+            "ended": ended,
+            "total": self._total,
+            "failed": len(self.failures),
+            "elapsed": elapsed,
+            "left": self._time_left(elapsed),
+            "running": [
+                (series, stage, time.monotonic() - start)
+                for (series, stage), start in list(self._running.items())
+            ],
+        }
+
+    def _time_left(self, elapsed: float) -> float | None:
+        """Return the seconds that the stages still to come will take, None before the first."""
+        ended = min(self._stages_ended, self._stages)
+        return elapsed / ended * (self._stages - ended) if ended else None
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError):  # a full disk ends the log, not the run
+            self._log.write(f"{datetime.now():%H:%M:%S} {text}\n")
+            self._log.flush()
+
+    def _stop(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+
+def _log_path(output_dir: Path) -> Path:
+    """Each run has its own log, also when several start in the same second."""
+    return output_dir / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}_run.log"
+
+
+def _name_first(key: str, text: str) -> str:
+    return text if key in text else f"{key}: {text}"

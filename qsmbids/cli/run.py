@@ -1,0 +1,181 @@
+"""A run: find, plan, process, report."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from qsmbids.bids import Inventory, Series, find_series, write_dataset_description
+from qsmbids.cli.overview import describe_run
+from qsmbids.cli.progress import Progress
+from qsmbids.cli.validation import Validation
+from qsmbids.errors import InputError
+from qsmbids.settings import Settings
+from qsmbids.workflows import plan, records
+
+_MOST_THREADS = 8
+_BATCH = 8  # series for each processor in one graph: large enough to keep all of them busy
+
+
+def run(settings: Settings) -> int:
+    """Do what the settings ask for and return the exit code, 0 or 1."""
+    if settings.mode == "group":
+        from qsmbids.cli.group import write_group_table
+
+        return write_group_table(settings)
+    if settings.mode == "reports-only":
+        from qsmbids.cli.texts import rewrite_reports
+
+        return rewrite_reports(settings)
+    inventory = find_series(settings)
+    if settings.mode == "dry-run":
+        print(describe_run(inventory, settings))
+        return int(_has_errors(inventory))
+    if settings.mode == "boilerplate-only":
+        from qsmbids.cli.texts import write_boilerplate
+
+        return write_boilerplate(inventory, settings)
+    return process(inventory, settings)
+
+
+def process(inventory: Inventory, settings: Settings) -> int:
+    """Process all series that are not done yet and return the exit code."""
+    _prepare(settings)
+    todo = [series for series in inventory.series if not records.is_done(series, settings)]
+    waiting = {series.key for series in todo}
+    ready = [series for series in inventory.series if series.key not in waiting]
+    stale = {series.participant for series in ready if records.forget_failure(series, settings)}
+    with Progress(settings, inventory, todo) as progress:
+        _note_skipped(inventory, settings, progress)
+        if todo:
+            with Validation(settings, progress):
+                _process(todo, _share_threads(settings, len(todo)), progress)
+        _complete_pages(inventory, settings, stale)
+        return progress.summarise()
+
+
+def _process(todo: Sequence[Series], settings: Settings, progress: Progress) -> None:
+    sizes = {series.key: plan.voxels_of(series) for series in todo}
+    _check_space(todo, sizes, settings)
+    _check_memory(todo, sizes, settings, progress)
+    # Nipype takes half a second to import, and would ask the network for a newer version.
+    os.environ["NIPYPE_NO_ET"] = "1"
+    from qsmbids.workflows.run import Runner
+
+    runner = Runner(settings, progress)
+    try:
+        for batch in _batches(todo, _BATCH * settings.nprocs):
+            runner.run({p: [(s, sizes[s.key]) for s in members] for p, members in batch.items()})
+            if settings.stop_on_first_crash and progress.failures:
+                break
+    except BaseException:
+        runner.close(kill=True)
+        raise
+    runner.close(kill=bool(settings.stop_on_first_crash and progress.failures))
+
+
+def _prepare(settings: Settings) -> None:
+    """Make the folders and the files at the root of the output dataset."""
+    for folder in (settings.output_dir / "logs", settings.work_dir):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / f".{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            reason = os.strerror(error.errno or 0).lower()
+            raise InputError(
+                f"{folder} cannot be written to ({reason}); choose another folder."
+            ) from error
+    write_dataset_description(settings)
+
+
+def _note_skipped(inventory: Inventory, settings: Settings, progress: Progress) -> None:
+    """Say which series are skipped, and leave a word for the participants' pages."""
+    for item in inventory.skipped:
+        progress.skipped(item)
+        if item.error:
+            records.write_failure(
+                settings, item.participant, item.key, stage="input", message=item.reason
+            )
+
+
+def _share_threads(settings: Settings, series: int) -> Settings:
+    """Give the processors that the number of series leaves over to each stage."""
+    share = settings.omp_nthreads or min(
+        settings.nprocs // min(series, settings.nprocs), _MOST_THREADS
+    )
+    return replace(settings, omp_nthreads=max(1, min(share, settings.nprocs)))
+
+
+def _check_space(todo: Sequence[Series], sizes: dict[str, int], settings: Settings) -> None:
+    """Refuse to begin what the disk cannot hold."""
+    needs = [plan.disk_space(series, settings, sizes[series.key]) for series in todo]
+    work = [need for need, _ in needs]
+    kept = sorted(work)[-settings.nprocs :] if settings.clean_workdir else work
+    fresh = not (settings.work_dir / "qsmbids").exists()
+    wanted = {
+        settings.work_dir: sum(kept) if fresh else max(work),
+        settings.output_dir: sum(need for _, need in needs),
+    }
+    if settings.work_dir.stat().st_dev == settings.output_dir.stat().st_dev:
+        wanted = {settings.output_dir: sum(wanted.values())}
+    for folder, need in wanted.items():
+        free = shutil.disk_usage(folder).free
+        if need > free:
+            hint = "" if settings.clean_workdir else ", or keep less with --clean-workdir"
+            raise InputError(
+                f"The disk of {folder} has {free / 1e9:.1f} GB free and the run needs about "
+                f"{need / 1e9:.1f} GB; free space, choose another folder{hint}."
+            )
+
+
+def _check_memory(
+    todo: Sequence[Series], sizes: dict[str, int], settings: Settings, progress: Progress
+) -> None:
+    need = max(plan.series_memory(sizes[s.key], max(len(s.echo_times), 1)) for s in todo)
+    if need > settings.mem_gb:
+        progress.line(
+            f"The largest series needs about {need:.1f} GB of memory and {settings.mem_gb:.1f} GB "
+            "are given (--mem): it may be killed."
+        )
+
+
+def _batches(todo: Sequence[Series], size: int) -> Iterator[dict[str, list[Series]]]:
+    """Yield whole participants, about ``size`` series at a time."""
+    batch: dict[str, list[Series]] = {}
+    groups: dict[str, list[Series]] = {}
+    for series in todo:
+        groups.setdefault(series.participant, []).append(series)
+    for participant, members in groups.items():
+        batch[participant] = members
+        if sum(map(len, batch.values())) >= size:
+            yield batch
+            batch = {}
+    if batch:
+        yield batch
+
+
+def _complete_pages(inventory: Inventory, settings: Settings, stale: set[str]) -> None:
+    """Write pages that are missing, stale or older than the word of a failure."""
+    told = {item.participant for item in inventory.skipped if item.error}
+    for participant in sorted(told | {series.participant for series in inventory.series}):
+        page = settings.output_dir / f"sub-{participant}.html"
+        words = records.log_dir(settings, participant).glob("*_error.json")
+        latest = max((path.stat().st_mtime for path in words), default=0.0)
+        missing = not page.is_file() or page.stat().st_mtime < latest
+        if missing or participant in stale:
+            _write_page(settings.output_dir, participant)
+
+
+def _write_page(output_dir: Path, participant: str) -> None:
+    from qsmbids.interfaces.reporting import write_report
+
+    write_report(output_dir, participant)
+
+
+def _has_errors(inventory: Inventory) -> bool:
+    return any(item.error for item in inventory.skipped)

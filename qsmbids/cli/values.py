@@ -1,0 +1,143 @@
+"""Reading single values of the command line and the files it names."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from qsmbids.errors import UsageError
+from qsmbids.registry import Method
+
+_GIGABYTES = {"K": 1e-6, "M": 1e-3, "G": 1.0, "T": 1e3}
+
+
+def positive(text: str) -> int:
+    """Read a whole number of at least 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def memory(text: str) -> float:
+    """Read an amount of memory with its unit and return it in GB.
+
+    >>> memory("8GB"), memory("16000 M")
+    (8.0, 16.0)
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT])i?B?\s*", text, re.IGNORECASE)
+    if not found or float(found[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} needs a number and a unit, such as 8GB")
+    return float(found[1]) * _GIGABYTES[found[2].upper()]
+
+
+def labels(given: Sequence[str], prefix: str) -> tuple[str, ...]:
+    """Return labels without their prefix, each once, in the order given."""
+    return tuple(dict.fromkeys(label.removeprefix(prefix) for label in given))
+
+
+def derivatives(given: Sequence[str]) -> dict[str, Path]:
+    """Read ``NAME=PATH`` or ``PATH``, whose folder's name then is the name."""
+    found: dict[str, Path] = {}
+    for text in given:
+        name, _, path = text.rpartition("=")
+        folder = Path(path).resolve()
+        if not folder.is_dir():
+            raise UsageError(f"--derivatives {text}: {folder} is not a folder.")
+        found[name or folder.name] = folder
+    return found
+
+
+def method_options(given: Sequence[str], methods: Mapping[str, Method]) -> dict[str, Any]:
+    """Read ``METHOD.NAME=VALUE``, each value with the type of the option's default."""
+    found: dict[str, dict[str, Any]] = {}
+    for text in given:
+        left, equals, value = text.partition("=")
+        name, dot, option = left.partition(".")
+        if not (equals and dot and option):
+            raise UsageError(
+                f"--option {text}: write METHOD.NAME=VALUE, such as tkd.threshold=0.2."
+            )
+        if name not in methods:
+            raise UsageError(f"--option {text}: choose the method from: {', '.join(methods)}.")
+        methods[name].resolve({option: value})  # refuses an option that the method has not
+        default = methods[name].defaults()[option]
+        found.setdefault(name, {})[option] = _typed(value, default, text)
+    return found
+
+
+def _typed(value: str, default: Any, text: str) -> Any:
+    """Read a value as the type of the default; where that is None, as what it looks like."""
+    if isinstance(default, str):
+        return value
+    try:
+        read = ast.literal_eval(value.capitalize() if value in ("true", "false") else value)
+    except (ValueError, SyntaxError):
+        read = value
+    if default is None:
+        return read
+    kind = (int, float) if isinstance(default, float) else type(default)
+    if not isinstance(read, kind) or isinstance(read, bool) != isinstance(default, bool):
+        raise UsageError(
+            f"--option {text}: a {type(default).__name__} such as {default} is needed."
+        )
+    return float(read) if isinstance(default, float) else read
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the content of a TOML file."""
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read as TOML: {_reason(error)}.") from error
+
+
+def as_arguments(value: Any) -> list[str]:
+    """Write a TOML value as arguments: a list one by one, a table as ``KEY=VALUE``."""
+    if isinstance(value, Mapping):
+        return [f"{key}={item}" for key, item in value.items()]
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
+
+
+def read_filters(path: Path) -> dict[str, Any]:
+    """Return the PyBIDS filters of a JSON file."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read as JSON: {_reason(error)}.") from error
+    known = {"series", "field", "mask"}
+    if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
+        raise UsageError(f"{path} must hold an object of objects, one for each of: {known}.")
+    unknown = sorted(set(content) - known)
+    if unknown:
+        raise UsageError(f"{path}: {unknown[0]!r} is none of: {', '.join(sorted(known))}.")
+    return content
+
+
+def read_plugin(path: Path) -> dict[str, Any]:
+    """Return the Nipype plugin that a YAML file names, and its arguments."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UsageError(f"{path} cannot be read as YAML: {_reason(error)}.") from error
+    if not isinstance(content, dict) or not isinstance(content.get("plugin"), str):
+        raise UsageError(f"{path} must name a Nipype plugin, such as 'plugin: SLURM'.")
+    arguments = content.get("plugin_args") or {}
+    if not isinstance(arguments, dict):
+        raise UsageError(f"{path}: plugin_args must be a mapping.")
+    return {"plugin": content["plugin"], "plugin_args": arguments}
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return os.strerror(error.errno or 0).lower()
+    return " ".join(str(error).split()).rstrip(".")

@@ -1,0 +1,115 @@
+"""Writing what the chain has made into the output dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from nipype.interfaces.base import File, isdefined, traits
+from numpy.typing import NDArray
+
+from qsmbids import __version__
+from qsmbids.bids import sidecar, write_json
+from qsmbids.interfaces import arrays
+from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs
+from qsmbids.interfaces.targets import TARGETS, chimap
+
+STAGES = ("reading", "masking", "mapping", "decay", "background", "inversion")
+
+
+class _WriteInputs(StageInputs):
+    series = traits.Any(mandatory=True, desc="what the images were made from")
+    output_dir = traits.Str(mandatory=True)
+    grid = traits.Dict(mandatory=True)
+    method = traits.Str(desc="of the inversion, for chi")
+    brain = File(exists=True)
+    eroded = File(exists=True)
+    total = File(exists=True, desc="ppm")
+    local = File(exists=True, desc="ppm")
+    magnitude = File(exists=True, desc="(echo, x, y, z)")
+    r2star = File(exists=True)
+    t2star = File(exists=True)
+    s0 = File(exists=True)
+    chi = File(exists=True, desc="ppm")
+    reading = traits.Dict()
+    masking = traits.Dict()
+    mapping = traits.Dict()
+    decay = traits.Dict()
+    background = traits.Dict()
+    inversion = traits.Dict()
+
+
+class _WriteOutputs(StageOutputs):
+    written = traits.List(traits.Str)
+
+
+class WriteDerivatives(Stage):
+    """Write every image given, and its sidecar; always run, for somebody may have removed them."""
+
+    input_spec = _WriteInputs
+    output_spec = _WriteOutputs
+    _always_run = True
+
+    def _compute(self, cwd: str) -> None:
+        series, written = self.inputs.series, []
+        provenance = self._provenance()
+        for name in (*TARGETS, "chi"):
+            source = getattr(self.inputs, name)
+            if not isdefined(source):
+                continue
+            target = chimap(self.inputs.method) if name == "chi" else TARGETS[name]
+            path = target.path(Path(self.inputs.output_dir), series)
+            values = _CONVERT.get(name, _same)(arrays.load(source), series.field_strength)
+            arrays.write_image(path, values, self.inputs.grid["affine"])
+            content = sidecar(series, kind=target.kind, provenance=provenance)
+            write_json(path.with_name(path.name.replace(".nii.gz", ".json")), content)
+            written.append(str(path))
+        self._results["written"] = written
+
+    def _provenance(self) -> dict[str, Any]:
+        """Return what the sidecars say under ``Qsmbids``."""
+        inputs = self.inputs
+        stages = [getattr(inputs, name) for name in STAGES if isdefined(getattr(inputs, name))]
+        last = stages[-1]
+        warnings = [*inputs.series.warnings]
+        for stage in stages:
+            warnings += [text for text in stage["Warnings"] if text not in warnings]
+        block = {
+            "Version": __version__,
+            "Method": last["Method"],
+            "MethodLabel": last["Method"],
+            "Parameters": last["Parameters"],
+            "Warnings": warnings,
+            "VoxelSize": inputs.grid["voxel_size"],
+            "B0Direction": inputs.grid["b0_dir"],
+            "Stages": stages,
+        }
+        if isdefined(inputs.chi):
+            from qsmbids.inversion import METHODS
+
+            block["MethodLabel"] = METHODS[inputs.method].label
+            block["Reference"] = "the mean over the eroded mask, which is set to 0 ppm"
+        return block
+
+
+def _same(values: NDArray[Any], field_strength: float | None) -> NDArray[Any]:
+    return values
+
+
+def _hertz(values: NDArray[Any], field_strength: float) -> NDArray[Any]:
+    from qsmbids.physics import hz_per_ppm
+
+    return values * np.float32(hz_per_ppm(field_strength))
+
+
+def _first_echo(values: NDArray[Any], field_strength: float | None) -> NDArray[Any]:
+    return values[0]
+
+
+_CONVERT: dict[str, Callable[..., NDArray[Any]]] = {
+    "total": _hertz,
+    "local": _hertz,
+    "magnitude": _first_echo,
+}

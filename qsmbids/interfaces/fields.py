@@ -1,0 +1,193 @@
+"""Brain mask, total field and decay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from nipype.interfaces.base import File, isdefined, traits
+from numpy.typing import NDArray
+
+from qsmbids.errors import InputError
+from qsmbids.interfaces import arrays
+from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs, saved_array
+
+
+class _BrainMaskInputs(StageInputs):
+    magnitude = saved_array(desc="(echo, x, y, z)")
+    grid = traits.Dict(mandatory=True)
+    mask_file = File(exists=True, desc="a mask found in derivatives")
+    mask_source = traits.Str(desc="the name of its dataset")
+    method = traits.Enum("template", "none", usedefault=True)
+
+
+class _MaskOutputs(StageOutputs):
+    mask = File(exists=True, desc="(x, y, z)")
+
+
+class BrainMask(Stage):
+    """The brain: from derivatives, or extracted from the magnitude."""
+
+    input_spec = _BrainMaskInputs
+    output_spec = _MaskOutputs
+
+    def _compute(self, cwd: str) -> None:
+        mask = self._read() if isdefined(self.inputs.mask_file) else self._extract()
+        if not mask.any():
+            raise InputError(f"{self.inputs.key}: the mask is empty; give one with --derivatives.")
+        self._results["mask"] = arrays.save(cwd, "brain", mask)
+
+    def _read(self) -> NDArray[np.bool_]:
+        path = Path(self.inputs.mask_file)
+        mask = arrays.read_on_grid(path, self.inputs.grid) > 0.5
+        if not mask.any():
+            raise InputError(f"{path.name} is empty; give a mask that holds the brain.")
+        source = self.inputs.mask_source or "derivatives"
+        self._describe("Mask", f"The mask {path.name} of {source} was used.", {"File": path.name})
+        return mask
+
+    def _extract(self) -> NDArray[np.bool_]:
+        from qsmbids.masking import brain_mask
+
+        grid = self.inputs.grid
+        found = brain_mask(
+            arrays.load(self.inputs.magnitude)[0],
+            voxel_size=grid["voxel_size"],
+            affine=np.array(grid["affine"]),
+            method=self.inputs.method,
+        )
+        self._describe("Mask", found.method, {}, found.warnings)
+        return found.mask
+
+
+class _FieldMapInputs(StageInputs):
+    magnitude = saved_array(mandatory=True)
+    phase = saved_array(mandatory=True)
+    mask = saved_array(mandatory=True)
+    grid = traits.Dict(mandatory=True)
+    echo_times = traits.List(traits.Float, mandatory=True)
+    field_strength = traits.Float(mandatory=True)
+    fit = traits.Str(mandatory=True)
+    unwrapping = traits.Str(mandatory=True)
+    sign = traits.Enum("auto", "positive", "negative")
+
+
+class _FieldMapOutputs(StageOutputs):
+    field = File(exists=True, desc="total field in ppm")
+    weight = File(exists=True, desc="0 to 1; 0 where the field cannot be trusted")
+    mask = File(exists=True, desc="for the removal of the background; no holes")
+
+
+class FieldMap(Stage):
+    """The total field from the phase, how far to trust it, and where."""
+
+    input_spec = _FieldMapInputs
+    output_spec = _FieldMapOutputs
+
+    def _compute(self, cwd: str) -> None:
+        from qsmbids.masking import reliability_mask
+        from qsmbids.phase import estimate_field
+
+        inputs, grid = self.inputs, self.inputs.grid
+        magnitude = arrays.load(inputs.magnitude)
+        brain = arrays.load(inputs.mask)
+        estimate = estimate_field(
+            arrays.load(inputs.phase),
+            magnitude,
+            inputs.echo_times,
+            field_strength=inputs.field_strength,
+            mask=brain,
+            fit=inputs.fit,
+            unwrapping=inputs.unwrapping,
+            voxel_size=grid["voxel_size"],
+        )
+        sign, how, doubts = self._sign(estimate, magnitude[0])
+        # Two echoes leave no residual to judge by: the smoothness of the phase stands in.
+        proof = (
+            {"residual": estimate.residual}
+            if len(magnitude) > 2
+            else {"phase": arrays.load(inputs.phase)[0]}
+        )
+        mask, reliable, losses = reliability_mask(
+            brain,
+            voxel_size=grid["voxel_size"],
+            weight=estimate.weight,
+            noise=estimate.noise,
+            **proof,
+        )
+        self._results |= {
+            "field": arrays.save(cwd, "field", np.float32(sign) * estimate.field),
+            "weight": arrays.save(cwd, "weight", np.where(reliable, estimate.weight, 0)),
+            "mask": arrays.save(cwd, "mask", mask),
+        }
+        self._describe(
+            "Total field",
+            inputs.fit,
+            {"Unwrapping": inputs.unwrapping, "Phase sign": how},
+            [*estimate.warnings, *losses, *doubts],
+        )
+        self._results["stage"]["Residual"] = _residual(estimate.residual, reliable)
+
+    def _sign(self, estimate: Any, magnitude: NDArray[Any]) -> tuple[int, str, list[str]]:
+        """Return the phase's sign, how it is known, and a warning where it is a guess."""
+        if self.inputs.sign != "auto":
+            return (1 if self.inputs.sign == "positive" else -1), f"{self.inputs.sign} (set)", []
+        from qsmbids.masking import signal_mask
+        from qsmbids.phase import detect_sign
+
+        guess = detect_sign(
+            estimate.field,
+            signal_mask(magnitude),
+            voxel_size=self.inputs.grid["voxel_size"],
+            b0_dir=self.inputs.grid["b0_dir"],
+            weight=estimate.weight,
+        )
+        name = "positive" if guess.sign > 0 else "negative"
+        if guess.certain:
+            return guess.sign, f"{name} (detected, correlation {guess.correlation:+.2f})", []
+        return (
+            guess.sign,
+            f"{name} (assumed)",
+            [
+                "The sign of the phase cannot be told from the image; it is taken to be positive. "
+                "If veins and iron come out dark, run again with --phase-sign negative."
+            ],
+        )
+
+
+def _residual(residual: NDArray[np.float32], reliable: NDArray[np.bool_]) -> float:
+    """Return the root mean square in radians of what the fit left in the reliable voxels."""
+    values = residual[reliable]
+    return round(float(np.sqrt(np.mean(values**2, dtype=np.float64))), 4) if values.size else 0.0
+
+
+class _RelaxometryInputs(StageInputs):
+    magnitude = saved_array(mandatory=True)
+    mask = saved_array(mandatory=True)
+    echo_times = traits.List(traits.Float, mandatory=True)
+
+
+class _RelaxometryOutputs(StageOutputs):
+    r2star = File(exists=True, desc="1/s")
+    t2star = File(exists=True, desc="s")
+    s0 = File(exists=True, desc="signal at echo time 0")
+
+
+class Relaxometry(Stage):
+    """R2*, T2* and S0 from the decay of the magnitude."""
+
+    input_spec = _RelaxometryInputs
+    output_spec = _RelaxometryOutputs
+
+    def _compute(self, cwd: str) -> None:
+        from qsmbids.phase import fit_decay
+
+        decay = fit_decay(
+            arrays.load(self.inputs.magnitude),
+            self.inputs.echo_times,
+            arrays.load(self.inputs.mask),
+        )
+        for name in ("r2star", "t2star", "s0"):
+            self._results[name] = arrays.save(cwd, name, getattr(decay, name))
+        self._describe("Decay", "weighted log-linear fit of the magnitude over echo times", {})

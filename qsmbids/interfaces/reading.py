@@ -1,0 +1,153 @@
+"""Reading a series into arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from nipype.interfaces.base import File, InputMultiPath, traits
+from numpy.typing import NDArray
+
+from qsmbids.errors import InputError
+from qsmbids.interfaces import arrays
+from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs
+
+
+class _LoadSeriesInputs(StageInputs):
+    images = InputMultiPath(File(exists=True), mandatory=True, desc="all files, by content")
+    magnitude = traits.List(traits.Str, desc="one file an echo")
+    phase = traits.List(traits.Str, desc="one file an echo")
+    real = traits.List(traits.Str, desc="one file an echo")
+    imaginary = traits.List(traits.Str, desc="one file an echo")
+    phase_units = traits.Either(None, traits.Str, desc="Units of the phase's sidecar")
+    manufacturer = traits.Either(None, traits.Str, desc="Manufacturer of the phase's sidecar")
+
+
+class _LoadSeriesOutputs(StageOutputs):
+    magnitude = File(exists=True, desc="(echo, x, y, z)")
+    phase = File(exists=True, desc="(echo, x, y, z) in radians")
+    grid = traits.Dict(desc="shape, affine, voxel size and B0 direction")
+
+
+class LoadSeries(Stage):
+    """Read magnitude and phase of all echoes; phase in radians."""
+
+    input_spec = _LoadSeriesInputs
+    output_spec = _LoadSeriesOutputs
+
+    def _compute(self, cwd: str) -> None:
+        from qsmbids.phase import from_real_imaginary, to_radians
+
+        inputs = self.inputs
+        self._results["grid"] = {}
+        if inputs.phase:
+            phase, rule = to_radians(
+                self._stack(inputs.phase),
+                units=inputs.phase_units,
+                manufacturer=inputs.manufacturer,
+            )
+            self._results["phase"] = arrays.save(cwd, "phase", phase)
+            del phase
+            magnitude = self._stack(inputs.magnitude)
+        else:
+            rule = "Magnitude and phase were computed from the real and the imaginary part."
+            magnitude, phase = from_real_imaginary(
+                self._stack(inputs.real), self._stack(inputs.imaginary)
+            )
+            self._refuse_constant(phase, inputs.imaginary)
+            self._results["phase"] = arrays.save(cwd, "phase", phase)
+        if magnitude.min() < 0 or not magnitude.any():
+            raise InputError(
+                f"{Path((inputs.magnitude or inputs.real)[0]).name}: the magnitude is zero "
+                "everywhere, or negative somewhere; is it a magnitude image?"
+            )
+        self._results["magnitude"] = arrays.save(cwd, "magnitude", magnitude)
+        self._describe("Reading", rule, {"Echoes": len(magnitude)})
+
+    def _stack(self, names: list[str]) -> NDArray[np.float32]:
+        """Return the echoes' voxels in one array, all on the grid of the series."""
+        stack: NDArray[Any] | None = None
+        paths = [Path(name) for name in names]
+        for echo, (path, (data, affine)) in enumerate(zip(paths, self._read(paths), strict=True)):
+            if not self._results["grid"]:
+                self._results["grid"] = arrays.make_grid(path, data.shape, affine)
+            arrays.check_grid(path, data.shape, affine, self._results["grid"])
+            if (data == data.flat[0]).all():
+                raise InputError(
+                    f"{path.name} is {data.flat[0]:g} in every voxel; it holds no image."
+                )
+            if stack is None:
+                stack = np.empty((len(names), *data.shape), np.float32)
+            stack[echo] = data
+        if stack is None:
+            raise InputError(f"{self.inputs.key}: the series has no images.")
+        return stack
+
+    def _read(self, paths: list[Path]) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float64]]]:
+        """Give the images in order; decompression runs on several threads."""
+        threads = self.inputs.num_threads
+        with ThreadPoolExecutor(threads) as pool:
+            for first in range(0, len(paths), threads):
+                yield from pool.map(arrays.read_image, paths[first : first + threads])
+
+    @staticmethod
+    def _refuse_constant(phase: NDArray[np.float32], names: list[str]) -> None:
+        for name, echo in zip(names, phase, strict=True):
+            if (echo == echo.flat[0]).all():
+                raise InputError(f"{Path(name).name}: the phase is constant; it holds no field.")
+
+
+class _LoadFieldInputs(StageInputs):
+    images = InputMultiPath(File(exists=True), mandatory=True, desc="all files, by content")
+    field = traits.Str(mandatory=True)
+    field_units = traits.Enum("ppm", "Hz", "rad/s")
+    field_strength = traits.Either(None, traits.Float, desc="tesla; needed unless ppm")
+    magnitude = traits.List(traits.Str)
+    kind = traits.Enum("total-field", "local-field")
+
+
+class _LoadFieldOutputs(StageOutputs):
+    field = File(exists=True, desc="(x, y, z) in ppm")
+    weight = File(exists=True, desc="1 where the field was measured, 0 where it is exactly 0")
+    magnitude = File(desc="(echo, x, y, z), if there is one")
+    grid = traits.Dict(desc="shape, affine, voxel size and B0 direction")
+
+
+class LoadField(Stage):
+    """Read a total or local field that was made elsewhere."""
+
+    input_spec = _LoadFieldInputs
+    output_spec = _LoadFieldOutputs
+
+    def _compute(self, cwd: str) -> None:
+        path = Path(self.inputs.field)
+        data, affine = arrays.read_image(path)
+        grid = arrays.make_grid(path, data.shape, affine)
+        if (data == data.flat[0]).all():
+            raise InputError(f"{path.name} is {data.flat[0]:g} in every voxel; it holds no field.")
+        data *= np.float32(self._to_ppm())
+        if self.inputs.magnitude:
+            echoes = [arrays.read_on_grid(Path(p), grid) for p in self.inputs.magnitude]
+            self._results["magnitude"] = arrays.save(cwd, "magnitude", np.stack(echoes))
+        self._results["field"] = arrays.save(cwd, "field", data)
+        self._results["weight"] = arrays.save(cwd, "weight", (data != 0).astype(np.float32))
+        self._results["grid"] = grid
+        rule = f"The {self.inputs.kind.replace('-', ' ')} was read from {path.name}."
+        self._describe("Reading", rule, {"Units": self.inputs.field_units})
+
+    def _to_ppm(self) -> float:
+        """Return the factor that turns the file's unit into ppm."""
+        from qsmbids.physics import hz_per_ppm
+
+        if self.inputs.field_units == "ppm":
+            return 1.0
+        hertz = 1.0 if self.inputs.field_units == "Hz" else 1 / (2 * np.pi)
+        if self.inputs.field_strength is None:
+            raise InputError(
+                f"{Path(self.inputs.field).name} is in {self.inputs.field_units}: give "
+                "MagneticFieldStrength in its sidecar."
+            )
+        return hertz / hz_per_ppm(self.inputs.field_strength)

@@ -1,0 +1,89 @@
+"""One door to every inversion method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from qsmbids.checks import check_field, check_geometry
+from qsmbids.inversion.methods import METHODS
+
+
+def invert(
+    field: ArrayLike,
+    mask: ArrayLike,
+    *,
+    voxel_size: Sequence[float],
+    b0_dir: Sequence[float] = (0, 0, 1),
+    weight: ArrayLike | None = None,
+    method: str = "tv",
+    **options: Any,
+) -> NDArray[np.float32]:
+    """Return the susceptibility whose dipole field is ``field``.
+
+    Parameters
+    ----------
+    field : (x, y, z) array_like
+        Local field in ppm of B0, background removed.
+    mask : (x, y, z) array_like
+        Where the field is valid.
+    voxel_size : (3,) sequence of float
+        Edge lengths in mm.
+    b0_dir : (3,) sequence of float
+        B0 along the voxel axes.
+    weight : (x, y, z) array_like, optional
+        Confidence in each voxel's field, 0 to 1, proportional to 1/noise; uniform by default.
+    method : str
+        A name in ``METHODS``.
+    **options
+        The method's own options.
+
+    Returns
+    -------
+    (x, y, z) float32 array
+        Susceptibility in ppm, zero outside the mask, its mean over the mask set to zero: a
+        field does not determine the mean.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, the mask is empty, or the field is zero or not finite in the mask.
+    UsageError
+        If the method or one of its options does not exist.
+
+    Notes
+    -----
+    Transforms run on as many threads as `scipy.fft.set_workers` says, one by default.
+    """
+    values, inside = np.asarray(field, dtype=np.float32), np.asarray(mask) != 0
+    check_field(values, inside, weight)
+    check_geometry(voxel_size, b0_dir)
+    entry = METHODS[method]
+    chosen = entry.resolve(options)
+    box = bounding_box(inside)
+    support = inside[box]
+
+    def cut(image: ArrayLike) -> NDArray[np.float32]:
+        return np.where(support, np.asarray(image, dtype=np.float32)[box], np.float32(0))
+
+    chi = entry.load()(
+        cut(values),
+        support,
+        voxel_size=tuple(voxel_size),
+        b0_dir=tuple(b0_dir),
+        weight=None if weight is None else cut(weight),
+        **chosen,
+    )
+    result = np.zeros_like(values)
+    result[box] = np.where(support, chi - chi[support].mean(dtype=np.float64), 0)
+    return result
+
+
+def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
+    """Return the slices that hold all of ``mask``: nothing outside needs computing."""
+    axes = range(mask.ndim)
+    spans = (np.flatnonzero(mask.any(axis=tuple(a for a in axes if a != k))) for k in axes)
+    return tuple(slice(int(s[0]), int(s[-1]) + 1) for s in spans)

@@ -1,0 +1,56 @@
+"""Forward differences, their adjoint, and their spectrum on a periodic grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float32]
+
+
+def spacing(voxel_size: Sequence[float]) -> list[np.float32]:
+    """Return the factor for each axis' differences: 1 for cubes, smaller across long edges.
+
+    Differences are taken per geometric-mean edge length, so that a regularization weight
+    keeps its meaning whatever the voxel's size and shape.
+    """
+    size = np.asarray(voxel_size, dtype=float)
+    return [np.float32(s) for s in np.prod(size) ** (1 / 3) / size]
+
+
+def difference(image: Float, axis: int, scale: np.float32, out: Float) -> Float:
+    """Write ``scale * (image[i + 1] - image[i])`` along ``axis``, periodic, into ``out``."""
+    a, b, o = (np.moveaxis(v, axis, 0) for v in (image, image, out))
+    np.subtract(a[1:], b[:-1], out=o[:-1])
+    np.subtract(a[0], b[-1], out=o[-1])
+    out *= scale
+    return out
+
+
+def add_adjoint_difference(image: Float, axis: int, scale: np.float32, out: Float) -> None:
+    """Add the adjoint of `difference`, applied to ``image``, to ``out``; ``image`` is scaled."""
+    image *= scale
+    i, o = np.moveaxis(image, axis, 0), np.moveaxis(out, axis, 0)
+    o -= i
+    o[1:] += i[:-1]
+    o[0] += i[-1]
+
+
+def laplacian_spectrum(shape: Sequence[int], voxel_size: Sequence[float]) -> Float:
+    """Return the spectrum of G^T G, the negative Laplacian, in the layout of ``rfftn``."""
+    nx, ny, nz = shape
+    sx, sy, sz = (float(s) ** 2 for s in spacing(voxel_size))
+
+    def part(frequency: NDArray[Any], scale: float) -> NDArray[Any]:
+        return scale * (2 - 2 * np.cos(2 * np.pi * frequency))
+
+    spectrum: NDArray[Any] = (
+        part(np.fft.fftfreq(nx), sx)[:, None, None]
+        + part(np.fft.fftfreq(ny), sy)[None, :, None]
+        + part(np.fft.rfftfreq(nz), sz)[None, None, :]
+    )
+    result: Float = spectrum.astype(np.float32)
+    return result

@@ -1,0 +1,156 @@
+"""Weighted total-variation inversion by ADMM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.fft as sf
+from numpy.typing import NDArray
+
+from qsmbids.inversion.gradient import (
+    add_adjoint_difference,
+    difference,
+    laplacian_spectrum,
+    spacing,
+)
+from qsmbids.inversion.noise import uncertainty
+from qsmbids.physics import DipoleConvolution
+
+Float = NDArray[np.float32]
+
+# Weights of the three quadratic couplings, in units of the data term's own curvature. They set
+# the speed of the iteration, not its limit: measured on heads of 3 T and 7 T, with and without
+# noise, any within a factor of 3 lands within 1 % after the default number of iterations.
+GRADIENT_COUPLING = np.float32(0.02)
+DATA_COUPLING = np.float32(0.3)
+
+
+def tv(
+    field: Float,
+    mask: NDArray[np.bool_],
+    *,
+    voxel_size: Sequence[float],
+    b0_dir: Sequence[float],
+    weight: Float | None = None,
+    regularization: float = 0.15,
+    iterations: int = 40,
+    tolerance: float = 5e-3,
+) -> Float:
+    r"""Fit the field with the least total variation of the susceptibility.
+
+    Minimises :math:`\frac12 \|W (D\chi - f)\|^2 + \lambda \sum |G\chi|` over maps
+    that vanish outside the mask, where |G chi| is the gradient's length, so that edges cost the
+    same in every direction.
+
+    Parameters
+    ----------
+    field, mask, voxel_size, b0_dir, weight
+        As in `qsmbids.inversion.invert`. The weight's scale does not matter.
+    regularization : float
+        Lambda, in ppm; larger is smoother.
+    iterations : int
+        At the most.
+    tolerance : float
+        Stop when a step changes the map by less than this share of its norm.
+
+    Returns
+    -------
+    (x, y, z) float32 array
+        Susceptibility in ppm.
+
+    References
+    ----------
+    Bilgic et al., Magn Reson Med 72:1444 (2014); the splitting of the weighted data term is that
+    of Milovic et al., Magn Reson Med 80:814 (2018), eq. 10.
+    """
+    if regularization <= 0:
+        raise ValueError(f"the regularization must be positive, not {regularization}")
+    if iterations < 1:
+        raise ValueError(f"TV needs at least one iteration, not {iterations}")
+    lam = np.float32(regularization * uncertainty(field, mask))
+    dipole = DipoleConvolution(field.shape, voxel_size, b0_dir)
+    weight2 = mask.astype(np.float32) if weight is None else weight**2
+    weight2 /= weight2[mask].mean()
+    splitting = _Splitting(dipole, voxel_size, lam)
+    data = _WeightedData(dipole, field, weight2)
+    chi = np.zeros(dipole.padded, np.float32)
+    for _ in range(iterations):
+        spectrum = data.pull(dipole)
+        spectrum += sf.rfftn(splitting.pull())
+        spectrum *= splitting.inverse
+        new = sf.irfftn(spectrum, dipole.padded)
+        chi -= new
+        change = float(np.linalg.norm(chi) / (np.linalg.norm(new) + 1e-12))
+        chi = new
+        if change < tolerance:
+            break
+        spectrum *= dipole.kernel
+        data.update(sf.irfftn(spectrum, dipole.padded))
+        splitting.update(chi)
+    return chi[tuple(slice(n) for n in field.shape)]
+
+
+def _pad(image: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    return np.pad(image, [(0, p - n) for p, n in zip(shape, image.shape, strict=True)])
+
+
+class _WeightedData:
+    """z = D chi, which carries the weighted distance to the field; s is its scaled dual."""
+
+    def __init__(self, dipole: DipoleConvolution, field: Float, weight2: Float):
+        self.weighted = _pad(field * weight2, dipole.padded)
+        self.divisor = _pad(weight2, dipole.padded) + DATA_COUPLING
+        self.dual = np.zeros(dipole.padded, np.float32)
+        self.target = self.weighted / self.divisor  # z - s
+
+    def pull(self, dipole: DipoleConvolution) -> NDArray[np.complex64]:
+        spectrum: NDArray[np.complex64] = sf.rfftn(self.target)
+        spectrum *= dipole.kernel * DATA_COUPLING
+        return spectrum
+
+    def update(self, model: Float) -> None:
+        self.dual += model
+        np.multiply(self.dual, DATA_COUPLING, out=self.target)
+        self.target += self.weighted
+        self.target /= self.divisor  # z
+        self.dual -= self.target
+        self.target -= self.dual
+
+
+class _Splitting:
+    """v = G chi, which carries the norm; and the inverse of the whole quadratic form."""
+
+    def __init__(self, dipole: DipoleConvolution, voxel_size: Sequence[float], lam: np.float32):
+        shape = dipole.padded
+        self.scale = spacing(voxel_size)
+        self.threshold = lam / GRADIENT_COUPLING
+        self.dual = [np.zeros(shape, np.float32) for _ in range(3)]
+        self.target = [np.zeros(shape, np.float32) for _ in range(3)]  # v - s
+        self.inverse = DATA_COUPLING * dipole.kernel**2
+        self.inverse += GRADIENT_COUPLING * laplacian_spectrum(shape, voxel_size)
+        self.inverse[0, 0, 0] = 1  # the mean is free
+        np.reciprocal(self.inverse, out=self.inverse)
+        self.inverse[0, 0, 0] = 0
+
+    def pull(self) -> Float:
+        image = np.zeros_like(self.target[0])
+        for axis, (target, scale) in enumerate(zip(self.target, self.scale, strict=True)):
+            add_adjoint_difference(target, axis, scale * GRADIENT_COUPLING, image)
+        return image
+
+    def update(self, chi: Float) -> None:
+        length = np.full_like(chi, 1e-12)
+        for axis, (target, dual) in enumerate(zip(self.target, self.dual, strict=True)):
+            difference(chi, axis, self.scale[axis], target)
+            target += dual
+            length += np.square(target, out=dual)
+        np.sqrt(length, out=length)
+        kept = np.maximum(length - self.threshold, 0)
+        kept /= length
+        for target, dual in zip(self.target, self.dual, strict=True):
+            np.multiply(target, kept, out=dual)  # v, for a moment
+            target -= dual  # the new dual
+            dual -= target  # v - dual
+        self.target, self.dual = self.dual, self.target

@@ -1,0 +1,184 @@
+"""The references that methods and reports cite, by key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Citation:
+    """One reference: its text without the DOI, and the DOI."""
+
+    text: str
+    doi: str
+
+    @property
+    def url(self) -> str:
+        """The link that resolves the DOI."""
+        return f"https://doi.org/{self.doi}"
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.url}"
+
+
+CITATIONS: dict[str, Citation] = {
+    # inversion
+    "shmueli2009": Citation(
+        "Shmueli K, de Zwart JA, van Gelderen P, Li TQ, Dodd SJ, Duyn JH. Magnetic susceptibility "
+        "mapping of brain tissue in vivo using MRI phase data. Magn Reson Med 62:1510-1522 (2009).",
+        "10.1002/mrm.22135",
+    ),
+    "schweser2013": Citation(
+        "Schweser F, Deistung A, Sommer K, Reichenbach JR. Toward online reconstruction of "
+        "quantitative susceptibility maps: superfast dipole inversion. "
+        "Magn Reson Med 69:1582-1594 (2013).",
+        "10.1002/mrm.24405",
+    ),
+    "bilgic2014": Citation(
+        "Bilgic B, Chatnuntawech I, Fan AP, Setsompop K, Cauley SF, Wald LL, Adalsteinsson E. "
+        "Fast image reconstruction with L2-regularization. "
+        "J Magn Reson Imaging 40:181-191 (2014).",
+        "10.1002/jmri.24365",
+    ),
+    "bilgic2015": Citation(
+        "Bilgic B, Chatnuntawech I, Langkammer C, Setsompop K. Sparse methods for quantitative "
+        "susceptibility mapping. Proc SPIE 9597, Wavelets and Sparsity XVI, 959711 (2015).",
+        "10.1117/12.2188535",
+    ),
+    "polak2020": Citation(
+        "Polak D, Chatnuntawech I, Yoon J, et al. Nonlinear dipole inversion (NDI) enables robust "
+        "quantitative susceptibility mapping (QSM). NMR Biomed 33:e4271 (2020).",
+        "10.1002/nbm.4271",
+    ),
+    "milovic2018": Citation(
+        "Milovic C, Bilgic B, Zhao B, Acosta-Cabronero J, Tejos C. Fast nonlinear susceptibility "
+        "inversion with variational regularization. Magn Reson Med 80:814-821 (2018).",
+        "10.1002/mrm.27073",
+    ),
+    # background
+    "schweser2011": Citation(
+        "Schweser F, Deistung A, Lehr BW, Reichenbach JR. Quantitative imaging of intrinsic "
+        "magnetic tissue properties using MRI signal phase: an approach to in vivo brain iron "
+        "metabolism? NeuroImage 54:2789-2807 (2011).",
+        "10.1016/j.neuroimage.2010.10.070",
+    ),
+    "sun2014": Citation(
+        "Sun H, Wilman AH. Background field removal using spherical mean value filtering and "
+        "Tikhonov regularization. Magn Reson Med 71:1151-1157 (2014).",
+        "10.1002/mrm.24765",
+    ),
+    "li2011": Citation(
+        "Li W, Wu B, Liu C. Quantitative susceptibility mapping of human brain reflects spatial "
+        "variation in tissue composition. NeuroImage 55:1645-1656 (2011).",
+        "10.1016/j.neuroimage.2010.11.088",
+    ),
+    "wu2012": Citation(
+        "Wu B, Li W, Guidon A, Liu C. Whole brain susceptibility mapping using compressed "
+        "sensing. Magn Reson Med 67:137-147 (2012).",
+        "10.1002/mrm.23000",
+    ),
+    "liu2011": Citation(
+        "Liu T, Khalidov I, de Rochefort L, Spincemaille P, Liu J, Tsiouris AJ, Wang Y. A novel "
+        "background field removal method for MRI using projection onto dipole fields (PDF). "
+        "NMR Biomed 24:1129-1136 (2011).",
+        "10.1002/nbm.1670",
+    ),
+    "zhou2014": Citation(
+        "Zhou D, Liu T, Spincemaille P, Wang Y. Background field removal by solving the Laplacian "
+        "boundary value problem. NMR Biomed 27:312-319 (2014).",
+        "10.1002/nbm.3064",
+    ),
+    # masking
+    "cootes1995": Citation(
+        "Cootes TF, Taylor CJ, Cooper DH, Graham J. Active shape models - their training and "
+        "application. Comput Vis Image Underst 61:38-59 (1995).",
+        "10.1006/cviu.1995.1004",
+    ),
+    "smith2002": Citation(
+        "Smith SM. Fast robust automated brain extraction. Hum Brain Mapp 17:143-155 (2002).",
+        "10.1002/hbm.10062",
+    ),
+    "fonov2011": Citation(
+        "Fonov V, Evans AC, Botteron K, Almli CR, McKinstry RC, Collins DL. Unbiased average "
+        "age-appropriate atlases for pediatric studies. NeuroImage 54:313-327 (2011).",
+        "10.1016/j.neuroimage.2010.07.033",
+    ),
+    "otsu1979": Citation(
+        "Otsu N. A threshold selection method from gray-level histograms. "
+        "IEEE Trans Syst Man Cybern 9:62-66 (1979).",
+        "10.1109/TSMC.1979.4310076",
+    ),
+    # phase
+    "abdulrahman2007": Citation(
+        "Abdul-Rahman HS, Gdeisat MA, Burton DR, Lalor MJ, Lilley F, Moore CJ. Fast and robust "
+        "three-dimensional best path phase unwrapping algorithm. Appl Opt 46:6623-6635 (2007).",
+        "10.1364/AO.46.006623",
+    ),
+    "herraez2002": Citation(
+        "Arevalillo Herraez M, Burton DR, Lalor MJ, Gdeisat MA. Fast two-dimensional "
+        "phase-unwrapping algorithm based on sorting by reliability following a noncontinuous "
+        "path. Appl Opt 41:7437-7444 (2002).",
+        "10.1364/AO.41.007437",
+    ),
+    "robinson2017": Citation(
+        "Robinson SD, Bredies K, Khabipova D, Dymerska B, Marques JP, Schweser F. An illustrated "
+        "comparison of processing methods for MR phase imaging and QSM: combining array coil "
+        "signals and phase unwrapping. NMR Biomed 30:e3601 (2017).",
+        "10.1002/nbm.3601",
+    ),
+    "schofield2003": Citation(
+        "Schofield MA, Zhu Y. Fast phase unwrapping algorithm for interferometric applications. "
+        "Opt Lett 28:1194-1196 (2003).",
+        "10.1364/OL.28.001194",
+    ),
+    "liu2013": Citation(
+        "Liu T, Wisnieff C, Lou M, Chen W, Spincemaille P, Wang Y. Nonlinear formulation of the "
+        "magnetic field to source relationship for robust quantitative susceptibility mapping. "
+        "Magn Reson Med 69:467-476 (2013).",
+        "10.1002/mrm.24272",
+    ),
+    "qsmconsensus2024": Citation(
+        "QSM Consensus Organization Committee, Bilgic B, Costagli M, Chan KS, et al. Recommended "
+        "implementation of quantitative susceptibility mapping for clinical research in the "
+        "brain: a consensus of the ISMRM electro-magnetic tissue properties study group. "
+        "Magn Reson Med 91:1834-1862 (2024).",
+        "10.1002/mrm.30006",
+    ),
+    # software
+    "gorgolewski2016": Citation(
+        "Gorgolewski KJ, Auer T, Calhoun VD, et al. The brain imaging data structure, a format "
+        "for organizing and describing outputs of neuroimaging experiments. "
+        "Sci Data 3:160044 (2016).",
+        "10.1038/sdata.2016.44",
+    ),
+    "nipype": Citation(
+        "Gorgolewski K, Burns CD, Madison C, et al. Nipype: a flexible, lightweight and "
+        "extensible neuroimaging data processing framework in Python. "
+        "Front Neuroinform 5:13 (2011).",
+        "10.3389/fninf.2011.00013",
+    ),
+    "pybids": Citation(
+        "Yarkoni T, Markiewicz CJ, de la Vega A, et al. PyBIDS: Python tools for BIDS datasets. "
+        "J Open Source Softw 4:1294 (2019).",
+        "10.21105/joss.01294",
+    ),
+    "nibabel": Citation(
+        "Brett M, Markiewicz CJ, Hanke M, et al. nipy/nibabel. Zenodo.", "10.5281/zenodo.591597"
+    ),
+    "nilearn": Citation("Nilearn contributors. nilearn. Zenodo.", "10.5281/zenodo.8397156"),
+    "scikit-image": Citation(
+        "van der Walt S, Schonberger JL, Nunez-Iglesias J, et al. scikit-image: image processing "
+        "in Python. PeerJ 2:e453 (2014).",
+        "10.7717/peerj.453",
+    ),
+    "harris2020": Citation(
+        "Harris CR, Millman KJ, van der Walt SJ, et al. Array programming with NumPy. "
+        "Nature 585:357-362 (2020).",
+        "10.1038/s41586-020-2649-2",
+    ),
+    "virtanen2020": Citation(
+        "Virtanen P, Gommers R, Oliphant TE, et al. SciPy 1.0: fundamental algorithms for "
+        "scientific computing in Python. Nat Methods 17:261-272 (2020).",
+        "10.1038/s41592-019-0686-2",
+    ),
+}

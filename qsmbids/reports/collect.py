@@ -1,0 +1,117 @@
+"""What stands in an output folder for one participant: series, their files, and failures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROLES: dict[tuple[str, str], str] = {
+    ("", "magnitude"): "magnitude",
+    ("brain", "mask"): "brain",
+    ("eroded", "mask"): "eroded",
+    ("total", "fieldmap"): "total",
+    ("local", "fieldmap"): "local",
+    ("", "R2starmap"): "r2star",
+    ("", "T2starmap"): "t2star",
+    ("", "S0map"): "s0",
+}
+"""(desc, suffix) of a derivative and the part that it plays on the page."""
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """One image of the output folder and its sidecar."""
+
+    path: Path
+
+    @property
+    def sidecar(self) -> dict[str, Any]:
+        """The sidecar's content; empty if there is none that can be read."""
+        stem = self.path.name.removesuffix(".gz").removesuffix(".nii")
+        return read_json(self.path.with_name(f"{stem}.json"))
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """The sidecar's ``Qsmbids`` block."""
+        block = self.sidecar.get("Qsmbids")
+        return dict(block) if isinstance(block, Mapping) else {}
+
+
+@dataclass
+class Series:
+    """The derivatives of one gradient-echo series.
+
+    Attributes
+    ----------
+    key : str
+        The entities that its files share, such as ``sub-01_ses-a_run-1``.
+    images : dict
+        Derivatives by the part they play, see ``ROLES``.
+    chimaps : dict
+        Susceptibility maps by ``desc``.
+    """
+
+    key: str
+    images: dict[str, Derivative] = field(default_factory=dict)
+    chimaps: dict[str, Derivative] = field(default_factory=dict)
+
+    def metadata(self, name: str) -> Any:
+        """Return the first value of a sidecar key among the maps and images, or None."""
+        for derivative in [*self.chimaps.values(), *self.images.values()]:
+            value = derivative.sidecar.get(name)
+            if value is not None:
+                return value
+        return None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A series that could not be processed."""
+
+    series: str
+    stage: str
+    message: str
+    crashfile: str
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return a JSON object; empty if the file is absent, damaged or holds something else."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def find_series(output_dir: Path, participant: str) -> list[Series]:
+    """Return the participant's series in the output folder, sorted by their entities."""
+    found: dict[str, Series] = {}
+    folder = output_dir / f"sub-{participant}"
+    for path in sorted([*folder.rglob("*.nii.gz"), *folder.rglob("*.nii")]):
+        *entities, suffix = path.name.split(".")[0].split("_")
+        desc = next((e.removeprefix("desc-") for e in entities if e.startswith("desc-")), "")
+        key = "_".join(e for e in entities if not e.startswith("desc-"))
+        if suffix == "Chimap":
+            found.setdefault(key, Series(key)).chimaps[desc or "chi"] = Derivative(path)
+        elif (desc, suffix) in ROLES:
+            found.setdefault(key, Series(key)).images[ROLES[desc, suffix]] = Derivative(path)
+    return [found[key] for key in sorted(found)]
+
+
+def find_failures(output_dir: Path, participant: str) -> list[Failure]:
+    """Return the participant's series that failed, from the log folder."""
+    failures = []
+    for path in sorted((output_dir / "logs" / f"sub-{participant}").glob("*_error.json")):
+        content = read_json(path)
+        failures.append(
+            Failure(
+                str(content.get("series") or path.name.removesuffix("_error.json")),
+                str(content.get("stage") or ""),
+                str(content.get("message") or f"{path.name} cannot be read."),
+                str(content.get("crashfile") or ""),
+            )
+        )
+    return failures

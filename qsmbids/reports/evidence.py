@@ -1,0 +1,234 @@
+"""The pictures and numbers of one series, read from its images one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from qsmbids.physics import hz_per_ppm
+from qsmbids.reports import figures, measures
+from qsmbids.reports.collect import Derivative, Series
+from qsmbids.reports.measures import Check, ForwardModel
+from qsmbids.reports.volumes import Image, Mask, View, Volume, read, view_of
+
+TISSUE_PPM = (-0.1, 0.1)
+WIDE_PPM = (-0.5, 0.5)
+LOCAL_PPM = (-0.05, 0.05)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture: heading, caption, alternative text and data URI."""
+
+    title: str
+    caption: str
+    alt: str
+    uri: str
+
+
+@dataclass
+class MapEvidence:
+    """What is shown of one susceptibility map; ``wide`` is folded away."""
+
+    label: str
+    pictures: list[Picture] = field(default_factory=list)
+    wide: list[Picture] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+
+
+@dataclass
+class Evidence:
+    """What is shown of one series; ``notes`` say why something is not."""
+
+    pictures: list[Picture] = field(default_factory=list)
+    maps: list[MapEvidence] = field(default_factory=list)
+    histogram: Picture | None = None
+    checks: list[Check] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    view: View | None = None
+
+
+def examine(series: Series) -> Evidence:
+    """Return the pictures and numbers of a series; what is missing or damaged is left out."""
+    examiner = _Examiner(series)
+    examiner.run()
+    return examiner.evidence
+
+
+class _Examiner:
+    """Holds the view and the masks of one series while its images pass by."""
+
+    def __init__(self, series: Series):
+        self.series = series
+        self.evidence = Evidence()
+        self.masks: dict[str, Mask] = {}
+        self.forward: ForwardModel | None = None
+        strength = series.metadata("MagneticFieldStrength")
+        known = isinstance(strength, (int, float)) and strength > 0
+        self.hz_per_ppm = hz_per_ppm(strength) if known else None
+
+    def run(self) -> None:
+        """Look at the masks, then magnitude, fields and decay, then each map."""
+        self._masks()
+        for role, show in (
+            ("magnitude", self._magnitude),
+            ("total", self._total),
+            ("local", self._local),
+            ("r2star", self._r2star),
+        ):
+            image = self._cut(self.series.images.get(role))
+            if image is not None:
+                self.evidence.pictures.append(show(image))
+        inside: dict[str, Image] = {}
+        for desc, derivative in self.series.chimaps.items():
+            chi = self._cut(derivative)
+            if chi is not None:
+                label = str(derivative.provenance.get("MethodLabel") or desc)
+                inside[label] = chi[self._mask_of(chi)]
+                self.evidence.maps.append(self._map(label, chi, inside[label]))
+        filled = {label: values for label, values in inside.items() if values.size}
+        if filled:
+            self.evidence.histogram = _histogram(filled)
+
+    def _masks(self) -> None:
+        for name in ("brain", "eroded"):
+            mask = self._cut(self.series.images.get(name))
+            if mask is not None:
+                self.masks[name] = mask > 0.5
+        if self.evidence.view is not None:
+            voxel_ml = float(np.prod(self.evidence.view.grid.voxel_size)) / 1000
+            self.evidence.checks += measures.volume_checks(self.masks, voxel_ml)
+            return
+        for derivative in [*self.series.chimaps.values(), *self.series.images.values()]:
+            volume = read(derivative.path)
+            if volume is not None:
+                self.evidence.view = view_of(volume)
+                return
+
+    def _cut(self, derivative: Derivative | None) -> Image | None:
+        """Return the shown part of an image; None, with a note, if it cannot be shown."""
+        if derivative is None:
+            return None
+        name = derivative.path.name
+        volume: Volume | None = read(derivative.path)
+        if volume is None:
+            self.evidence.notes.append(f"{name} cannot be read as a 3D image.")
+            return None
+        if self.evidence.view is None:
+            self.evidence.view = view_of(volume)
+        view = self.evidence.view
+        if not volume.grid.same(view.grid):
+            self.evidence.notes.append(f"{name} lies on another grid and is not shown.")
+            return None
+        return view.cut(volume)
+
+    def _view(self) -> View:
+        if self.evidence.view is None:  # an image was cut before anything is drawn
+            raise RuntimeError("no image of the series was read")
+        return self.evidence.view
+
+    def _mask_of(self, image: Image) -> Mask:
+        """Return the eroded mask, else the brain mask, else where the image is not zero."""
+        for name in ("eroded", "brain"):
+            if name in self.masks and self.masks[name].any():
+                return self.masks[name]
+        return np.asarray(image != 0)
+
+    def _planes(
+        self,
+        title: str,
+        caption: str,
+        image: Image,
+        window: tuple[float, float],
+        unit: str,
+        outlines: Mapping[str, Mask] | None = None,
+    ) -> Picture:
+        panels = figures.planes(image, self._view(), outlines or {})
+        return Picture(
+            title,
+            f"{caption} Grey window {_range(window, unit)}.",
+            f"{title}: axial, coronal and sagittal slice.",
+            figures.strip(panels, window, unit),
+        )
+
+    def _magnitude(self, image: Image) -> Picture:
+        drawn = " and ".join(
+            f"{name} mask ({colour})"
+            for name, colour in (("brain", "blue"), ("eroded", "yellow"))
+            if name in self.masks
+        )
+        caption = f"Outlines: {drawn}." if drawn else "No mask was found."
+        inside = image[self._mask_of(image)]
+        window = figures.positive_window(inside, 99.5)
+        return self._planes("Magnitude", caption, image, window, "a.u.", self.masks)
+
+    def _in_ppm(self, image: Image) -> tuple[Image, str]:
+        return (image, "Hz") if self.hz_per_ppm is None else (image / self.hz_per_ppm, "ppm")
+
+    def _total(self, image: Image) -> Picture:
+        image, unit = self._in_ppm(image)
+        window = figures.symmetric_window(image[self._mask_of(image)])
+        image = _without_zeros(image)
+        caption = "Expect a smooth field inside the brain; a jump is a phase wrap that was left."
+        return self._planes("Total field", caption, image, window, unit)
+
+    def _local(self, image: Image) -> Picture:
+        field, unit = self._in_ppm(image)
+        mask = self._mask_of(field)
+        if unit == "ppm" and mask.any():
+            grid = self._view().grid
+            try:
+                self.forward = ForwardModel(field, mask, grid.voxel_size, grid.b0_direction)
+            except ValueError as error:
+                self.evidence.notes.append(f"The forward model was not checked: {error}.")
+        window = LOCAL_PPM if unit == "ppm" else figures.symmetric_window(field[mask])
+        caption = "Slow shading towards the rim or the sinuses is background that was left."
+        return self._planes("Local field", caption, _without_zeros(field), window, unit)
+
+    def _r2star(self, image: Image) -> Picture:
+        window = figures.positive_window(image[self._mask_of(image)], 98)
+        caption = "Expect veins and iron-rich deep grey matter bright, and where signal is lost."
+        return self._planes("R2*", caption, _without_zeros(image), window, "1/s")
+
+    def _map(self, label: str, chi: Image, inside: Image) -> MapEvidence:
+        view, shown = self._view(), _without_zeros(chi)
+        evidence = MapEvidence(label)
+        caption = "Expect veins and deep grey matter bright, without streaks around them."
+        evidence.pictures.append(
+            self._planes(f"Susceptibility, {label}", caption, shown, TISSUE_PPM, "ppm")
+        )
+        for window, pictures in ((TISSUE_PPM, evidence.pictures), (WIDE_PPM, evidence.wide)):
+            panels = figures.axials(shown, view, {})
+            pictures.append(
+                Picture(
+                    f"Axial slices, {label}",
+                    f"From below to above. Grey window {_range(window, 'ppm')}.",
+                    f"{len(panels)} axial slices of the susceptibility map by {label}.",
+                    figures.strip(panels, window, "ppm", columns=4),
+                )
+            )
+        if inside.size:
+            evidence.checks += measures.map_checks(inside)
+            if self.forward is not None:
+                evidence.checks.append(measures.residual_check(self.forward.residual(chi)))
+        return evidence
+
+
+def _histogram(values: Mapping[str, Image]) -> Picture:
+    return Picture(
+        "Distribution of susceptibility",
+        "Share of the mask's voxels by value, logarithmic.",
+        f"Histogram of susceptibility in the mask by {', '.join(values)}.",
+        figures.histogram(values),
+    )
+
+
+def _without_zeros(image: Image) -> Image:
+    """Return the image with NaN for 0: what a stage left out is not drawn."""
+    return np.where(image == 0, np.float32(np.nan), image)
+
+
+def _range(window: tuple[float, float], unit: str) -> str:
+    return f"{window[0]:g} to {window[1]:g} {unit}".replace("-", "\N{MINUS SIGN}")

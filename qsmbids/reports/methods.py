@@ -1,0 +1,118 @@
+"""The methods text: what was run, in sentences with numbered citations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from qsmbids import __version__
+from qsmbids.background import METHODS as BACKGROUND
+from qsmbids.inversion import METHODS as INVERSION
+from qsmbids.masking.brain import METHODS as MASKING
+from qsmbids.phase import FITS, UNWRAPPING
+from qsmbids.registry import Method, Registry
+from qsmbids.reports.citations import CITATIONS, Citation
+
+REGISTRIES: tuple[tuple[Registry, str], ...] = (
+    (MASKING, "The brain was delineated"),
+    (UNWRAPPING, "The phase was unwrapped"),
+    (FITS, "The total field was estimated from the echoes"),
+    (BACKGROUND, "The background field was removed"),
+    (INVERSION, "Magnetic susceptibility was computed"),
+)
+"""Each registry and how a sentence about one of its methods begins."""
+
+_NAMES_A_METHOD = ("unwrapping", "fit", "background")
+_SOFTWARE = ("gorgolewski2016", "nipype", "pybids", "nibabel", "harris2020", "virtanen2020")
+
+
+def methods_text(stages: Sequence[Mapping[str, Any]]) -> str:
+    """Return the methods text in Markdown for the stages that were run.
+
+    Parameters
+    ----------
+    stages : sequence of mapping
+        As in a map's sidecar: ``Name``, ``Method``, ``Parameters``, in the order of the run.
+
+    Returns
+    -------
+    str
+        A paragraph with numbered citations, then the numbered references.
+    """
+    text, references = describe(stages)
+    listed = "\n".join(f"{n}. {reference}" for n, reference in enumerate(references, 1))
+    return f"{text}\n\n{listed}\n"
+
+
+def describe(stages: Sequence[Mapping[str, Any]]) -> tuple[str, list[Citation]]:
+    """Return the paragraph and the references it cites, in the order of their numbers."""
+    keys: list[str] = []
+    sentences = [
+        f"Susceptibility maps were made with qsmbids {__version__} along the steps that the "
+        "consensus on quantitative susceptibility mapping of the brain recommends"
+        f"{_cite(keys, ('qsmconsensus2024',))}."
+    ]
+    for stage in stages:
+        for sentence in _sentences(stage, keys):
+            if sentence not in sentences:
+                sentences.append(sentence)
+    bids, software = _cite(keys, _SOFTWARE[:1]), _cite(keys, _SOFTWARE[1:])
+    sentences.append(
+        f"Data were read and written in the brain imaging data structure{bids} with Nipype, "
+        f"PyBIDS, NiBabel, NumPy and SciPy{software}."
+    )
+    return " ".join(sentences), [CITATIONS[key] for key in keys]
+
+
+def _sentences(stage: Mapping[str, Any], keys: list[str]) -> Iterator[str]:
+    """Yield a sentence for each registered method that the stage used, else one that names it."""
+    parameters = dict(stage.get("Parameters") or {})
+    named = [(key, parameters.get(key)) for key in parameters if key.lower() in _NAMES_A_METHOD]
+    found = False
+    for key, name in [*named, ("", stage.get("Method"))]:
+        entry = _find(name)
+        if entry is not None:
+            found = True
+            parameters.pop(key, None)
+            begin, method = entry
+            options = "" if key else _options(parameters)
+            yield f"{begin} {method.summary}{options}{_cite(keys, method.citations)}."
+    other = "" if found else str(stage.get("Method") or "")
+    if other.endswith("."):
+        yield other
+    elif other:
+        yield f"{stage.get('Name') or 'Then'}: {other}{_options(parameters)}."
+
+
+def _find(name: Any) -> tuple[str, Method] | None:
+    """Return how a sentence about the method begins, and the method, if one has that name."""
+    for registry, begin in REGISTRIES:
+        if isinstance(name, str) and name in registry:
+            return begin, registry[name]
+    return None
+
+
+def _options(parameters: Mapping[str, Any]) -> str:
+    simple = {k: v for k, v in parameters.items() if isinstance(v, (int, float, str))}
+    text = ", ".join(f"{key} = {show(value)}" for key, value in simple.items())
+    return f" ({text})" if text else ""
+
+
+def _cite(keys: list[str], cited: Sequence[str]) -> str:
+    """Return `` [1, 2]`` for ``cited``, giving new keys the next numbers."""
+    keys.extend(key for key in cited if key not in keys)
+    numbers = ", ".join(str(keys.index(key) + 1) for key in cited)
+    return f" [{numbers}]" if numbers else ""
+
+
+def show(value: Any) -> str:
+    """Return a parameter's value as a person would write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(show(item) for item in value)
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key} = {show(item)}" for key, item in value.items())
+    return "none" if value is None else str(value)

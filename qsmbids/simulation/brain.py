@@ -1,0 +1,133 @@
+"""The brain: white and grey matter, fluid, and the deep nuclei."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qsmbids.simulation.atlas import Sampled
+from qsmbids.simulation.grid import Grid, SmoothField
+from qsmbids.simulation.shapes import ellipsoid, mirrored, tube
+from qsmbids.simulation.tissues import TISSUES, Canvas
+
+Float = NDArray[np.float32]
+
+
+def _ramp(image: Float, low: float, high: float) -> Float:
+    share: Float = np.clip((image - np.float32(low)) / np.float32(high - low), 0, 1)
+    return share
+
+
+@dataclass(frozen=True, eq=False)
+class Texture:
+    """What makes a tissue uneven: two smooth fields of unit variance, coarse and fine."""
+
+    coarse: Float
+    fine: Float
+
+    @classmethod
+    def on(cls, grid: Grid, rng: np.random.Generator) -> Texture:
+        """Draw the texture of a brain."""
+        coarse = SmoothField(14.0, rng, half_span=150.0).on(grid.axes)
+        return cls(coarse, SmoothField(3.5, rng, half_span=150.0).on(grid.axes))
+
+
+def paint_brain(
+    canvas: Canvas, grid: Grid, maps: Sampled, texture: Texture, values: np.random.Generator | None
+) -> None:
+    """Paint tissue into the template's brain.
+
+    Parameters
+    ----------
+    canvas, grid : Canvas, Grid
+        Where to paint.
+    maps : Sampled
+        The template on the grid.
+    texture : Texture
+        Unevenness within the tissues.
+    values : numpy.random.Generator, optional
+        Varies the tissues' mean values; typical ones by default.
+    """
+    brain = maps.t1 > 0.15
+    fluid = 1 - _ramp(maps.t1, 0.40, 0.60)
+    # the average of many brains is blurred at the cortex: sharpen the boundary
+    white = _ramp(maps.wm / np.maximum(maps.wm + maps.gm, 0.1), 0.32, 0.68)
+    # fibre-rich white matter is brighter on T1 and more diamagnetic
+    density = np.clip(maps.t1 - np.float32(0.85), -0.1, 0.1)
+    wm, gm = (TISSUES[n].chi + _vary(values, 0.006) for n in ("white matter", "grey matter"))
+    mottled = 0.006 * texture.coarse + 0.006 * texture.fine
+    everywhere = brain.astype(np.float32)
+    canvas.paint("grey matter", everywhere, chi=gm + mottled, s0=_signal("grey matter", texture))
+    canvas.paint(
+        "white matter",
+        everywhere * white,
+        chi=wm - np.float32(0.15) * density + np.float32(0.8) * mottled,
+        s0=_signal("white matter", texture) - np.float32(0.5) * density,
+    )
+    _paint_nuclei(canvas, grid, maps, texture, values)
+    canvas.paint("fluid", everywhere * fluid, chi=np.float32(0.3) * mottled)
+
+
+def _signal(name: str, texture: Texture) -> Float:
+    return np.float32(TISSUES[name].s0) * (1 + np.float32(0.02) * texture.fine)
+
+
+def _vary(values: np.random.Generator | None, size: float) -> float:
+    return 0.0 if values is None else float(values.normal(0, size))
+
+
+CAUDATE = [(11, 19, -2), (12, 17, 6), (13, 10, 12), (15, 0, 18), (17.5, -10, 21), (20, -20, 22)]
+CAUDATE += [(25, -31, 17), (29, -38, 8)]
+CAUDATE_RADII = [6.0, 7.5, 6.0, 4.5, 3.5, 3.0, 2.0, 1.5]
+
+
+def _paint_nuclei(
+    canvas: Canvas,
+    grid: Grid,
+    maps: Sampled,
+    texture: Texture,
+    values: np.random.Generator | None,
+) -> None:
+    """Paint each nucleus: a solid at its place, cut to shape by the template's intensities."""
+    grey = _ramp(maps.gm, 0.22, 0.45)
+    parenchyma = _ramp(maps.t1, 0.50, 0.62)
+    for side in (-1, 1):
+        solids = {
+            "thalamus": (ellipsoid(grid, mirrored((11.5, -18, 7), side), (9, 15, 9), side * 25),
+                         _ramp(maps.gm, 0.15, 0.5)),
+            "caudate": (tube(grid, [mirrored(p, side) for p in CAUDATE], CAUDATE_RADII), grey),
+            "putamen": (ellipsoid(grid, mirrored((26, 2, 1), side), (6.5, 18, 13), side * 14),
+                        grey),
+            "pallidum": (ellipsoid(grid, mirrored((19.5, -4, -1), side), (4.2, 9.5, 6.5),
+                                   side * 24), parenchyma),
+            "substantia nigra": (ellipsoid(grid, mirrored((10, -18, -12), side), (2.6, 7.5, 4.2),
+                                           side * 40), parenchyma),
+            "red nucleus": (ellipsoid(grid, mirrored((5, -21, -9), side), (3.1, 3.4, 4.2)),
+                            parenchyma),
+        }  # fmt: skip
+        for name, (placed, cut) in solids.items():
+            chi = TISSUES[name].chi * (1 + _vary(values, 0.12))
+            if placed is None:
+                continue
+            box, share = placed
+            # nuclei are uneven too: iron follows their own gradients
+            uneven = 1 + np.float32(0.12) * texture.coarse[box]
+            uneven += np.float32(0.10) * texture.fine[box]
+            canvas.paint(name, share * cut[box], box, chi=np.float32(chi) * uneven)
+        _paint_dentate(canvas, grid, texture, side, TISSUES["dentate"].chi + _vary(values, 0.012))
+
+
+def _paint_dentate(canvas: Canvas, grid: Grid, texture: Texture, side: int, chi: float) -> None:
+    """Paint the dentate nucleus: a crumpled sheet around its white core, open to the midline."""
+    centre = mirrored((15, -57, -34), side)
+    outer = ellipsoid(grid, centre, (7.0, 9.5, 6.0), -side * 20)
+    inner = ellipsoid(grid, mirrored((13.5, -56, -33.5), side), (5.4, 7.6, 4.2), -side * 20)
+    if outer is None or inner is None:
+        return
+    box, share = outer
+    hollow = np.zeros(grid.shape, np.float32)
+    hollow[inner[0]] = inner[1]
+    folds = np.clip(0.85 + np.float32(0.35) * texture.fine[box], 0, 1)
+    canvas.paint("dentate", share * (1 - hollow[box]) * folds, box, chi=chi)

@@ -1,0 +1,134 @@
+"""What will be done for a series, told without doing it; nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from qsmbids.bids import Series
+from qsmbids.interfaces.targets import TARGETS, Target, chimap
+from qsmbids.settings import Settings
+
+LABELS = {
+    "reading": "reading",
+    "masking": "brain mask",
+    "mapping": "total field",
+    "decay": "R2* and T2*",
+    "background": "background removal",
+    "inversion": "inversion",
+    "write": "writing",
+    "report": "report",
+}
+
+# Peak memory in volumes of float32, measured: fixed part, and part for each echo.
+_VOLUMES = {
+    "LoadSeries": (4, 4),
+    "LoadField": (4, 1),
+    "BrainMask": (14, 0),
+    "FieldMap": (20, 3),
+    "Relaxometry": (6, 2),
+    "Background": (26, 0),
+    "Inversion": (30, 0),
+    "WriteDerivatives": (5, 0),
+}
+_PROCESS_GB = 0.15
+
+
+def node_name(key: str) -> str:
+    """Turn a series' key into a name that Nipype takes."""
+    return key.replace("-", "_")
+
+
+def stage_label(node: str) -> str:
+    """Return what people call the stage of a node: ``inversion_tv`` is ``inversion (tv)``."""
+    stage, _, method = node.partition("_")
+    return LABELS.get(stage, node) + (f" ({method})" if method else "")
+
+
+def stage_memory(interface: str, voxels: int, echoes: int) -> float:
+    """Return the peak memory of a stage in GB."""
+    fixed, each = _VOLUMES[interface]
+    return _PROCESS_GB + (fixed + each * echoes) * voxels * 4e-9
+
+
+def voxels_of(series: Series) -> int:
+    """Return the voxels of one volume, from the header."""
+    import nibabel as nib
+
+    image: Any = nib.load(series.images[0])
+    return math.prod(image.shape[:3])
+
+
+def series_memory(voxels: int, echoes: int) -> float:
+    """Return the peak memory in GB of the stage that takes most."""
+    return max(stage_memory(name, voxels, echoes) for name in _VOLUMES)
+
+
+def disk_space(series: Series, settings: Settings, voxels: int) -> tuple[int, int]:
+    """Return the bytes that a series takes in the work directory and in the output folder."""
+    volume = 4 * voxels
+    kept = 2 * max(len(series.echo_times), 1) + 10 + len(settings.methods)
+    return kept * volume, len(targets(series, settings)) * volume
+
+
+def writes_local_field(series: Series, settings: Settings) -> bool:
+    """A field map needs a magnitude beside it, and a field strength to be in Hz."""
+    known = series.start == "raw" or bool(series.magnitude and series.field_strength)
+    return settings.write_fields and series.start != "local-field" and known
+
+
+def targets(series: Series, settings: Settings) -> list[Target]:
+    """Return the images that a series will have."""
+    raw = series.start == "raw"
+    names = ["eroded"] if series.start == "local-field" else ["brain", "eroded"]
+    if raw and settings.write_fields:
+        names.append("total")
+    if writes_local_field(series, settings):
+        names += ["local", "magnitude"]
+    if len(series.echo_times) > 1 and (raw or series.magnitude):
+        names += ["r2star", "t2star", "s0"]
+    return [TARGETS[name] for name in names] + [chimap(method) for method in settings.methods]
+
+
+def outputs(series: Series, settings: Settings) -> list[Path]:
+    """Return the paths of the images that a series will have."""
+    return [target.path(settings.output_dir, series) for target in targets(series, settings)]
+
+
+def steps(series: Series, settings: Settings) -> Iterable[tuple[str, str]]:
+    """Yield each stage and how it will be done, in order."""
+    raw = series.start == "raw"
+    if raw:
+        parts = "real and imaginary part" if series.real else "magnitude and phase"
+        yield LABELS["reading"], f"{parts} of {_count(len(series.echo_times), 'echo', 'echoes')}"
+    else:
+        name = series.field.name if series.field else ""
+        yield LABELS["reading"], f"{series.start.replace('-', ' ')} {name}"
+    if series.mask is not None:
+        yield LABELS["masking"], f"{series.mask.name} of {series.mask_source}"
+    else:
+        none = settings.brain_extraction == "none"
+        yield LABELS["masking"], "all voxels with signal" if none else "from the magnitude"
+    if raw:
+        yield (
+            LABELS["mapping"],
+            f"{settings.unwrapping} unwrapping, {settings.fit} fit, sign {settings.phase_sign}",
+        )
+    if len(series.echo_times) > 1 and (raw or series.magnitude):
+        yield LABELS["decay"], "log-linear fit"
+    if series.start != "local-field":
+        yield LABELS["background"], _with_options(settings.background, settings)
+    for method in settings.methods:
+        yield LABELS["inversion"], _with_options(method, settings)
+
+
+def _with_options(method: str, settings: Settings) -> str:
+    chosen = settings.options.get(method, {})
+    text = ", ".join(f"{name}={value}" for name, value in chosen.items())
+    return f"{method} ({text or 'its defaults'})"
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"

@@ -1,0 +1,89 @@
+"""Records of what is done, so that a second run computes nothing."""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from qsmbids import __version__
+from qsmbids.bids import Series, write_json, write_text
+from qsmbids.settings import Settings
+from qsmbids.workflows.plan import outputs
+
+
+def log_dir(settings: Settings, participant: str) -> Path:
+    """Return the folder of a participant's records, crash files and methods text."""
+    return settings.output_dir / "logs" / f"sub-{participant}"
+
+
+def is_done(series: Series, settings: Settings) -> bool:
+    """Tell whether all images of a series stand there, made from these inputs in this way."""
+    try:
+        record = json.loads(_path(series, settings).read_text(encoding="utf-8"))
+        made = {path: tuple(signature) for path, signature in record["Outputs"].items()}
+        wanted = [_name(path, settings) for path in outputs(series, settings)]
+        return (
+            record["Fingerprint"] == fingerprint(series, settings)
+            and sorted(made) == sorted(wanted)
+            and all(
+                _signature(settings.output_dir / path) == signature
+                for path, signature in made.items()
+            )
+        )
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return False
+
+
+def write(series: Series, settings: Settings) -> None:
+    """Record that a series is done, and forget that it ever failed."""
+    made = {_name(path, settings): _signature(path) for path in outputs(series, settings)}
+    content = {"Fingerprint": fingerprint(series, settings), "Outputs": made}
+    write_json(_path(series, settings), content)
+    forget_failure(series, settings)
+
+
+def fingerprint(series: Series, settings: Settings) -> str:
+    """Return a digest of all that decides the maps: version, settings, inputs."""
+    files = {str(path): _signature(path) for path in series.images}
+    everything = [__version__, settings.processing(), repr(series), files]
+    text = json.dumps(everything, sort_keys=True, default=str)
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def write_failure(
+    settings: Settings, participant: str, key: str, *, stage: str, message: str, text: str = ""
+) -> None:
+    """Write a crash file and the sentence that the participant's page shows."""
+    folder = log_dir(settings, participant)
+    content: dict[str, Any] = {"series": key, "stage": stage, "message": message}
+    if text:
+        crash = folder / f"{key}_crash.txt"
+        head = f"series: {key}\nstage: {stage}\nversion: {__version__}\n\n"
+        write_text(crash, head + text)
+        content["crashfile"] = _name(crash, settings)
+    write_json(folder / f"{key}_error.json", content)
+
+
+def forget_failure(series: Series, settings: Settings) -> bool:
+    """Remove the crash file and the sentence of an earlier run; tell whether there were any."""
+    folder = log_dir(settings, series.participant)
+    old = [folder / f"{series.key}_{end}" for end in ("error.json", "crash.txt")]
+    there = [path for path in old if path.is_file()]
+    for path in there:
+        path.unlink(missing_ok=True)
+    return bool(there)
+
+
+def _path(series: Series, settings: Settings) -> Path:
+    return log_dir(settings, series.participant) / f"{series.key}_done.json"
+
+
+def _name(path: Path, settings: Settings) -> str:
+    return path.relative_to(settings.output_dir).as_posix()
+
+
+def _signature(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns

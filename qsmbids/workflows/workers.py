@@ -1,0 +1,166 @@
+"""Worker processes of which each may die without taking the others along."""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+# What every worker needs; the server that workers are forked from imports it once.
+_PRELOAD = [
+    "nipype.pipeline.engine",
+    "scipy.fft",
+    "scipy.ndimage",
+    "nibabel",
+    "qsmbids.interfaces.derivatives",
+    "qsmbids.interfaces.fields",
+    "qsmbids.interfaces.reading",
+    "qsmbids.interfaces.susceptibility",
+]
+
+
+@dataclass
+class _Worker:
+    process: Any
+    pipe: Connection
+    task: int | None = None
+
+
+class Workers:
+    """A pool that knows which task each of its processes works on.
+
+    ``ProcessPoolExecutor`` gives up all tasks when one process is killed, and does not tell
+    which task it was; here the others go on.
+
+    Parameters
+    ----------
+    count : int
+        The most processes at a time; they start when they are needed.
+    """
+
+    def __init__(self, count: int, verbose: bool = False):
+        # Never a fork of this process, whose threads may hold locks.
+        self._context = mp.get_context("forkserver")
+        self._context.set_forkserver_preload(_PRELOAD)
+        self._count = count
+        self._verbose = verbose
+        self._workers: list[_Worker] = []
+        self._waiting: list[tuple[int, Any]] = []
+        self._results: dict[int, dict[str, Any]] = {}
+
+    def warm_up(self) -> None:
+        """Start one process, so that imports run while the caller prepares its work."""
+        self._workers.append(self._start())
+
+    def submit(self, task: int, node: Any, updatehash: bool) -> None:
+        """Run a node as soon as a process is free."""
+        self._waiting.append((task, (node, updatehash)))
+        self._feed()
+
+    def result(self, task: int) -> dict[str, Any] | None:
+        """Return a task's result once it has ended; a killed one has a traceback that says so."""
+        self._collect()
+        return self._results.pop(task, None)
+
+    def close(self, kill: bool = False) -> None:
+        """End all processes; at once if ``kill``."""
+        for worker in self._workers:
+            if kill:
+                worker.process.kill()
+            worker.pipe.close()
+        for worker in self._workers:
+            worker.process.join()
+        self._workers.clear()
+
+    def _feed(self) -> None:
+        while self._waiting:
+            free = next((worker for worker in self._workers if worker.task is None), None)
+            if free is None and len(self._workers) < self._count:
+                free = self._start()
+                self._workers.append(free)
+            if free is None:
+                return
+            task, work = self._waiting.pop(0)
+            free.task = task
+            try:
+                free.pipe.send(work)
+            except OSError:  # it died while idle: `_collect` sees it and tells
+                return
+
+    def _collect(self) -> None:
+        for pipe in wait([worker.pipe for worker in self._workers], timeout=0):
+            worker = next(worker for worker in self._workers if worker.pipe is pipe)
+            try:
+                result = worker.pipe.recv()
+            except (EOFError, OSError):
+                result = self._bury(worker)
+            if worker.task is not None:
+                self._results[worker.task] = result
+            worker.task = None
+        self._feed()
+
+    def _bury(self, worker: _Worker) -> dict[str, Any]:
+        worker.process.join()
+        worker.pipe.close()
+        self._workers.remove(worker)
+        code = worker.process.exitcode
+        how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        return {"result": None, "traceback": [KILLED.format(how=how)]}
+
+    def _start(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(
+            target=_serve, args=(theirs, Path.cwd(), self._verbose), daemon=False
+        )
+        process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+
+KILLED = (
+    "InputError: its process was killed ({how}), probably because memory ran out; lower --nprocs "
+    "or give more memory with --mem."
+)
+
+
+def _serve(pipe: Connection, folder: Path, verbose: bool) -> None:
+    """Run nodes until the parent closes the pipe or is gone."""
+    from nipype import logging as nipype_logging
+    from nipype.pipeline.plugins.multiproc import run_node
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.chdir(folder)
+    if not verbose:
+        quieten(nipype_logging)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    while True:
+        try:
+            node, updatehash = pipe.recv()
+        except EOFError:
+            return
+        try:
+            trouble = run_node(node, updatehash, 0)["traceback"]
+        except Exception:  # not the node's own: Nipype could not even begin
+            trouble = [traceback.format_exc()]
+        pipe.send({"result": None, "traceback": trouble})
+
+
+def _end_with_parent() -> None:
+    """End this process when the parent is killed, in the middle of its work if need be."""
+    parent = mp.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def quieten(nipype_logging: Any, names: Sequence[str] = ("workflow", "interface", "utils")) -> None:
+    """Keep Nipype's own log to itself: what users need to know is said elsewhere."""
+    for name in names:
+        nipype_logging.getLogger(f"nipype.{name}").setLevel("CRITICAL")

@@ -1,0 +1,103 @@
+"""Reading and writing images and arrays."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from qsmbids.errors import InputError
+from qsmbids.interfaces import arrays
+
+AFFINE = np.diag([1.0, 2.0, 3.0, 1.0])
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "sub-01_MEGRE.nii.gz"
+    values = np.random.default_rng(0).normal(size=(12, 10, 8)).astype(np.float32)
+    arrays.write_image(path, values, AFFINE.tolist())
+    return path
+
+
+def test_an_image_survives_the_round_trip(image: Path) -> None:
+    data, affine = arrays.read_image(image)
+    assert data.shape == (12, 10, 8)
+    assert data.dtype == np.float32
+    np.testing.assert_array_equal(affine, AFFINE)
+
+
+def test_equal_voxels_are_equal_bytes(image: Path, tmp_path: Path) -> None:
+    data, _ = arrays.read_image(image)
+    again = tmp_path / "other" / "name.nii.gz"
+    arrays.write_image(again, data, AFFINE.tolist())
+    assert again.read_bytes() == image.read_bytes()
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_masks_are_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "mask.nii.gz"
+    arrays.write_image(path, np.ones((3, 3, 3), bool), AFFINE.tolist())
+    assert nib.load(path).get_data_dtype() == np.uint8
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def _flip(path: Path) -> None:
+    """Change the checksum only, which no reader of the voxels alone would notice."""
+    content = bytearray(path.read_bytes())
+    content[-6] ^= 0xFF
+    path.write_bytes(content)
+
+
+def _text(path: Path) -> None:
+    path.write_text("no gzip")
+
+
+def _nan(path: Path) -> None:
+    data, affine = arrays.read_image(path)
+    data[3, 3, 3] = np.nan
+    nib.save(nib.Nifti1Image(data, affine), path)
+
+
+def _flat(path: Path) -> None:
+    nib.save(nib.Nifti1Image(np.ones((12, 10, 1), np.float32), AFFINE), path)
+
+
+def _four(path: Path) -> None:
+    nib.save(nib.Nifti1Image(np.ones((12, 10, 8, 2), np.float32), AFFINE), path)
+
+
+@pytest.mark.parametrize("damage", [_cut, _flip, _text, _nan, _flat, _four, Path.unlink])
+def test_bad_images_are_named_in_one_line(image: Path, damage: object) -> None:
+    damage(image)  # type: ignore[operator]
+    with pytest.raises(InputError, match=r"^sub-01_MEGRE\.nii\.gz ") as error:
+        arrays.read_image(image)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_another_grid_is_refused(image: Path) -> None:
+    data, affine = arrays.read_image(image)
+    grid = arrays.make_grid(image, data.shape, affine)
+    arrays.check_grid(image, data.shape, affine + 1e-3, grid)
+    for shape, other in (((12, 10, 9), affine), (data.shape, affine * 1.1)):
+        with pytest.raises(InputError, match="another grid"):
+            arrays.check_grid(image, shape, other, grid)
+
+
+def test_the_name_tells_the_content(tmp_path: Path) -> None:
+    a = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    first, same = arrays.save(tmp_path, "a", a), arrays.save(tmp_path, "a", a.copy())
+    other = arrays.save(tmp_path, "a", a + 1)
+    assert first == same != other
+    np.testing.assert_array_equal(arrays.load(other), a + 1)
+
+
+def test_level_one_gzip_is_readable_by_others(image: Path) -> None:
+    with gzip.open(image) as stream:
+        assert stream.read(4) == (348).to_bytes(4, "little")

@@ -1,0 +1,167 @@
+"""The command line and the configuration file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from qsmbids.cli import machine, values
+from qsmbids.cli.main import main
+from qsmbids.cli.parser import parse
+from qsmbids.errors import UsageError
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> list[str]:
+    (tmp_path / "ds").mkdir()
+    return [str(tmp_path / "ds"), str(tmp_path / "out"), "participant", "-w", str(tmp_path / "w")]
+
+
+@pytest.mark.parametrize("flag", ["--participant-label", "--participant_label"])
+def test_labels_lose_their_prefix(command: list[str], flag: str) -> None:
+    settings = parse([*command, flag, "sub-01", "02", "01", "--session-label", "ses-a"])
+    assert settings.participants == ("01", "02")
+    assert settings.sessions == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("text", "gigabytes"), [("8GB", 8), ("8g", 8), ("16000 M", 16), ("1.5GiB", 1.5), ("1T", 1000)]
+)
+def test_memory_has_a_unit(text: str, gigabytes: float) -> None:
+    assert values.memory(text) == pytest.approx(gigabytes)
+
+
+@pytest.mark.parametrize("text", ["8", "GB", "-1GB", "0GB", "8XB"])
+def test_memory_without_a_unit_is_a_usage_error(command: list[str], text: str) -> None:
+    with pytest.raises(SystemExit) as error:
+        parse([*command, f"--mem={text}"])
+    assert error.value.code == 2
+
+
+def test_options_take_the_type_of_their_default(command: list[str]) -> None:
+    settings = parse([*command, "--option", "tkd.threshold=1", "resharp.radius=7"])
+    assert settings.options["tkd"] == {"threshold": 1.0}
+    assert isinstance(settings.options["tkd"]["threshold"], float)
+    assert settings.options["resharp"]["radius"] == 7
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ("tkd.threshold", "METHOD.NAME=VALUE"),
+        ("tkd.treshold=1", "no option 'treshold'"),
+        ("tkd.threshold=high", "a float"),
+        ("medi.lambda=1", "choose the method from"),
+    ],
+)
+def test_wrong_options_are_usage_errors(command: list[str], option: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        parse([*command, "--option", option])
+
+
+def test_the_command_line_wins_over_the_file(command: list[str], tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(
+        'method = ["tkd", "ndi"]\nnprocs = 3\nclean_workdir = true\nmem = "2GB"\n'
+        'participant-label = ["sub-05"]\nverbose = 2\nstop-on-first-crash = false\n'
+        '[option]\n"tkd.threshold" = 0.3\n'
+    )
+    settings = parse([*command, "--config-file", str(config), "--method", "tikhonov"])
+    assert settings.methods == ("tikhonov",)
+    assert settings.nprocs == 3
+    assert settings.mem_gb == pytest.approx(2)
+    assert settings.clean_workdir
+    assert not settings.stop_on_first_crash
+    assert settings.participants == ("05",)
+    assert settings.verbose == 2
+    assert settings.options == {"tkd": {"threshold": 0.3}}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("metod = 'tkd'", "no option 'metod'"),
+        ("clean-workdir = 'yes'", "true or false"),
+        ("nprocs = true", "takes a value"),
+        ("nprocs = ", "cannot be read as TOML"),
+    ],
+)
+def test_a_wrong_file_is_a_usage_error(
+    command: list[str], tmp_path: Path, content: str, says: str
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(content)
+    with pytest.raises(UsageError, match=says):
+        parse([*command, "--config-file", str(config)])
+
+
+def test_derivatives_have_names(command: list[str], tmp_path: Path) -> None:
+    for name in ("masks", "fields"):
+        (tmp_path / name).mkdir()
+    settings = parse([*command, "-d", f"m={tmp_path / 'masks'}", "-d", str(tmp_path / "fields")])
+    assert settings.derivatives == {"m": tmp_path / "masks", "fields": tmp_path / "fields"}
+    with pytest.raises(UsageError, match="not a folder"):
+        parse([*command, "-d", str(tmp_path / "nowhere")])
+
+
+def test_folders_in_each_other_are_refused(tmp_path: Path) -> None:
+    dataset, out = tmp_path / "ds", tmp_path / "out"
+    dataset.mkdir()
+    for output, work, says in (
+        (dataset, tmp_path / "w", "dataset itself"),
+        (out, dataset / "work", "lies in the dataset"),
+        (out, dataset, "lies in the dataset"),
+        (out, out / "work", "lies in the output folder"),
+    ):
+        with pytest.raises(UsageError, match=says):
+            parse([str(dataset), str(output), "participant", "-w", str(work)])
+    with pytest.raises(UsageError, match="not a folder"):
+        parse([str(tmp_path / "none"), str(out), "participant"])
+
+
+def test_a_plugin_file_is_read(command: list[str], tmp_path: Path) -> None:
+    plugin = tmp_path / "plugin.yml"
+    plugin.write_text("plugin: SLURM\nplugin_args: {sbatch_args: '-p long'}\n")
+    settings = parse([*command, "--use-plugin", str(plugin)])
+    assert settings.plugin == {"plugin": "SLURM", "plugin_args": {"sbatch_args": "-p long"}}
+    plugin.write_text("plugin: MultiProc\nplugin_args: {n_procs: 5, memory_gb: 7}\n")
+    settings = parse([*command, "--use-plugin", str(plugin)])
+    assert (settings.plugin, settings.nprocs, settings.mem_gb) == (None, 5, 7)
+    plugin.write_text("plugin_args: {n_procs: 5}\n")
+    with pytest.raises(UsageError, match="must name a Nipype plugin"):
+        parse([*command, "--use-plugin", str(plugin)])
+
+
+def test_a_filter_file_is_checked(command: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "filter.json"
+    path.write_text('{"series": {"acquisition": "fast"}}')
+    assert parse([*command, "--bids-filter-file", str(path)]).filters["series"] == {
+        "acquisition": "fast"
+    }
+    for content, says in (('{"t1w": {}}', "none of"), ("{", "JSON"), ('{"series": 1}', "object")):
+        path.write_text(content)
+        with pytest.raises(UsageError, match=says):
+            parse([*command, "--bids-filter-file", str(path)])
+
+
+def test_usage_errors_are_one_sentence_and_code_2(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--option", "tkd"]) == 2
+    assert main([command[0], command[0], "participant"]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert len(shown.err.splitlines()) == 2
+    assert "Traceback" not in shown.err
+
+
+def test_a_container_limits_what_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_CGROUPS", tmp_path)
+    assert machine.free_memory() > 0
+    (tmp_path / "cpu.max").write_text("100000 100000\n")
+    (tmp_path / "memory.max").write_text("2000000000\n")
+    assert machine.processors() == 1
+    assert machine.free_memory() <= 1.8
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert machine.processors() >= 1

@@ -1,0 +1,260 @@
+"""The participant's page, from what stands in an output folder."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from qsmbids.physics import forward_field, hz_per_ppm
+from qsmbids.reports import write_participant_page
+from qsmbids.reports.collect import find_series
+from qsmbids.reports.evidence import examine
+from qsmbids.reports.figures import planes
+from qsmbids.reports.measures import ForwardModel, map_checks, volume_checks
+from qsmbids.reports.volumes import Grid, View, read, view_of
+
+SHAPE = (24, 30, 20)
+AFFINE = np.diag([8.0, 7.0, 9.0, 1.0])
+ZOOM = (8.0, 7.0, 9.0)
+
+
+def _ball(radius: float = 0.8) -> np.ndarray:
+    axes = np.meshgrid(*(np.linspace(-1, 1, n) for n in SHAPE), indexing="ij")
+    return sum(a**2 for a in axes) < radius**2
+
+
+def _chi() -> np.ndarray:
+    chi = np.random.default_rng(0).normal(0, 0.03, SHAPE)
+    chi[10:13, 14:17, 9:12] += 0.3
+    return (chi * _ball()).astype(np.float32)
+
+
+def _save(out: Path, name: str, data: np.ndarray, **sidecar: Any) -> Path:
+    path = out / "sub-01" / f"{name}.nii.gz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(data, AFFINE), path)
+    sidecar = {"MagneticFieldStrength": 3, **sidecar}
+    path.with_name(path.name.replace(".nii.gz", ".json")).write_text(json.dumps(sidecar))
+    return path
+
+
+def _chimap(out: Path, key: str = "sub-01", method: str = "tkd", **block: Any) -> Path:
+    stages = [
+        {"Name": "Mask", "Method": "template", "Parameters": {}},
+        {"Name": "Total field", "Method": "linear", "Parameters": {"Unwrapping": "best-path"},
+         "Residual": 0.07},
+        {"Name": "Background field", "Method": "resharp", "Parameters": {"radius": 6.0}},
+        {"Name": "Inversion", "Method": method, "Parameters": {"threshold": 0.19}, "Seconds": 1.2},
+    ]  # fmt: skip
+    qsmbids = {"Version": "9.9", "MethodLabel": f"Label of {method}", "Stages": stages, **block}
+    name = f"anat/{key}_desc-{method}_Chimap"
+    return _save(out, name, _chi(), Qsmbids=qsmbids, Sources=["bids::sub-01_MEGRE.nii.gz"])
+
+
+def _everything(out: Path) -> None:
+    field = forward_field(_chi(), ZOOM) * _ball() * hz_per_ppm(3)
+    _chimap(out, Warnings=["<b>bold</b> & sharp"], Reference="mean of the mask")
+    _chimap(out, method="tv")
+    _save(out, "anat/sub-01_R2starmap", 20 * _ball().astype(np.float32))
+    _save(out, "anat/sub-01_desc-brain_mask", _ball().astype(np.uint8))
+    _save(out, "anat/sub-01_desc-eroded_mask", _ball(0.75).astype(np.uint8))
+    _save(out, "fmap/sub-01_magnitude", 100 * _ball().astype(np.float32))
+    _save(out, "fmap/sub-01_desc-total_fieldmap", field.astype(np.float32))
+    _save(out, "fmap/sub-01_desc-local_fieldmap", field.astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    out = tmp_path_factory.mktemp("out")
+    _everything(out)
+    logs = out / "logs" / "sub-01"
+    logs.mkdir(parents=True)
+    (logs / "crash-1.txt").write_text("trace")
+    failure = {"series": "sub-01_run-2", "stage": "Mask", "message": "The mask <is> empty.",
+               "crashfile": "logs/sub-01/crash-1.txt"}  # fmt: skip
+    (logs / "sub-01_run-2_error.json").write_text(json.dumps(failure))
+    path = write_participant_page(out, "01")
+    assert path == out / "sub-01.html"
+    assert not list(out.glob(".sub-01*"))
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<h3>Magnitude</h3>",
+        "brain mask (blue) and eroded mask (yellow)",
+        "<h3>Total field</h3>",
+        "<h3>Local field</h3>",
+        "<h3>R2*</h3>",
+        "<h3>Susceptibility, Label of tkd</h3>",
+        "<h3>Susceptibility, Label of tv</h3>",
+        "<h3>Distribution of susceptibility</h3>",
+        "Label of tv in a wide window",
+        "Local field left unexplained",
+        "Residual of the phase fit",
+        "threshold = 0.19",
+        "qsmbids 9.9",
+        "mean of the mask",
+        "bids::sub-01_MEGRE.nii.gz",
+        "10.1002/mrm.22135",
+        "The mask &lt;is&gt; empty.",
+        'href="logs/sub-01/crash-1.txt"',
+        "&lt;b&gt;bold&lt;/b&gt; &amp; sharp",
+    ],
+)
+def test_page_holds(page: str, piece: str) -> None:
+    assert piece in page
+
+
+def test_page_loads_nothing_from_elsewhere(page: str) -> None:
+    sources = re.findall(r'\bsrc="([^"]{0,16})', page)
+    assert sources
+    assert all(source.startswith("data:image/webp") for source in sources)
+    assert not re.search(r"<(link|script|iframe|object)\b|@import|url\(", page)
+    links = re.findall(r'<a href="(https?:[^"]*)', page)
+    assert links
+    assert all(link.startswith("https://doi.org/") for link in links)
+    assert page.count("http") == len(links)
+
+
+def test_every_picture_has_a_text(page: str) -> None:
+    pictures = re.findall(r"<img [^>]*>", page)
+    assert len(pictures) == 11
+    assert all(re.search(r'alt="[^"]{10,}"', picture) for picture in pictures)
+
+
+@pytest.mark.parametrize("kept", ["Chimap", "magnitude", "desc-local_fieldmap", "desc-brain_mask"])
+def test_one_image_alone_is_shown(tmp_path: Path, kept: str) -> None:
+    _everything(tmp_path)
+    for path in tmp_path.rglob("*.nii.gz"):
+        if kept not in path.name:
+            path.unlink()
+    text = write_participant_page(tmp_path, "01").read_text(encoding="utf-8")
+    assert "Failed" not in text
+    assert 'id="sub-01"' in text
+
+
+def test_damaged_image_and_other_grid_are_named(tmp_path: Path) -> None:
+    _everything(tmp_path)
+    total = tmp_path / "sub-01/fmap/sub-01_desc-total_fieldmap.nii.gz"
+    total.write_bytes(total.read_bytes()[:200])
+    r2star = tmp_path / "sub-01/anat/sub-01_R2starmap.nii.gz"
+    r2star.write_bytes(r2star.read_bytes()[:60] + bytes(500))
+    small = nib.Nifti1Image(np.ones((5, 5, 5), np.float32), AFFINE)
+    nib.save(small, tmp_path / "sub-01/fmap/sub-01_magnitude.nii.gz")
+    text = write_participant_page(tmp_path, "01").read_text(encoding="utf-8")
+    assert "sub-01_desc-total_fieldmap.nii.gz cannot be read as a 3D image." in text
+    assert "sub-01_R2starmap.nii.gz cannot be read as a 3D image." in text
+    assert "sub-01_magnitude.nii.gz lies on another grid and is not shown." in text
+    assert "<h3>Local field</h3>" in text
+
+
+def test_sidecar_with_wrong_types_is_survived(tmp_path: Path) -> None:
+    path = _chimap(tmp_path)
+    sidecar = path.with_name("sub-01_desc-tkd_Chimap.json")
+    for content in (
+        "{",
+        "[]",
+        '{"Qsmbids": 3}',
+        '{"Qsmbids": {"Stages": ["x"]}, "EchoTime": 0.02}',
+    ):
+        sidecar.write_text(content)
+        assert write_participant_page(tmp_path, "01").stat().st_size > 1000
+
+
+def test_series_are_told_apart_by_their_entities(tmp_path: Path) -> None:
+    for key in ("sub-01_run-01", "sub-01_run-02", "sub-01_acq-hi"):
+        _chimap(tmp_path, key)
+    _chimap(tmp_path, "sub-01_run-01", method="tv")
+    found = find_series(tmp_path, "01")
+    assert [s.key for s in found] == ["sub-01_acq-hi", "sub-01_run-01", "sub-01_run-02"]
+    assert list(found[1].chimaps) == ["tkd", "tv"]
+    text = write_participant_page(tmp_path, "01").read_text(encoding="utf-8")
+    assert '<a href="#sub-01_run-02">' in text
+
+
+def test_participant_without_anything_has_a_page(tmp_path: Path) -> None:
+    text = write_participant_page(tmp_path, "07").read_text(encoding="utf-8")
+    assert "No series of this participant" in text
+
+
+def test_axes_are_turned_to_right_anterior_superior(tmp_path: Path) -> None:
+    data = np.zeros((4, 5, 6), np.float32)
+    data[0, 1, 2] = 1  # voxel axes: posterior, superior, left
+    affine = np.array([[0, 0, -3.0, 0], [-1.0, 0, 0, 0], [0, 2.0, 0, 0], [0, 0, 0, 1]])
+    nib.save(nib.Nifti1Image(data, affine), tmp_path / "x.nii")
+    volume = read(tmp_path / "x.nii")
+    assert volume is not None
+    assert volume.data.shape == (6, 4, 5)
+    assert volume.grid.voxel_size == (3.0, 1.0, 2.0)
+    assert volume.data[3, 3, 1] == 1
+    here = volume.grid.affine @ [3, 3, 1, 1]
+    assert np.allclose(here, affine @ [0, 1, 2, 1])
+
+
+def test_view_is_the_head_with_a_margin(tmp_path: Path) -> None:
+    mask = np.zeros((40, 40, 40), np.uint8)
+    mask[10:20, 12:30, 5:25] = 1
+    nib.save(nib.Nifti1Image(mask, np.diag([2.0, 3.0, 1.0, 1])), tmp_path / "m.nii")
+    volume = read(tmp_path / "m.nii")
+    assert volume is not None
+    view = view_of(volume)
+    assert view.box == (slice(7, 23), slice(10, 32), slice(0, 31))
+    assert view.cut(volume).sum() == mask.sum()
+    assert all(view.cut(volume)[:, :, k].any() for k in view.levels)
+
+
+def test_true_map_explains_the_field_whatever_its_mean() -> None:
+    mask = _ball()
+    chi = _chi()
+    model = ForwardModel(forward_field(chi, ZOOM, (0, 0.6, 0.8), 16), mask, ZOOM, (0, 0.6, 0.8))
+    assert model.residual(chi) < 0.01
+    assert model.residual(chi + 0.5) < 0.01
+    assert model.residual(0 * chi) == pytest.approx(100, abs=1)
+    assert model.residual(0.5 * chi) == pytest.approx(50, abs=1)
+
+
+def test_wrong_sign_and_wrong_scale_are_seen() -> None:
+    chi = np.random.default_rng(0).normal(0, 0.03, 50_000)
+    chi[:500] += 0.25
+    assert all(check.good for check in map_checks(chi))
+    bad = {check.name for check in map_checks(-chi) if not check.good}
+    assert "Asymmetry of the extremes" in bad
+    assert "Standard deviation" in {c.name for c in map_checks(2 * np.pi * chi) if not c.good}
+
+
+def test_small_mask_and_lost_rim_are_seen() -> None:
+    masks = {"brain": np.ones((100, 100, 100), bool), "eroded": np.zeros((100, 100, 100), bool)}
+    brain, kept = volume_checks(masks, 0.001)
+    assert brain.value == pytest.approx(1000)
+    assert brain.good
+    assert not kept.good
+    assert not volume_checks(masks, 0.0005)[0].good
+
+
+def test_field_without_field_strength_stays_in_hertz(tmp_path: Path) -> None:
+    path = _save(tmp_path, "fmap/sub-01_desc-local_fieldmap", 10 * _chi())
+    path.with_name("sub-01_desc-local_fieldmap.json").write_text("{}")
+    (picture,) = examine(find_series(tmp_path, "01")[0]).pictures
+    assert picture.caption.endswith("Hz.")
+
+
+def test_slices_show_right_on_the_right_in_true_proportions() -> None:
+    grid = Grid(SHAPE, AFFINE)
+    data = np.zeros(SHAPE, np.float32)
+    data[20, 25, 15] = 1  # right, anterior, superior
+    view = View(grid, tuple(slice(0, n) for n in SHAPE), (20, 25, 15), (15,))
+    axial, coronal, sagittal = planes(data, view, {"brain": data > 0})
+    assert (axial.size, axial.sides) == ((24 * 8.0, 30 * 7.0), ("L", "R"))
+    assert (coronal.size, coronal.sides) == ((24 * 8.0, 20 * 9.0), ("L", "R"))
+    assert (sagittal.size, sagittal.sides) == ((30 * 7.0, 20 * 9.0), ("P", "A"))
+    places = [tuple(np.argwhere(p.image)[0]) for p in (axial, coronal, sagittal)]
+    assert places == [(25, 20), (15, 20), (15, 25)]
+    assert axial.outlines["brain"][25, 20]
