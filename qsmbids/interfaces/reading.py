@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nipype.interfaces.base import File, InputMultiPath, traits
+from nipype.interfaces.base import File, InputMultiPath, isdefined, traits
 from numpy.typing import NDArray
 
 from qsmbids.errors import InputError
@@ -103,7 +103,7 @@ class LoadSeries(Stage):
 class _LoadFieldInputs(StageInputs):
     images = InputMultiPath(File(exists=True), mandatory=True, desc="all files, by content")
     field = traits.Str(mandatory=True)
-    field_units = traits.Enum("ppm", "Hz", "rad/s")
+    field_units = traits.Enum("ppm", "Hz")
     field_strength = traits.Either(None, traits.Float, desc="tesla; needed unless ppm")
     magnitude = traits.List(traits.Str)
     kind = traits.Enum("total-field", "local-field")
@@ -144,10 +144,10 @@ class LoadField(Stage):
 
         if self.inputs.field_units == "ppm":
             return 1.0
-        hertz = 1.0 if self.inputs.field_units == "Hz" else 1 / (2 * np.pi)
-        if self.inputs.field_strength is None:
+        strength = self.inputs.field_strength
+        if strength is None or not isdefined(strength):
             raise InputError(
-                f"{Path(self.inputs.field).name} is in {self.inputs.field_units}: give "
-                "MagneticFieldStrength in its sidecar."
+                f"{Path(self.inputs.field).name} is in Hz: give MagneticFieldStrength in its "
+                "sidecar."
             )
-        return hertz / hz_per_ppm(self.inputs.field_strength)
+        return 1 / hz_per_ppm(strength)

@@ -23,17 +23,17 @@ def ndi(
     voxel_size: Sequence[float],
     b0_dir: Sequence[float],
     weight: Float | None = None,
-    iterations: int = 30,
+    iterations: int = 20,
     step: float = 4.0,
     regularization: float = 1e-3,
     phase_scale: float = 20.0,
 ) -> Float:
     r"""Minimise the distance of phasors by gradient descent, stopped early.
 
-    :math:`\|W (e^{i s D\chi} - e^{i s f})\|^2 / 2s^2 + \alpha \|\chi\|^2 / 2` over maps that
-    vanish outside the mask. The sine in its gradient keeps voxels with a wrong field from
-    pulling the rest; the first quarter of the steps goes without it, since phasors more than half a
-    turn apart would be pulled to the wrong turn.
+    :math:`\|W (e^{i s D\chi} - e^{i s f})\|^2 / 2s^2 + \alpha \|\chi\|^2 / 2`. The sine in its
+    gradient keeps voxels with a wrong field from pulling the rest; the first quarter of the
+    steps goes without it, since phasors more than half a turn apart would be pulled to the wrong
+    turn. Sources outside the mask are left free: those in its eroded rim shape the field inside.
 
     Parameters
     ----------
@@ -78,5 +78,4 @@ def ndi(
         residual *= weight2
         chi *= keep
         chi -= dipole(residual)
-        chi *= mask
     return chi

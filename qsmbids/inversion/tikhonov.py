@@ -20,7 +20,7 @@ def tikhonov(
     voxel_size: Sequence[float],
     b0_dir: Sequence[float],
     weight: Float | None = None,
-    regularization: float = 0.02,
+    regularization: float = 0.01,
 ) -> Float:
     r"""Minimise :math:`\|D\chi - f\|^2 + \lambda \|G\chi\|^2` by one division in k-space.
 

@@ -19,7 +19,7 @@ def tkd(
     voxel_size: Sequence[float],
     b0_dir: Sequence[float],
     weight: Float | None = None,
-    threshold: float = 0.19,
+    threshold: float = 0.15,
 ) -> Float:
     """Divide by the dipole kernel in k-space where it is large, by a constant where it is small.
 

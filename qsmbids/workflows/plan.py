@@ -27,10 +27,10 @@ _VOLUMES = {
     "LoadSeries": (4, 4),
     "LoadField": (4, 1),
     "BrainMask": (14, 0),
-    "FieldMap": (20, 3),
+    "FieldMap": (22, 4),
     "Relaxometry": (6, 2),
-    "Background": (26, 0),
-    "Inversion": (30, 0),
+    "Background": (20, 0),
+    "Inversion": (20, 0),
     "WriteDerivatives": (5, 0),
 }
 _PROCESS_GB = 0.15

@@ -13,18 +13,17 @@ from typing import Any, Protocol
 
 from nipype import config
 from nipype import logging as nipype_logging
-from nipype.pipeline.engine import Node, Workflow
+from nipype.pipeline.engine import Workflow
 
 from qsmbids.bids import Series
-from qsmbids.interfaces.reporting import ParticipantReport, write_report
+from qsmbids.interfaces.reporting import write_report
 from qsmbids.settings import Settings
 from qsmbids.workflows import plan, records
 from qsmbids.workflows.crashes import sentence, take_crash
+from qsmbids.workflows.participants import TOP, init_run_wf
 from qsmbids.workflows.plugin import QsmbidsPlugin
-from qsmbids.workflows.series import init_series_wf
 from qsmbids.workflows.workers import Workers, quieten
 
-_TOP = "qsmbids"
 _BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _GIVEN_UP = "the run was stopped before the series was done"
 
@@ -50,39 +49,6 @@ class _State:
     unwritten: set[str] = field(default_factory=set)
     failure: str | None = None
     ended: bool = False
-
-
-def init_run_wf(groups: Mapping[str, Sequence[tuple[Series, int]]], settings: Settings) -> Workflow:
-    """Build the workflow of several participants.
-
-    Parameters
-    ----------
-    groups : mapping of str to sequence of (Series, int)
-        The series of each participant, each with the voxels of one of its volumes.
-    settings : Settings
-        How to process them.
-
-    Returns
-    -------
-    Workflow
-        One inner workflow a series, and one node a participant that writes the report.
-    """
-    top = Workflow(name=_TOP, base_dir=str(settings.work_dir))
-    for participant, members in groups.items():
-        inner = [init_series_wf(one, settings, voxels=voxels) for one, voxels in members]
-        writers = [(wf, name) for wf in inner for name in writing_nodes(wf)]
-        report = Node(ParticipantReport(len(writers)), name=f"report_{participant}", mem_gb=0.5)
-        report.inputs.trait_set(
-            key=f"sub-{participant}", participant=participant, output_dir=str(settings.output_dir)
-        )
-        for number, (wf, name) in enumerate(writers):
-            top.connect(wf, f"{name}.written", report, f"after_{number}")
-    return top
-
-
-def writing_nodes(workflow: Workflow) -> list[str]:
-    """Return the names of the nodes that write a series' images."""
-    return [name for name in workflow.list_node_names() if name.startswith("write_")]
 
 
 class Runner:
@@ -157,7 +123,7 @@ class Runner:
         return ""
 
     def _on_status(self, node: Any, status: str) -> None:
-        name = node.fullname.removeprefix(f"{_TOP}.")
+        name = node.fullname.removeprefix(f"{TOP}.")
         inner, _, stage = name.rpartition(".")
         state = self._states.get(inner)
         label = plan.stage_label(stage)
@@ -178,7 +144,7 @@ class Runner:
 
     def _on_crash(self, node: Any, message: str, text: str) -> None:
         """A node has failed: say so, once a series."""
-        inner, _, stage = node.fullname.removeprefix(f"{_TOP}.").rpartition(".")
+        inner, _, stage = node.fullname.removeprefix(f"{TOP}.").rpartition(".")
         state = self._states.get(inner)
         label = plan.stage_label(stage)
         if state is None:
@@ -224,12 +190,12 @@ class Runner:
             return
         for inner, state in self._states.items():
             if state.series.participant == participant and state.ended and not state.failure:
-                shutil.rmtree(self._settings.work_dir / _TOP / inner, ignore_errors=True)
+                shutil.rmtree(self._settings.work_dir / TOP / inner, ignore_errors=True)
 
     def _settle(self, inner: str, state: _State, start: float, trouble: str) -> None:
         """Tell how a series went whose plugin has not told."""
         made = plan.outputs(state.series, self._settings)
-        crash = take_crash(self._settings.output_dir / "logs", f"{_TOP}.{inner}.", start)
+        crash = take_crash(self._settings.output_dir / "logs", f"{TOP}.{inner}.", start)
         if crash is not None:
             self._fail(state, plan.stage_label(crash.stage), sentence(crash.text), crash.text)
         elif all(path.is_file() and path.stat().st_mtime >= start - 1 for path in made):

@@ -1,0 +1,99 @@
+"""Time, memory and error of the whole app, from the phase of a simulated head to susceptibility.
+
+Run as ``python benchmarks/chain.py --methods tkd tv``: `qsmbids` runs once a method in a fresh
+folder as a user would run it; its process tree is watched, and its maps are compared with the
+truth inside the mask that the app itself chose. Voxels with next to no signal, where the
+phase says nothing, do not count: the calcification's and the haemorrhage's cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import psutil
+from scipy.ndimage import distance_transform_edt
+
+from qsmbids.inversion import METHODS
+
+SINUS_DISTANCE = 10.0  # mm from the brain's surface, where the sinus' field is no longer steep
+FAINT = 0.02  # of the median magnitude of the brain, in the root mean square of the echoes
+
+
+def watch(command: list[str]) -> tuple[float, float]:
+    """Run a command; return its seconds and the peak memory in GB of all its processes."""
+    start, peak = time.perf_counter(), 0.0
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    parent = psutil.Process(process.pid)
+    while process.poll() is None:
+        used = 0
+        for each in [parent, *parent.children(recursive=True)]:
+            try:
+                used += each.memory_full_info().pss
+            except psutil.Error:
+                continue
+        peak = max(peak, used / 1e9)
+        time.sleep(0.1)
+    if process.returncode:
+        sys.exit(f"{' '.join(command)} ended with {process.returncode}")
+    return time.perf_counter() - start, peak
+
+
+def read(folder: Path, ending: str) -> np.ndarray:
+    """Return the voxels of the one file below ``folder`` with this ending."""
+    (path,) = folder.rglob(f"*{ending}.nii.gz")
+    return np.asarray(nib.load(path).dataobj, dtype=np.float32)
+
+
+def nrmse(found: np.ndarray, truth: np.ndarray, where: np.ndarray) -> float:
+    """Return 100 |found - truth| / |truth| inside ``where``, the means removed."""
+    a, b = (image[where] - image[where].mean() for image in (found, truth))
+    return float(100 * np.linalg.norm(a - b) / np.linalg.norm(b))
+
+
+def score(bids: Path, out: Path, method: str) -> str:
+    """Return total field, local field and chi NRMSE in percent."""
+    truth = bids / "derivatives" / "truth"
+    brain = read(truth, "desc-brain_mask") > 0
+    mask = read(out, "desc-eroded_mask") > 0
+    echoes = [nib.load(path).dataobj for path in sorted(bids.glob("sub-*/**/*part-mag_*.nii.gz"))]
+    energy = np.sqrt(np.mean([np.asarray(e, dtype=np.float32) ** 2 for e in echoes], axis=0))
+    seen = energy > FAINT * np.median(energy[brain])
+    size = nib.load(next(truth.rglob("*desc-brain_mask.nii.gz"))).header.get_zooms()
+    deep = (distance_transform_edt(brain, sampling=size) > SINUS_DISTANCE) & seen
+    total = nrmse(read(out, "desc-total_fieldmap"), read(truth, "desc-total_fieldmap"), deep)
+    local = nrmse(read(out, "desc-local_fieldmap"), read(truth, "desc-local_fieldmap"), mask & seen)
+    chi, true = read(out, f"desc-{method}_Chimap"), read(truth, "Chimap")
+    scores = (total, local, nrmse(chi, true, mask & seen), nrmse(chi, true, mask))
+    return " ".join(f"{value:9.1f}" for value in scores) + f" {100 * mask.sum() / brain.sum():8.1f}"
+
+
+def main() -> None:
+    """Print one line a method."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", choices=["small", "full"], default="full")
+    parser.add_argument("--methods", nargs="+", default=["tkd", "tv"], choices=list(METHODS))
+    parser.add_argument("--demo", nargs="+", default=[], help="further options of qsmbids-demo")
+    parser.add_argument("--app", nargs="+", default=[], help="further options of qsmbids")
+    asked = parser.parse_args()
+    here = Path(sys.executable).parent
+    with tempfile.TemporaryDirectory() as scratch:
+        bids = Path(scratch) / "bids"
+        simulate = [str(here / "qsmbids-demo"), str(bids), "--size", asked.size, *asked.demo]
+        subprocess.run(simulate, check=True, stdout=subprocess.DEVNULL)
+        print("method      seconds  peak GB    total %   local %     chi %  all vox % mask kept %")
+        for method in asked.methods:
+            out, work = Path(scratch) / f"out-{method}", Path(scratch) / f"work-{method}"
+            command = [str(here / "qsmbids"), str(bids), str(out), "participant", "-w", str(work)]
+            seconds, peak = watch([*command, "--method", method, *asked.app])
+            print(f"{method:10} {seconds:8.1f} {peak:8.2f}  {score(bids, out, method)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

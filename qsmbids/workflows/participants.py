@@ -1,0 +1,48 @@
+"""The workflow of several participants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from nipype.pipeline.engine import Node, Workflow
+
+from qsmbids.bids import Series
+from qsmbids.interfaces.reporting import ParticipantReport
+from qsmbids.settings import Settings
+from qsmbids.workflows.series import init_series_wf
+
+TOP = "qsmbids"
+"""The name of the workflow, and of its folder in the work directory."""
+
+
+def init_run_wf(groups: Mapping[str, Sequence[tuple[Series, int]]], settings: Settings) -> Workflow:
+    """Build the workflow of several participants.
+
+    Parameters
+    ----------
+    groups : mapping of str to sequence of (Series, int)
+        The series of each participant, each with the voxels of one of its volumes.
+    settings : Settings
+        How to process them.
+
+    Returns
+    -------
+    Workflow
+        One inner workflow a series, and one node a participant that writes the report.
+    """
+    top = Workflow(name=TOP, base_dir=str(settings.work_dir))
+    for participant, members in groups.items():
+        inner = [init_series_wf(one, settings, voxels=voxels) for one, voxels in members]
+        writers = [(wf, name) for wf in inner for name in writing_nodes(wf)]
+        report = Node(ParticipantReport(len(writers)), name=f"report_{participant}", mem_gb=0.5)
+        report.inputs.trait_set(
+            key=f"sub-{participant}", participant=participant, output_dir=str(settings.output_dir)
+        )
+        for number, (wf, name) in enumerate(writers):
+            top.connect(wf, f"{name}.written", report, f"after_{number}")
+    return top
+
+
+def writing_nodes(workflow: Workflow) -> list[str]:
+    """Return the names of the nodes that write a series' images."""
+    return [name for name in workflow.list_node_names() if name.startswith("write_")]

@@ -1,0 +1,107 @@
+"""What a run shows: counts, the live display, the validator's word, exit codes."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from qsmbids.bids import Inventory, Series, Skipped
+from qsmbids.cli import main as cli
+from qsmbids.cli.display import draw
+from qsmbids.cli.progress import Progress
+from qsmbids.cli.validation import Validation
+from qsmbids.errors import InputError, UsageError
+from qsmbids.settings import Settings
+
+
+def _series(label: str) -> Series:
+    return Series(label, None, {"sub": label}, "raw", echo_times=(0.004, 0.008))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "out" / "logs").mkdir(parents=True)
+    return Settings(tmp_path, tmp_path / "out", tmp_path / "work", methods=("tkd",))
+
+
+@pytest.fixture
+def progress(settings: Settings) -> Any:
+    series = tuple(_series(label) for label in ("01", "02", "03"))
+    inventory = Inventory(series, (), ("01", "02", "03"))
+    with Progress(settings, inventory, series[:2]) as made:
+        yield made
+
+
+def test_failures_make_exit_code_1(progress: Progress, capsys: pytest.CaptureFixture[str]) -> None:
+    progress.series_ended(_series("01"), None)
+    assert progress.summarise() == 0
+    progress.series_ended(_series("02"), "the phase is constant.")
+    progress.skipped(Skipped("sub-04", "04", "sub-04 has no EchoTime.", error=True))
+    progress.skipped(Skipped("sub-05", "05", "sub-05 has no phase.", error=False))
+    assert progress.summarise() == 1
+    shown = capsys.readouterr()
+    assert "1 series done, 1 unchanged, 2 failed" in shown.out
+    assert "sub-02: the phase is constant." in shown.err.splitlines()
+    assert "sub-04 has no EchoTime." in shown.err.splitlines()
+    assert "sub-05" not in shown.err
+
+
+def test_the_display_tells_what_runs_and_how_long(progress: Progress) -> None:
+    progress.stage_started("sub-01", "reading")
+    progress.stage_ended("sub-01", "reading")
+    progress.stage_started("sub-01", "total field")
+    stream = io.StringIO()
+    Console(file=stream, width=120).print(draw(progress._snapshot()))
+    assert "0 of 2 series; 2 participants to go" in stream.getvalue()
+    assert "left" in stream.getvalue()
+    assert "sub-01: total field" in stream.getvalue()
+
+
+def test_the_validator_is_heard_and_can_be_left_out(
+    settings: Settings, progress: Progress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "validator"
+    issues = '{"code": "A_B", "severity": "error"}, {"code": "C", "severity": "warning"}'
+    program.write_text(f'#!/bin/sh\necho \'{{"issues": {{"issues": [{issues}]}}}}\'\n')
+    program.chmod(0o755)
+    monkeypatch.setattr("shutil.which", lambda _: str(program))
+    said: list[str] = []
+    monkeypatch.setattr(progress, "line", said.append)
+    with Validation(settings, progress):
+        pass
+    assert len(said) == 1
+    assert "A_B (1)" in said[0]
+    with Validation(Settings(*[tmp_path] * 3, validate=False), progress):
+        pass
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (InputError("a.nii is empty."), 1, "qsmbids: a.nii is empty."),
+        (UsageError("no such method."), 2, "qsmbids: no such method."),
+        (OSError(28, "No space left on device", "/x/y"), 1, "/x/y: no space left on device"),
+        (RuntimeError("two\nlines"), 1, "an unforeseen RuntimeError: two lines"),
+        (KeyboardInterrupt(), 130, "the same command goes on from here"),
+    ],
+)
+def test_every_error_is_one_sentence(
+    error: BaseException,
+    code: int,
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("qsmbids.cli.parser.parse", fail)
+    assert cli.main([]) == code
+    shown = capsys.readouterr().err.splitlines()
+    assert len(shown) == 1
+    assert says in shown[0]
