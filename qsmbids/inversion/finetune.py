@@ -1,0 +1,93 @@
+"""Inversion by a trained network that is first fine-tuned on the field itself."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qsmbids.inversion.network import load, torch_threads
+
+Float = NDArray[np.float32]
+LOG = logging.getLogger(__name__)
+
+
+def finetune(  # noqa: PLR0913 - a method's options are its parameters
+    field: Float,
+    mask: NDArray[np.bool_],
+    *,
+    voxel_size: Sequence[float],
+    b0_dir: Sequence[float],
+    weight: Float | None = None,
+    weights: str = "dcnet",
+    iterations: int = 100,
+    total_variation: float = 0.06,
+    learning_rate: float = 5e-5,
+    held_out: float = 0.05,
+    patience: int = 5,
+    seed: int = 0,
+) -> Float:
+    """Fit a trained network to this field by the nonlinear data term and total variation.
+
+    Parameters
+    ----------
+    field, mask, voxel_size, b0_dir, weight
+        As in `qsmbids.inversion.invert`; the weight's largest value counts as 1.
+    weights : str
+        Path of a weights file to start from, or the name of one that the package ships.
+    iterations : int
+        At most; fewer where the held-out error stops falling.
+    total_variation : float
+        Weight of total variation beside the data term.
+    learning_rate : float
+        Of Adam.
+    held_out : float
+        Share of the voxels, above 0 and at most 0.5, whose field decides when to stop.
+    patience : int
+        Iterations without improvement after which it stops.
+    seed : int
+        Which voxels are held out.
+
+    Returns
+    -------
+    (x, y, z) float32 array
+        Susceptibility in ppm.
+
+    Raises
+    ------
+    InputError
+        If the weights cannot be used.
+    ValueError
+        If an option is out of range or the mask is too small.
+
+    References
+    ----------
+    Liu and Koch, arXiv:1904.05493 (QSMInvNet).
+    """
+    import torch
+
+    from qsmbids.nets.finetune import Tuning, fine_tune
+    from qsmbids.nets.infer import Setup, check_size
+
+    if not 0 < held_out <= 0.5:
+        raise ValueError(f"the held-out share must be above 0 and at most 0.5, not {held_out}")
+    if min(iterations, patience) < 1 or learning_rate <= 0 or total_variation < 0:
+        raise ValueError(
+            "fine-tuning needs positive iterations, patience and learning_rate, and a "
+            "total_variation that is not negative"
+        )
+    check_size(mask)
+    confidence = mask.astype(np.float32) if weight is None else weight / weight.max()
+    how = Tuning(iterations, total_variation, learning_rate, held_out, patience, seed)
+    model, card = load(weights)
+    with torch_threads():
+        setup = Setup(model, field, mask, voxel_size, b0_dir, card)
+        tuned = fine_tune(setup, tuple(voxel_size), torch.from_numpy(confidence)[None, None], how)
+    LOG.info(
+        "fine-tuning kept iteration %d of %d; held-out error %.4g at first, %.4g at the end",
+        tuned.best, len(tuned.loss) - 1, tuned.held_out[0], tuned.held_out[tuned.best],
+    )  # fmt: skip
+    result: Float = tuned.chi[0, 0].numpy()
+    return result

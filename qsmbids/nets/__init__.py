@@ -1,0 +1,1 @@
+"""Networks that turn local fields into susceptibility; they need torch, so import them late."""

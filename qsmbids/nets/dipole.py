@@ -1,0 +1,98 @@
+"""The dipole convolution for torch: differentiable, in batches, padded so that nothing wraps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from qsmbids.physics import DipoleConvolution
+
+
+@dataclass(frozen=True, eq=False)
+class Dipole:
+    """The dipole kernel of each image of a batch, and what is computed with it.
+
+    Attributes
+    ----------
+    kernel : (batch or 1, 1, px, py, pz // 2 + 1) float32 tensor
+        In the layout of ``rfftn`` on the padded grid.
+    padded : tuple of int
+        The padded grid (px, py, pz).
+    """
+
+    kernel: Tensor
+    padded: tuple[int, ...]
+
+    @classmethod
+    def on(
+        cls,
+        shape: Sequence[int],
+        voxel_size: Sequence[float],
+        b0_dir: Sequence[float] = (0, 0, 1),
+        margin: int = 16,
+    ) -> Dipole:
+        """Make the dipole of one geometry; parameters as in `qsmbids.physics.DipoleConvolution`."""
+        dipole = DipoleConvolution(shape, voxel_size, b0_dir, margin)
+        return cls(torch.from_numpy(dipole.kernel)[None, None], dipole.padded)
+
+    @classmethod
+    def batch(cls, kernels: Sequence[NDArray[np.float32]], padded: Sequence[int]) -> Dipole:
+        """Make the dipole of images with a (px, py, pz // 2 + 1) kernel each, on one grid."""
+        return cls(torch.from_numpy(np.stack(kernels))[:, None], tuple(padded))
+
+    def to(self, device: torch.device | str) -> Dipole:
+        """Return the dipole on another device."""
+        return replace(self, kernel=self.kernel.to(device))
+
+    def __call__(self, chi: Tensor) -> Tensor:
+        """Return the field in ppm of ``chi`` (batch, 1, x, y, z) in ppm."""
+        return self._filter(chi, self.kernel)
+
+    def solve(self, field: Tensor, mu: Tensor | float) -> Tensor:
+        r"""Return :math:`D f / (D^2 + \mu)`, the map of least squares and least norm.
+
+        Parameters
+        ----------
+        field : (batch, 1, x, y, z) tensor
+            Field in ppm.
+        mu : positive float or scalar tensor
+            Weight of the norm.
+        """
+        return self._filter(field, self.kernel / (self.kernel**2 + mu))
+
+    def _filter(self, image: Tensor, response: Tensor) -> Tensor:
+        x, y, z = image.shape[2:]
+        axes = (-3, -2, -1)
+        spectrum = torch.fft.rfftn(image, self.padded, dim=axes) * response
+        image = torch.fft.irfftn(spectrum, self.padded, dim=axes)
+        return image[..., :x, :y, :z]
+
+
+def mean_over(image: Tensor, mask: Tensor) -> Tensor:
+    """Return the (batch, 1, 1, 1, 1) mean of ``image`` over ``mask``, (batch, 1, x, y, z)."""
+    axes = (-3, -2, -1)
+    return (image * mask).sum(axes, keepdim=True) / mask.sum(axes, keepdim=True).clamp(min=1)
+
+
+def demean(image: Tensor, mask: Tensor) -> Tensor:
+    """Return ``image`` (batch, 1, x, y, z) minus its mean over ``mask``, zero outside of it."""
+    return (image - mean_over(image, mask)) * mask
+
+
+def noise_level(field: Tensor, mask: Tensor) -> Tensor:
+    """Return the (batch, 1, 1, 1, 1) standard deviation of the noise in ``field``.
+
+    It is read from the differences along all three axes at once, to which a smooth field adds
+    next to nothing.
+    """
+    for axis in (-3, -2, -1):
+        n = field.shape[axis] - 1
+        field = field.narrow(axis, 1, n) - field.narrow(axis, 0, n)
+        mask = mask.narrow(axis, 1, n) * mask.narrow(axis, 0, n)
+    return mean_over(field.abs(), mask) * math.sqrt(math.pi / 2 / 8)

@@ -1,0 +1,124 @@
+"""Fine-tuning a network on one subject's field, stopped before it fits noise."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from qsmbids.nets.dipole import demean
+from qsmbids.nets.infer import Setup
+from qsmbids.nets.losses import data_term, total_variation
+
+
+@dataclass(frozen=True, eq=False)
+class Tuned:
+    """What fine-tuning gives.
+
+    Attributes
+    ----------
+    chi : (1, 1, x, y, z) tensor
+        Susceptibility in ppm of the best iteration, zero mean over the mask.
+    loss, held_out : list of float
+        The loss, and the data term of the voxels left out of it, of each iteration.
+    best : int
+        The iteration that was kept; 0 is the network as it came.
+    """
+
+    chi: Tensor
+    loss: list[float]
+    held_out: list[float]
+    best: int
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How to fine-tune.
+
+    Parameters
+    ----------
+    iterations : int
+        At most.
+    tv : float
+        Weight of total variation beside the data term.
+    learning_rate : float
+        Adam's.
+    held_out : float
+        Share of the mask's voxels that the data term does not see.
+    patience : int
+        Stop when their error has not fallen for so many iterations.
+    seed : int
+        Which voxels.
+    """
+
+    iterations: int = 100
+    tv: float = 0.06
+    learning_rate: float = 5e-5
+    held_out: float = 0.05
+    patience: int = 5
+    seed: int = 0
+
+
+def fine_tune(setup: Setup, voxel_size: tuple[float, ...], weight: Tensor, how: Tuning) -> Tuned:
+    """Fit a network to one field by the data term and total variation.
+
+    A share of the voxels is kept from it altogether: they are left out of the data term, and in
+    the input their field is that of their neighbours, since a network could otherwise pass it
+    on. Their error falls while the map improves and rises once noise is fitted; the weights of
+    its minimum are kept.
+
+    Parameters
+    ----------
+    setup : Setup
+        The network and its volume; the network's weights change.
+    voxel_size : (3,) tuple of float
+        Edge lengths in mm.
+    weight : (1, 1, x, y, z) tensor
+        W of the data term, 0 to 1.
+    how : Tuning
+        Its options.
+    """
+    model, mask, dipole = setup.model, setup.mask, setup.dipole
+    hidden = _hidden(mask, how)
+    seen_weight, hidden_weight = weight * (mask - hidden), weight * hidden
+    blinded = torch.where(hidden > 0, _neighbours(setup.field, mask - hidden), setup.field)
+    optimizer = torch.optim.Adam(model.parameters(), how.learning_rate)
+    apply, losses, errors = setup.apply(), [], []
+    best, kept = 0, copy.deepcopy(model.state_dict())
+    for iteration in range(how.iterations + 1):
+        chi = model(blinded, mask, dipole, domain=setup.domain, apply=apply)
+        loss = data_term(chi, setup.field, seen_weight, dipole)
+        loss = loss + how.tv * total_variation(chi, mask, voxel_size)
+        losses.append(float(loss.detach()))
+        with torch.no_grad():
+            errors.append(float(data_term(chi, setup.field, hidden_weight, dipole, hidden)))
+        if errors[-1] < errors[best]:
+            best, kept = iteration, copy.deepcopy(model.state_dict())
+        if iteration - best >= how.patience or iteration == how.iterations:
+            break
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    model.load_state_dict(kept)
+    with torch.inference_mode():
+        chi = demean(model(setup.field, mask, dipole, domain=setup.domain, apply=apply), mask)
+    return Tuned(chi, losses, errors, best)
+
+
+def _hidden(mask: Tensor, how: Tuning) -> Tensor:
+    """Return 1 at the voxels of ``mask`` that are held out, else 0."""
+    chance = torch.Generator().manual_seed(how.seed)
+    drawn = torch.rand(mask.shape, generator=chance) < how.held_out
+    return drawn.to(mask.dtype) * mask
+
+
+def _neighbours(field: Tensor, seen: Tensor) -> Tensor:
+    """Return the mean of the seen voxels among each voxel's 26 neighbours."""
+
+    def box(image: Tensor) -> Tensor:
+        return functional.avg_pool3d(image, 3, stride=1, padding=1)
+
+    return box(field * seen) / box(seen).clamp(min=1e-6)

@@ -1,0 +1,152 @@
+"""The 3D U-Net that every network of the package is built from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+NORMS = ("none", "batch", "domain")
+
+
+class DomainNorm(nn.Module):
+    """Batch normalization with statistics and affine parameters of each domain's own.
+
+    Parameters
+    ----------
+    channels : int
+        Channels of the input.
+    domains : int
+        How many domains; 1 makes it an ordinary batch normalization.
+
+    References
+    ----------
+    Chang et al., CVPR 2019, "Domain-specific batch normalization".
+    """
+
+    def __init__(self, channels: int, domains: int):
+        super().__init__()
+        self.norms = nn.ModuleList(nn.BatchNorm3d(channels) for _ in range(domains))
+
+    def forward(self, x: Tensor, domain: int = 0) -> Tensor:
+        """Return ``x`` (batch, channel, x, y, z) normalized as ``domain``."""
+        normalized: Tensor = self.norms[domain](x)
+        return normalized
+
+
+class Block(nn.Module):
+    """One 3x3x3 convolution, its normalization, and a leaky rectifier."""
+
+    def __init__(self, inputs: int, outputs: int, norm: str, domains: int, slope: float):
+        super().__init__()
+        plain = norm == "none"
+        self.conv = nn.Conv3d(inputs, outputs, 3, padding=1, bias=plain)
+        self.norm = None if plain else DomainNorm(outputs, domains if norm == "domain" else 1)
+        self.slope = slope
+        nn.init.kaiming_normal_(self.conv.weight, a=slope)
+
+    def forward(self, x: Tensor, domain: int = 0) -> Tensor:
+        """Return the block's (batch, channel, x, y, z) output."""
+        x = self.conv(x)
+        if self.norm is not None:
+            x = self.norm(x, domain if len(self.norm.norms) > 1 else 0)
+        return functional.leaky_relu(x, self.slope, inplace=True)
+
+
+class UNet(nn.Module):
+    """Encoder and decoder with one convolution a level on each side, joined by concatenation.
+
+    Max pooling by 2 on the way down, nearest upsampling on the way up, a linear 1x1x1
+    convolution at the end. Any image size is taken: zeros are put behind the end of each axis
+    up to the next multiple of ``2 ** (levels - 1)``, and cut off again.
+
+    Parameters
+    ----------
+    inputs : int
+        Input channels.
+    base : int
+        Filters of the first level, doubled at each level.
+    levels : int
+        Resolutions, the full one included.
+    norm : {"none", "batch", "domain"}
+        What follows each convolution.
+    domains : int
+        Sets of statistics with ``norm="domain"``.
+    slope : float
+        The rectifier's slope for negative values.
+
+    Attributes
+    ----------
+    use_bfloat16 : bool
+        Compute in bfloat16 where autocast does so; the output is float32 either way.
+
+    References
+    ----------
+    Liu and Koch, MLMIR 2020 (uQSM); Ronneberger et al., MICCAI 2015.
+    """
+
+    def __init__(
+        self,
+        inputs: int = 2,
+        base: int = 16,
+        levels: int = 5,
+        norm: str = "none",
+        domains: int = 1,
+        slope: float = 0.1,
+    ):
+        super().__init__()
+        if norm not in NORMS:
+            raise ValueError(f"the norm must be one of {', '.join(NORMS)}, not {norm!r}")
+        if min(inputs, base, levels, domains) < 1:
+            raise ValueError("inputs, base filters, levels and domains must be at least 1")
+        widths = [base * 2**level for level in range(levels)]
+        rest = (norm, domains, slope)
+        ins = [inputs, *widths[:-1]]
+        self.encoder = nn.ModuleList(Block(i, o, *rest) for i, o in zip(ins, widths, strict=True))
+        self.decoder = nn.ModuleList(
+            Block(fine + coarse, fine, *rest) for fine, coarse in pairwise(widths)
+        )
+        self.last = nn.Conv3d(base, 1, 1)
+        self.multiple = 2 ** (levels - 1)
+        self.use_bfloat16 = False
+
+    def forward(self, x: Tensor, domain: int = 0) -> Tensor:
+        """Return the (batch, 1, x, y, z) float32 output for ``x`` (batch, channel, x, y, z)."""
+        size = x.shape[2:]
+        padding = [p for n in reversed(size) for p in (0, -n % self.multiple)]
+        x = functional.pad(x, padding).contiguous(memory_format=torch.channels_last_3d)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.use_bfloat16):
+            x = self._run(x, domain)
+        # The last sum in single precision, since rounding it would show in the map; and as a
+        # matrix product, which is several times faster than a 1x1x1 convolution.
+        weight = self.last.weight.flatten(1)
+        x = functional.linear(x.movedim(1, -1).float(), weight, self.last.bias).movedim(-1, 1)
+        return x[..., : size[0], : size[1], : size[2]]
+
+    def _run(self, x: Tensor, domain: int) -> Tensor:
+        skips: list[Tensor] = []
+        for level, block in enumerate(self.encoder):
+            x = block(functional.max_pool3d(x, 2) if level else x, domain)
+            skips.append(x)
+        x = skips.pop()
+        for block in reversed(self.decoder):
+            x = functional.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = block(torch.cat([skips.pop(), x], 1), domain)
+        return x
+
+
+def unets(module: nn.Module) -> Iterator[UNet]:
+    """Yield every U-Net inside ``module``."""
+    return (m for m in module.modules() if isinstance(m, UNet))
+
+
+def prepare(module: nn.Module, use_bfloat16: bool) -> None:
+    """Lay out the weights of every U-Net in ``module`` for speed, and say how it computes."""
+    for unet in unets(module):
+        unet.use_bfloat16 = use_bfloat16
+        for parameter in unet.parameters():
+            if parameter.ndim == 5:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last_3d)

@@ -1,0 +1,156 @@
+"""Purely synthetic susceptibility: shapes at all scales in random, brain-like masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qsmbids.training.noise import SmoothNoise
+
+Float = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+def random_rotation(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return a rotation matrix (3, 3), uniform over all rotations."""
+    q, r = np.linalg.qr(rng.standard_normal((3, 3)))
+    q = q * np.sign(np.diag(r))
+    q[:, 0] *= np.linalg.det(q)
+    return np.asarray(q)
+
+
+def random_mask(rng: np.random.Generator, noise: SmoothNoise) -> Mask:
+    """Return a brain-like mask: a warped ellipsoid, eroded and ragged at its rim.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of chance.
+    noise : SmoothNoise
+        On the grid of the mask.
+    """
+    shape = np.array(noise.shape)
+    half = shape * rng.uniform(0.38, 0.56, 3)
+    centre = (shape - 1) / 2 + rng.uniform(-0.06, 0.06, 3) * shape
+    axes = np.ogrid[tuple(slice(0, n) for n in noise.shape)]
+    # a power above 2 fills the corners of the grid more than an ellipsoid does
+    power = rng.uniform(2.0, 4.0)
+    radius = sum(
+        np.abs((a - c).astype(np.float32) / np.float32(h)) ** np.float32(power)
+        for a, c, h in zip(axes, centre, half, strict=True)
+    )
+    level = 1 - radius
+    level += np.float32(rng.uniform(0.05, 0.3)) * noise(rng.uniform(4, 10))
+    level += np.float32(rng.uniform(0.0, 0.15)) * noise(rng.uniform(1, 2.5))
+    inside = level > 0
+    margin = rng.integers(0, 5, 6)
+    for axis in range(3):
+        edge = np.moveaxis(inside, axis, 0)
+        edge[: margin[axis]] = False
+        edge[shape[axis] - margin[axis + 3] :] = False
+    if inside.mean() < 0.1:  # a warp that left almost nothing
+        inside = radius < 1
+    return np.asarray(inside)
+
+
+def random_shapes(rng: np.random.Generator, noise: SmoothNoise) -> Float:
+    """Return random susceptibility (x, y, z) in ppm, everywhere on the grid.
+
+    Regions of all sizes from thresholded smooth noise, then ellipsoids, cuboids and tubes
+    painted over them, texture, and now and then veins and strong sources.
+    """
+    chi = np.zeros(noise.shape, np.float32)
+    contrast = 10 ** rng.uniform(-1.7, -0.8)  # 0.02 to 0.16 ppm
+    for _ in range(rng.integers(2, 5)):
+        chi += _regions(rng, noise(np.exp(rng.uniform(np.log(1.5), np.log(14)))), contrast)
+    for _ in range(rng.integers(5, 40)):
+        size = np.exp(rng.uniform(np.log(1.0), np.log(0.3 * min(noise.shape))))
+        value = rng.normal(0, contrast) * rng.choice((1, 1, 1, 2.5))
+        paint(chi, rng, rng.choice(("ellipsoid", "cuboid", "tube")), size, value)
+    if rng.random() < 0.6:
+        for _ in range(rng.integers(3, 25)):
+            paint(chi, rng, "tube", rng.uniform(0.4, 1.8), rng.uniform(0.15, 0.45))
+    texture = np.float32(contrast * rng.uniform(0.02, 0.3))
+    chi += texture * noise(np.exp(rng.uniform(np.log(0.6), np.log(5))))
+    if rng.random() < 0.3:
+        for _ in range(rng.integers(1, 4)):
+            value = rng.choice((-1, 1)) * rng.uniform(0.4, 2.2)
+            paint(chi, rng, "ellipsoid", rng.uniform(1, 5), value)
+    return chi
+
+
+def _regions(rng: np.random.Generator, field: Float, contrast: float) -> Float:
+    """Return a field cut into two to four levels of random value, soft over about a voxel."""
+    cuts = np.sort(rng.normal(0, 0.8, rng.integers(1, 4)))
+    slope = np.float32(rng.uniform(4, 30))
+    values = np.zeros_like(field)
+    for cut in cuts:
+        step = rng.normal(0, contrast)
+        values += np.float32(step) * np.clip(slope * (field - np.float32(cut)) + 0.5, 0, 1)
+    return values
+
+
+def paint(chi: Float, rng: np.random.Generator, kind: str, size: float, value: float) -> None:
+    """Paint one shape of random place, direction and proportions into ``chi``.
+
+    Parameters
+    ----------
+    chi : (x, y, z) float32 array
+        Changed in place.
+    rng : numpy.random.Generator
+        Source of chance.
+    kind : {"ellipsoid", "sphere", "cuboid", "cylinder", "tube"}
+        A tube is long, a cylinder as long as it is wide.
+    size : float
+        Typical half-width in voxels.
+    value : float
+        The shape's susceptibility in ppm.
+    """
+    radii = size * (1.0 if kind == "sphere" else rng.uniform(0.5, 1.6, 3)) * np.ones(3)
+    if kind == "tube":
+        radii = np.array([size, size, rng.uniform(8, 40)])
+    place_shape(chi, kind, rng.uniform(0, chi.shape), random_rotation(rng), radii, value)
+
+
+def place_shape(
+    chi: Float,
+    kind: str,
+    centre: Sequence[float] | NDArray[np.float64],
+    rotation: NDArray[np.float64],
+    radii: NDArray[np.float64],
+    value: float,
+) -> None:
+    """Paint one shape, its surface blurred over a voxel, into ``chi`` in place.
+
+    Parameters
+    ----------
+    chi, kind, value
+        As in `paint`.
+    centre, radii : (3,) array
+        In voxels.
+    rotation : (3, 3) array
+        Its rows are the shape's own axes.
+    """
+    reach = np.abs(rotation.T) @ radii + 1
+    low = np.clip(np.floor(np.asarray(centre) - reach), 0, chi.shape).astype(int)
+    high = np.clip(np.ceil(np.asarray(centre) + reach) + 1, 0, chi.shape).astype(int)
+    if (high <= low).any():
+        return
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    offsets = [np.arange(a, b) - c for a, b, c in zip(low, high, centre, strict=True)]
+    x, y, z = (o.astype(np.float32) for o in offsets)
+    scaled = (rotation / radii[:, None]).astype(np.float32)
+    u = [np.abs(r[0] * x[:, None, None] + r[1] * y[:, None] + r[2] * z) for r in scaled]
+    if kind == "cuboid":
+        inside = np.min([(1 - a) * r for a, r in zip(u, radii, strict=True)], axis=0)
+    elif kind in ("cylinder", "tube"):
+        radial = (1 - np.hypot(u[0], u[1])) * min(radii[:2])
+        inside = np.minimum(radial, (1 - u[2]) * radii[2])
+    else:
+        distance = np.sqrt(u[0] ** 2 + u[1] ** 2 + u[2] ** 2)
+        inside = (1 - distance) * radii.min()
+    share = np.clip(inside + 0.5, 0, 1).astype(np.float32)
+    part = chi[box]
+    part += share * (np.float32(value) - part)
