@@ -95,6 +95,22 @@ def test_a_negative_magnitude_is_refused(tmp_path: Path, files: dict[str, list[P
         load(tmp_path, {**files, "magnitude": files["real"]}, "magnitude", "phase")
 
 
+def test_the_negative_echo_is_the_one_named(tmp_path: Path, files: dict[str, list[Path]]) -> None:
+    path = files["magnitude"][1]
+    phantom.write(path, np.random.default_rng(0).normal(size=SHAPE).astype(np.float32))
+    with pytest.raises(InputError, match=path.name):
+        load(tmp_path, files, "magnitude", "phase")
+
+
+def test_a_mask_of_one_voxel_is_refused(tmp_path: Path, files: dict[str, list[Path]]) -> None:
+    grid = load(tmp_path, files, "magnitude", "phase").grid
+    path, mask = tmp_path / "sub-01_desc-brain_mask.nii.gz", np.zeros(SHAPE, np.uint8)
+    mask[5, 5, 5] = 1
+    phantom.write(path, mask)
+    with pytest.raises(InputError, match=f"{path.name} is not three voxels wide"):
+        BrainMask(key="sub-01", grid=grid, mask_file=str(path)).run(cwd=str(tmp_path))
+
+
 @pytest.mark.parametrize("units", ["ppm", "Hz"])
 def test_a_field_is_read_in_ppm(tmp_path: Path, units: str) -> None:
     path = tmp_path / "sub-01_desc-local_fieldmap.nii.gz"
@@ -131,3 +147,10 @@ def test_a_mask_on_another_grid_is_refused(tmp_path: Path, files: dict[str, list
     _other_grid(path)
     with pytest.raises(InputError, match="another grid"):
         BrainMask(key="sub-01", grid=grid, mask_file=str(path)).run(cwd=str(tmp_path))
+
+
+def test_results_of_another_version_are_stale() -> None:
+    stage = LoadField(key="sub-01", field="a.nii", kind="local-field")
+    ours = stage.inputs.get_hashval()[1]
+    stage.inputs.version = "another"
+    assert stage.inputs.get_hashval()[1] != ours

@@ -218,6 +218,15 @@ def test_another_nipype_plugin(dataset: Path, finished: tuple[Path, int], tmp_pa
     assert "NaN" in told["message"]
 
 
+def test_an_unknown_plugin_is_a_usage_error(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plugin = tmp_path / "plugin.yml"
+    plugin.write_text("plugin: Nonesuch\n")
+    assert run(dataset, tmp_path / "out", "--use-plugin", str(plugin)) == 2
+    assert "no plugin Nonesuch" in capsys.readouterr().err
+
+
 def test_a_dry_run_touches_nothing(
     dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -242,6 +251,16 @@ def test_reports_texts_and_table(
     assert main([str(dataset), str(out), "group"]) == 0
     rows = (out / "logs" / "group.tsv").read_text().splitlines()
     assert [row.split("\t")[0] for row in rows] == ["participant", "sub-01", "sub-02", "sub-bad"]
+
+
+def test_a_methods_text_alone_is_no_result(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run(dataset, out, "--boilerplate-only") == 0
+    assert (out / "dataset_description.json").is_file()
+    assert run(dataset, out, "--reports-only") == 1
+    assert "holds no results" in capsys.readouterr().err
 
 
 def test_an_unknown_participant(

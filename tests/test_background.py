@@ -59,7 +59,8 @@ def share(part, whole):
 
 @pytest.mark.parametrize("grid", GRIDS)
 @pytest.mark.parametrize(
-    ("method", "left"), [("resharp", 0.02), ("vsharp", 0.05), ("pdf", 0.04), ("lbv", 0.02)]
+    ("method", "left"),
+    [("resharp", 0.02), ("vsharp", 0.05), ("pdf", 0.04), ("jdf", 0.03), ("lbv", 0.02)],
 )
 def test_a_field_from_outside_is_removed(grid, method, left):
     mask, background, _, geometry = scene(grid)
@@ -69,7 +70,8 @@ def test_a_field_from_outside_is_removed(grid, method, left):
 
 @pytest.mark.parametrize("grid", GRIDS)
 @pytest.mark.parametrize(
-    ("method", "error"), [("resharp", 0.2), ("vsharp", 0.4), ("pdf", 0.3), ("lbv", 0.4)]
+    ("method", "error"),
+    [("resharp", 0.2), ("vsharp", 0.4), ("pdf", 0.3), ("jdf", 0.2), ("lbv", 0.4)],
 )
 def test_a_field_from_inside_is_kept(grid, method, error):
     mask, background, truth, geometry = scene(grid)
@@ -161,6 +163,9 @@ def test_voxels_without_signal_do_not_spoil_the_rest(method):
         ({"tolerance": 2.0}, "tolerance"),
         ({"max_iterations": 0}, "iteration"),
         ({"method": "pdf", "margin": 0}, "margin"),
+        ({"method": "jdf", "erosion": -1.0}, "erosion"),
+        ({"method": "jdf", "erosion": 40.0}, "nothing is left"),
+        ({"method": "jdf", "tissue_scale": 0.0}, "scales"),
         ({"method": "lbv", "peel": -1}, "peel"),
         ({"method": "vsharp", "min_radius": 20.0}, "radius"),
         ({"method": "vsharp", "threshold": 0.0}, "threshold"),

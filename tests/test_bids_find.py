@@ -133,6 +133,9 @@ def test_database_is_made_once_and_reused(raw, tmp_path):
     assert only(first).manufacturer == "inherited"
     other = settings_for(raw, database_dir=database, participants=("02",))
     assert [s.key for s in find_series(other).series] == ["sub-02"]
+    add_series(raw, "sub-03")
+    with pytest.raises(InputError, match="newer than the database"):
+        find_series(settings_for(raw, database_dir=database, participants=("03",)))
     elsewhere = write_description(tmp_path / "elsewhere")
     add_series(elsewhere)
     with pytest.raises(UsageError, match="was made from"):

@@ -48,6 +48,18 @@ def test_anisotropic_voxels():
     assert detect_sign(field, tissue, voxel_size=(4, 4, 8)).sign == -1
 
 
+@pytest.mark.parametrize("slab", [slice(0, 42), slice(12, 40)])
+@pytest.mark.parametrize("upside_down", [False, True])
+def test_a_slab_without_the_crown_tells(slab, upside_down):
+    tissue = head(neck=True)
+    field = -measured(tissue, (0, 0, 1))[:, :, slab]
+    tissue, up = tissue[:, :, slab], 1
+    if upside_down:
+        field, tissue, up = field[:, :, ::-1], tissue[:, :, ::-1], -1
+    guess = detect_sign(field, tissue, voxel_size=(4, 4, 4), b0_dir=(0, 0, up))
+    assert (guess.sign, guess.certain) == (-1, True)
+
+
 def test_field_inside_a_smaller_mask_still_tells():
     tissue = head()
     x, y, z = np.meshgrid(*[np.linspace(-1, 1, n) for n in tissue.shape], indexing="ij")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from qsmbids.physics import (
     GAMMA_HZ_PER_T,
     b0_direction,
+    bounding_box,
     hz_per_ppm,
     radians_per_ppm,
     voxel_size,
@@ -91,3 +92,16 @@ def test_units_go_round(field_strength, echo_time, ppm):
     radians = ppm * radians_per_ppm(field_strength, echo_time)
     hertz = radians / (2 * math.pi * echo_time)
     assert hertz / hz_per_ppm(field_strength) == pytest.approx(ppm)
+
+
+@given(seed=seeds, margin=st.tuples(*[st.integers(0, 3)] * 3))
+def test_a_bounding_box_holds_every_voxel_and_no_more_than_its_margin(seed, margin):
+    mask = np.random.default_rng(seed).random((7, 8, 9)) > 0.99
+    box = bounding_box(mask, margin)
+    inside = np.zeros_like(mask)
+    inside[box] = True
+    assert not (mask & ~inside).any()
+    for axis, (part, spare) in enumerate(zip(box, margin, strict=True)):
+        used = np.argwhere(mask)[:, axis] if mask.any() else np.arange(mask.shape[axis])
+        assert part.start == max(0, used.min() - spare)
+        assert part.stop == min(mask.shape[axis], used.max() + spare + 1)

@@ -180,6 +180,16 @@ def test_series_are_told_apart_by_their_entities(tmp_path: Path) -> None:
     assert '<a href="#sub-01_run-02">' in text
 
 
+def test_a_failure_names_its_series_once(tmp_path: Path) -> None:
+    logs = tmp_path / "logs" / "sub-01"
+    logs.mkdir(parents=True)
+    failure = {"series": "sub-01", "stage": "Mask", "message": "sub-01: the mask is empty."}
+    (logs / "sub-01_error.json").write_text(json.dumps(failure))
+    text = write_participant_page(tmp_path, "01").read_text(encoding="utf-8")
+    assert "the mask is empty." in text
+    assert "sub-01: the mask" not in text
+
+
 def test_participant_without_anything_has_a_page(tmp_path: Path) -> None:
     text = write_participant_page(tmp_path, "07").read_text(encoding="utf-8")
     assert "No series of this participant" in text

@@ -118,6 +118,11 @@ def test_the_plan_names_what_can_be_written(series: Series, settings: Settings) 
     assert names(replace(bare, start="local-field")) == ["eroded_mask", "Chimap"]
 
 
+def test_stages_have_the_names_people_use() -> None:
+    assert plan.stage_label("inversion_tv") == "inversion (tv)"
+    assert plan.stage_label("report_01") == "report"
+
+
 def test_larger_series_take_more(series: Series, settings: Settings) -> None:
     assert plan.series_memory(2000**2, 4) > plan.series_memory(1000**2, 4)
     assert plan.series_memory(10**7, 8) > plan.series_memory(10**7, 2)

@@ -54,6 +54,21 @@ class CoarseGrid:
         inside = self._fine & (known > 0.5)
         return np.where(inside, values / np.maximum(known, np.float32(0.5)), elsewhere)
 
+    def spread(self, sources: Float) -> Float:
+        """Return a coarse density of ``sources`` on the fine grid.
+
+        Blocks on the mask's surface hold sources outside of the mask: all of their strength
+        goes to their voxels outside.
+        """
+        share = self._blocks((~self._fine).astype(np.float32)).mean(axis=(1, 3, 5))
+        inside = self.mask
+        density = sources / np.where(inside | (share == 0), np.float32(1), share)
+        for axis, joined in enumerate(self._joined):
+            density = density.repeat(joined, axis)
+            inside = inside.repeat(joined, axis)
+        x, y, z = self._fine.shape
+        return np.where(inside[:x, :y, :z] == self._fine, density[:x, :y, :z], np.float32(0))
+
     def _finer(self, image: Float) -> Float:
         fine: Float = zoom(image, self._joined, order=1, mode="nearest", grid_mode=True)
         x, y, z = self._fine.shape

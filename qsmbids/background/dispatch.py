@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from qsmbids.background.methods import METHODS
 from qsmbids.background.reliability import trusted
 from qsmbids.checks import check_field, check_geometry
+from qsmbids.physics import bounding_box
 
 
 class LocalField(NamedTuple):
@@ -87,7 +88,7 @@ def remove_background(
     chosen = entry.resolve(options)
     if confidence is not None:
         known = trusted(known, confidence)
-    box = _bounding_box(known)
+    box = bounding_box(known, margin=(1, 1, 1))
     known = known[box]
     local, valid = entry.load()(
         np.where(known, field[box], np.float32(0)),
@@ -103,13 +104,3 @@ def remove_background(
     result.mask[box] = valid
     result.field[box] = np.where(valid, local, 0)
     return result
-
-
-def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
-    """Return the mask's extent with one voxel to spare, cut at the image's border."""
-    box = []
-    for axis in range(3):
-        others = tuple(i for i in range(3) if i != axis)
-        used = np.flatnonzero(mask.any(axis=others))
-        box.append(slice(max(int(used[0]) - 1, 0), int(used[-1]) + 2))
-    return box[0], box[1], box[2]

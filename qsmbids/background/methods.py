@@ -23,6 +23,12 @@ METHODS = Registry(
             "by projection onto the fields of dipoles outside the mask",
             ("liu2011",),
         ),
+        "jdf": Method(
+            "qsmbids.background.jdf:jdf",
+            "Joint dipole fit",
+            "by a joint fit of dipoles inside and outside the mask",
+            ("liu2017", "liu2011"),
+        ),
         "lbv": Method(
             "qsmbids.background.lbv:lbv",
             "Laplacian boundary value",

@@ -44,7 +44,7 @@ def take_inventory(settings: Settings) -> Inventory:
             f"sub-{label}",
             label,
             f"sub-{label} has no gradient-echo series with magnitude and phase, nor a field, "
-            "to start from; add them, or leave the participant out.",
+            f"to start from; add them, or leave the participant out{_stale(settings)}.",
             error=bool(settings.participants),
         )
         for label in participants
@@ -222,8 +222,15 @@ def _nothing_to_do(
     if kinds and (settings.derivatives or settings.start != "auto"):
         places = ", ".join(map(str, settings.derivatives.values())) or "no --derivatives"
         looked.append(f"{' or '.join(f'desc-{kind}_fieldmap' for kind in kinds)} in {places}")
-    found = f"found only this: {skipped[0].reason}" if skipped else "found none."
+    found = f"found only this: {skipped[0].reason}" if skipped else f"found none{_stale(settings)}."
     return (
         f"Nothing to do: looked for {' and for '.join(looked)}, participants "
         f"{', '.join(participants[:5])}{' ...' if participants[5:] else ''}, and {found}"
     )
+
+
+def _stale(settings: Settings) -> str:
+    """Say that what is missing may only be missing in the database."""
+    if settings.database_dir is None:
+        return ""
+    return f" (if the data are newer than the database in {settings.database_dir}, remove that)"

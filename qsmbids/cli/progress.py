@@ -42,8 +42,11 @@ class Progress:
         self._open = {series.key: series.participant for series in todo}
         self._total = len(todo)
         self._done = 0
-        self._stages = sum(1 for series in todo for _ in plan.steps(series, settings))
-        self._stages_ended = 0
+        self._ended_share = 0
+        self._open_share = {
+            series.key: sum(plan.stage_share(label) for label, _ in plan.steps(series, settings))
+            for series in todo
+        }
         self._running: dict[tuple[str, str], float] = {}
         self._start = time.monotonic()
         self._path = _log_path(settings.output_dir)
@@ -93,7 +96,10 @@ class Progress:
     def stage_ended(self, series: str, stage: str) -> None:
         """It has ended, one way or the other."""
         start = self._running.pop((series, stage), None)
-        self._stages_ended += not stage.startswith(("writing", "report"))
+        share = plan.stage_share(stage)
+        if share and series in self._open_share:
+            self._ended_share += share
+            self._open_share[series] -= share
         took = "unchanged" if start is None else f"{time.monotonic() - start:.1f} s"
         text = f"{series}: {stage}: {took}"
         if self._live is None and (self._settings.verbose or not stage.startswith("writing")):
@@ -105,7 +111,7 @@ class Progress:
         """A series is done, or has failed for a reason."""
         if series.key in self._open:
             self._done += failure is None
-            del self._open[series.key]
+            del self._open[series.key], self._open_share[series.key]
         if failure is None:
             self.line(f"{series.key}: done ({self._done} of {self._total} series)")
             return
@@ -147,9 +153,15 @@ class Progress:
         }
 
     def _time_left(self, elapsed: float) -> float | None:
-        """Return the seconds that the stages still to come will take, None before the first."""
-        ended = min(self._stages_ended, self._stages)
-        return elapsed / ended * (self._stages - ended) if ended else None
+        """Return the seconds that the stages still to come will take, None before the first.
+
+        Those that run are taken as half done.
+        """
+        if not self._ended_share:
+            return None
+        half = sum(plan.stage_share(stage) for _, stage in list(self._running)) / 2
+        open_share = max(sum(list(self._open_share.values())) - half, 0)
+        return elapsed / (self._ended_share + half) * open_share
 
     def _write(self, text: str) -> None:
         with suppress(OSError):  # a full disk ends the log, not the run

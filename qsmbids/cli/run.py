@@ -128,8 +128,8 @@ def _check_space(todo: Sequence[Series], sizes: dict[str, int], settings: Settin
         if need > free:
             hint = "" if settings.clean_workdir else ", or keep less with --clean-workdir"
             raise InputError(
-                f"The disk of {folder} has {free / 1e9:.1f} GB free and the run needs about "
-                f"{need / 1e9:.1f} GB; free space, choose another folder{hint}."
+                f"The disk of {folder} has {free / 1e9:.3g} GB free and the run needs about "
+                f"{need / 1e9:.3g} GB; free space, choose another folder{hint}."
             )
 
 

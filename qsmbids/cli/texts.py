@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from qsmbids.bids import Inventory, Series, write_text
+from qsmbids.bids import Inventory, Series, write_dataset_description, write_text
 from qsmbids.errors import InputError
 from qsmbids.settings import Settings
 from qsmbids.workflows import records
@@ -22,7 +22,8 @@ def rewrite_reports(settings: Settings) -> int:
 
 def participants_made(settings: Settings) -> list[str]:
     """Return the participants wanted of whom the output folder holds results or failures."""
-    folders = [*settings.output_dir.glob("sub-*/"), *settings.output_dir.glob("logs/sub-*/")]
+    failed = settings.output_dir.glob("logs/sub-*/*_error.json")
+    folders = [*settings.output_dir.glob("sub-*/"), *(path.parent for path in failed)]
     made = sorted({path.name.removeprefix("sub-") for path in folders})
     absent = sorted(set(settings.participants) - set(made))
     if absent or not made:
@@ -35,6 +36,7 @@ def write_boilerplate(inventory: Inventory, settings: Settings) -> int:
     """Write the methods text of what would be run, for each participant, and print it."""
     from qsmbids.reports import methods_text
 
+    write_dataset_description(settings)
     texts: dict[str, None] = {}
     for participant in inventory.participants:
         own = [series for series in inventory.series if series.participant == participant]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from qsmbids.bids.check import Grid, check_same_grid
 from qsmbids.errors import InputError
 
 _CHUNK = 1 << 22
@@ -84,14 +85,9 @@ def check_grid(
     path: Path, shape: Sequence[int], affine: NDArray[np.float64], grid: Mapping[str, Any]
 ) -> None:
     """Raise `InputError` unless an image's shape and affine are those of ``grid``."""
-    same = list(shape) == list(grid["shape"]) and np.allclose(
-        affine, grid["affine"], atol=1e-2 * min(grid["voxel_size"])
-    )
-    if not same:
-        raise InputError(
-            f"{path.name} lies on another grid {tuple(shape)} than {grid['file']} "
-            f"{tuple(grid['shape'])}; resample it to that image."
-        )
+    other = Grid(grid["file"], tuple(grid["shape"]), np.asarray(grid["affine"]), oriented=True)
+    own = Grid(path.name, tuple(shape), np.asarray(affine), oriented=True)
+    check_same_grid(own, other, "resample it to that image")
 
 
 def make_grid(path: Path, shape: Sequence[int], affine: NDArray[np.float64]) -> dict[str, Any]:

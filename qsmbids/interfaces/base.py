@@ -14,6 +14,7 @@ from nipype.interfaces.base import (
     traits,
 )
 
+from qsmbids import __version__
 from qsmbids.errors import InputError, QsmbidsError
 
 _DISK = {
@@ -34,6 +35,7 @@ class StageInputs(BaseInterfaceInputSpec):
     """Inputs of every stage."""
 
     key = traits.Str(mandatory=True, desc="the series' name")
+    version = traits.Str(__version__, usedefault=True, desc="another version's results are stale")
     num_threads = traits.Range(low=1, value=1, usedefault=True, nohash=True, desc="threads")
 
 

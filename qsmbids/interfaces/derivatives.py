@@ -14,6 +14,7 @@ from qsmbids import __version__
 from qsmbids.bids import sidecar, write_json
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs
+from qsmbids.interfaces.orientation import turn_back
 from qsmbids.interfaces.targets import TARGETS, chimap
 
 STAGES = ("reading", "masking", "mapping", "decay", "background", "inversion")
@@ -62,7 +63,8 @@ class WriteDerivatives(Stage):
             target = chimap(self.inputs.method) if name == "chi" else TARGETS[name]
             path = target.path(Path(self.inputs.output_dir), series)
             values = _CONVERT.get(name, _same)(arrays.load(source), series.field_strength)
-            arrays.write_image(path, values, self.inputs.grid["affine"])
+            grid = self.inputs.grid
+            arrays.write_image(path, turn_back(values, grid), grid["stored"]["affine"])
             content = sidecar(series, kind=target.kind, provenance=provenance)
             write_json(path.with_name(path.name.replace(".nii.gz", ".json")), content)
             written.append(str(path))
@@ -82,8 +84,8 @@ class WriteDerivatives(Stage):
             "MethodLabel": last["Method"],
             "Parameters": last["Parameters"],
             "Warnings": warnings,
-            "VoxelSize": inputs.grid["voxel_size"],
-            "B0Direction": inputs.grid["b0_dir"],
+            "VoxelSize": inputs.grid["stored"]["voxel_size"],
+            "B0Direction": inputs.grid["stored"]["b0_dir"],
             "Stages": stages,
         }
         if isdefined(inputs.chi):

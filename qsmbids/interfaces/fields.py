@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from qsmbids.errors import InputError
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs, saved_array
+from qsmbids.interfaces.orientation import turn_upright
 
 
 class _BrainMaskInputs(StageInputs):
@@ -40,9 +41,15 @@ class BrainMask(Stage):
 
     def _read(self) -> NDArray[np.bool_]:
         path = Path(self.inputs.mask_file)
-        mask = arrays.read_on_grid(path, self.inputs.grid) > 0.5
+        grid = self.inputs.grid
+        mask = turn_upright(arrays.read_on_grid(path, grid["stored"]) > 0.5, grid)
         if not mask.any():
             raise InputError(f"{path.name} is empty; give a mask that holds the brain.")
+        if min(np.ptp(np.argwhere(mask), axis=0)) < 2:
+            raise InputError(
+                f"{path.name} is not three voxels wide along every axis; give a mask that holds "
+                "the brain."
+            )
         source = self.inputs.mask_source or "derivatives"
         self._describe("Mask", f"The mask {path.name} of {source} was used.", {"File": path.name})
         return mask

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from qsmbids.errors import InputError
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs
+from qsmbids.interfaces.orientation import turn_upright, upright_grid
 
 
 class _LoadSeriesInputs(StageInputs):
@@ -59,11 +60,12 @@ class LoadSeries(Stage):
             )
             self._refuse_constant(phase, inputs.imaginary)
             self._results["phase"] = arrays.save(cwd, "phase", phase)
-        if magnitude.min() < 0 or not magnitude.any():
-            raise InputError(
-                f"{Path((inputs.magnitude or inputs.real)[0]).name}: the magnitude is zero "
-                "everywhere, or negative somewhere; is it a magnitude image?"
-            )
+        for name, echo in zip(inputs.magnitude or inputs.real, magnitude, strict=True):
+            if echo.min() < 0 or not echo.any():
+                raise InputError(
+                    f"{Path(name).name}: the magnitude is zero everywhere, or negative somewhere; "
+                    "is it a magnitude image?"
+                )
         self._results["magnitude"] = arrays.save(cwd, "magnitude", magnitude)
         self._describe("Reading", rule, {"Echoes": len(magnitude)})
 
@@ -73,15 +75,17 @@ class LoadSeries(Stage):
         paths = [Path(name) for name in names]
         for echo, (path, (data, affine)) in enumerate(zip(paths, self._read(paths), strict=True)):
             if not self._results["grid"]:
-                self._results["grid"] = arrays.make_grid(path, data.shape, affine)
-            arrays.check_grid(path, data.shape, affine, self._results["grid"])
+                stored = arrays.make_grid(path, data.shape, affine)
+                self._results["grid"] = upright_grid(stored)
+            grid = self._results["grid"]
+            arrays.check_grid(path, data.shape, affine, grid["stored"])
             if (data == data.flat[0]).all():
                 raise InputError(
                     f"{path.name} is {data.flat[0]:g} in every voxel; it holds no image."
                 )
             if stack is None:
-                stack = np.empty((len(names), *data.shape), np.float32)
-            stack[echo] = data
+                stack = np.empty((len(names), *grid["shape"]), np.float32)
+            stack[echo] = turn_upright(data, grid)
         if stack is None:
             raise InputError(f"{self.inputs.key}: the series has no images.")
         return stack
@@ -125,13 +129,15 @@ class LoadField(Stage):
     def _compute(self, cwd: str) -> None:
         path = Path(self.inputs.field)
         data, affine = arrays.read_image(path)
-        grid = arrays.make_grid(path, data.shape, affine)
+        stored = arrays.make_grid(path, data.shape, affine)
+        grid = upright_grid(stored)
         if (data == data.flat[0]).all():
             raise InputError(f"{path.name} is {data.flat[0]:g} in every voxel; it holds no field.")
-        data *= np.float32(self._to_ppm())
+        data = turn_upright(data * np.float32(self._to_ppm()), grid)
         if self.inputs.magnitude:
-            echoes = [arrays.read_on_grid(Path(p), grid) for p in self.inputs.magnitude]
-            self._results["magnitude"] = arrays.save(cwd, "magnitude", np.stack(echoes))
+            echoes = [arrays.read_on_grid(Path(p), stored) for p in self.inputs.magnitude]
+            turned = np.stack([turn_upright(echo, grid) for echo in echoes])
+            self._results["magnitude"] = arrays.save(cwd, "magnitude", turned)
         self._results["field"] = arrays.save(cwd, "field", data)
         self._results["weight"] = arrays.save(cwd, "weight", (data != 0).astype(np.float32))
         self._results["grid"] = grid

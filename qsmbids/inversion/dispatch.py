@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from qsmbids.checks import check_field, check_geometry
 from qsmbids.inversion.methods import METHODS
+from qsmbids.physics import bounding_box
 
 
 def invert(
@@ -80,10 +81,3 @@ def invert(
     result = np.zeros_like(values)
     result[box] = np.where(support, chi - chi[support].mean(dtype=np.float64), 0)
     return result
-
-
-def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
-    """Return the slices that hold all of ``mask``: nothing outside needs computing."""
-    axes = range(mask.ndim)
-    spans = (np.flatnonzero(mask.any(axis=tuple(a for a in axes if a != k))) for k in axes)
-    return tuple(slice(int(s[0]), int(s[-1]) + 1) for s in spans)

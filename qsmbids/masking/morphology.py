@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from qsmbids.physics import bounding_box
+
 Mask = NDArray[np.bool_]
 
 
@@ -94,21 +96,6 @@ def fill_holes(mask: Mask) -> Mask:
     filled = mask.copy()
     filled[box] = (labels != labels[0, 0, 0])[1:-1, 1:-1, 1:-1]
     return filled
-
-
-def bounding_box(mask: Mask, margin: Sequence[int] = (0, 0, 0)) -> tuple[slice, slice, slice]:
-    """Return slices around the true voxels, ``margin`` voxels wider but inside the array.
-
-    An empty mask gives the whole array.
-    """
-    slices = []
-    for axis, extra in enumerate(margin):
-        others = tuple(other for other in range(3) if other != axis)
-        hit = np.flatnonzero(mask.any(axis=others))
-        length = mask.shape[axis]
-        first, last = (hit[0], hit[-1]) if hit.size else (0, length - 1)
-        slices.append(slice(max(0, int(first) - extra), min(length, int(last) + extra + 1)))
-    return slices[0], slices[1], slices[2]
 
 
 def _within(seeds: Mask, radius_mm: float, voxel_size: Sequence[float]) -> Mask:

@@ -65,7 +65,8 @@ def detect_sign(
     Notes
     -----
     Both fields lose what a shim could have made, the harmonic polynomials up to the second
-    degree, before they are correlated. Where the head leaves the image it is taken to go on.
+    degree, before they are correlated. Where the head leaves the image it is taken to go on,
+    but not upwards: little is left of it above a slab, far less than a column.
 
     References
     ----------
@@ -121,6 +122,9 @@ def _agreement(
 def _shape_field(tissue: Float, edges: Sequence[float], b0_dir: Sequence[float]) -> Float:
     pad = max(tissue.shape) // 2
     longer = np.pad(tissue, pad, mode="edge")
+    axis = int(np.argmax(np.abs(b0_dir)))
+    above = slice(pad + tissue.shape[axis], None) if b0_dir[axis] > 0 else slice(0, pad)
+    np.moveaxis(longer, axis, 0)[above] = 0
     inside = tuple(slice(pad, pad + n) for n in tissue.shape)
     return forward_field(np.float32(TISSUE_MINUS_AIR) * longer, edges, b0_dir)[inside]
 

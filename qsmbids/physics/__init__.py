@@ -1,13 +1,14 @@
 """The physics of magnetic susceptibility: units, geometry, the dipole kernel and its field."""
 
 from qsmbids.physics.dipole import DipoleConvolution, dipole_kernel, forward_field
-from qsmbids.physics.geometry import b0_direction, voxel_size
+from qsmbids.physics.geometry import b0_direction, bounding_box, voxel_size
 from qsmbids.physics.units import GAMMA_HZ_PER_T, hz_per_ppm, radians_per_ppm
 
 __all__ = [
     "GAMMA_HZ_PER_T",
     "DipoleConvolution",
     "b0_direction",
+    "bounding_box",
     "dipole_kernel",
     "forward_field",
     "hz_per_ppm",

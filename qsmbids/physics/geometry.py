@@ -1,9 +1,11 @@
-"""Voxel size and B0 direction from an image's affine."""
+"""Voxel size and B0 direction from an image's affine; the part of a grid that is used."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 Vector = tuple[float, float, float]
 
@@ -39,3 +41,25 @@ def b0_direction(affine: ArrayLike) -> Vector:
     x, y, z = axes.T @ np.array([0.0, 0.0, 1.0])
     norm = float(np.sqrt(x * x + y * y + z * z))
     return float(x) / norm, float(y) / norm, float(z) / norm
+
+
+def bounding_box(
+    mask: NDArray[np.bool_], margin: Sequence[int] = (0, 0, 0)
+) -> tuple[slice, slice, slice]:
+    """Return slices around the true voxels, ``margin`` voxels wider but inside the array.
+
+    Parameters
+    ----------
+    mask : (x, y, z) bool array
+        An empty one gives the whole array.
+    margin : (3,) sequence of int
+        Voxels to spare on both sides of each axis.
+    """
+    slices = []
+    for axis, extra in enumerate(margin):
+        others = tuple(other for other in range(3) if other != axis)
+        used = np.flatnonzero(mask.any(axis=others))
+        length = mask.shape[axis]
+        first, last = (used[0], used[-1]) if used.size else (0, length - 1)
+        slices.append(slice(max(0, int(first) - extra), min(length, int(last) + extra + 1)))
+    return slices[0], slices[1], slices[2]

@@ -83,6 +83,11 @@ CITATIONS: dict[str, Citation] = {
         "NMR Biomed 24:1129-1136 (2011).",
         "10.1002/nbm.1670",
     ),
+    "liu2017": Citation(
+        "Liu Z, Kee Y, Zhou D, Wang Y, Spincemaille P. Preconditioned total field inversion (TFI) "
+        "method for quantitative susceptibility mapping. Magn Reson Med 78:303-315 (2017).",
+        "10.1002/mrm.26331",
+    ),
     "zhou2014": Citation(
         "Zhou D, Liu T, Spincemaille P, Wang Y. Background field removal by solving the Laplacian "
         "boundary value problem. NMR Biomed 27:312-319 (2014).",

@@ -10,7 +10,7 @@ import numpy as np
 from qsmbids.physics import DipoleConvolution
 from qsmbids.reports.volumes import Image, Mask
 
-BRAIN_ML = (900.0, 1800.0)
+BRAIN_ML = (900.0, 2000.0)
 KEPT_PERCENT = (60.0, 100.0)
 LOW_PPM = (-0.30, -0.02)
 HIGH_PPM = (0.03, 0.40)

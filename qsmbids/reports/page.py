@@ -75,7 +75,7 @@ def _failure(output_dir: Path, failure: Failure) -> dict[str, str]:
     return {
         "series": failure.series,
         "stage": failure.stage,
-        "message": failure.message,
+        "message": failure.message.removeprefix(f"{failure.series}: "),
         "crashfile": failure.crashfile,
         "link": link,
     }

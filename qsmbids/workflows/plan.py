@@ -22,6 +22,9 @@ LABELS = {
     "report": "report",
 }
 
+# How long a stage takes beside the others, roughly: to tell the time left.
+_SHARES = {"reading": 1, "masking": 10, "mapping": 5, "decay": 1, "background": 4, "inversion": 4}
+
 # Peak memory in volumes of float32, measured: fixed part, and part for each echo.
 _VOLUMES = {
     "LoadSeries": (4, 4),
@@ -44,7 +47,17 @@ def node_name(key: str) -> str:
 def stage_label(node: str) -> str:
     """Return what people call the stage of a node: ``inversion_tv`` is ``inversion (tv)``."""
     stage, _, method = node.partition("_")
-    return LABELS.get(stage, node) + (f" ({method})" if method else "")
+    return LABELS.get(stage, node) + (f" ({method})" if method and stage != "report" else "")
+
+
+def stage_share(label: str) -> int:
+    """Return the share of the time that the stage of a label takes; 0 of what is not in the plan.
+
+    >>> stage_share("inversion (tv)"), stage_share("report")
+    (4, 0)
+    """
+    names = {LABELS[stage]: share for stage, share in _SHARES.items()}
+    return names.get(label.partition(" (")[0], 0)
 
 
 def stage_memory(interface: str, voxels: int, echoes: int) -> float:

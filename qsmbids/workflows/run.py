@@ -13,9 +13,11 @@ from typing import Any, Protocol
 
 from nipype import config
 from nipype import logging as nipype_logging
+from nipype.pipeline import plugins
 from nipype.pipeline.engine import Workflow
 
 from qsmbids.bids import Series
+from qsmbids.errors import UsageError
 from qsmbids.interfaces.reporting import write_report
 from qsmbids.settings import Settings
 from qsmbids.workflows import plan, records
@@ -65,6 +67,7 @@ class Runner:
     def __init__(self, settings: Settings, listener: Listener):
         self._settings, self._listener = settings, listener
         self._states: dict[str, _State] = {}
+        _demand_plugin(settings)
         _configure(settings)
         # The sums of a threaded BLAS depend on the number of threads in the last digit, and a run
         # that is resumed with other threads must give the same bytes. FFTs do not depend on it.
@@ -217,6 +220,13 @@ class Runner:
             write_report(Path(self._settings.output_dir), participant)
         except Exception as error:  # one page must not keep the others from being made
             self._report_failed(participant, f"{type(error).__name__}: {error}")
+
+
+def _demand_plugin(settings: Settings) -> None:
+    name = settings.plugin["plugin"] if settings.plugin else None
+    if name and not hasattr(plugins, f"{name}Plugin"):
+        known = sorted(one[:-6] for one in dir(plugins) if one.endswith("Plugin"))
+        raise UsageError(f"--use-plugin: Nipype has no plugin {name}; it has: {', '.join(known)}.")
 
 
 def _configure(settings: Settings) -> None:

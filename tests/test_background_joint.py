@@ -1,0 +1,93 @@
+"""The joint dipole fit and its coarser grids."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.ndimage import distance_transform_edt
+
+from qsmbids.background import remove_background
+from qsmbids.background.coarse import CoarseGrid
+from qsmbids.physics import forward_field
+
+SHAPE, SIZE, B0 = (44, 46, 40), (2.0, 2.0, 2.0), (0.0, 0.2, 0.98)
+
+
+@pytest.fixture(scope="module")
+def head():
+    """Return mask, depth in mm, total and local field of tissue in an ellipsoid below air."""
+    rng = np.random.default_rng(3)
+    x, y, z = np.meshgrid(*[np.arange(n) - n / 2 for n in SHAPE], indexing="ij")
+    mask = (x / 16) ** 2 + (y / 17) ** 2 + (z / 14) ** 2 < 1
+    tissue = np.where(mask, rng.normal(0, 0.05, SHAPE), 0)
+    air = (x**2 + (y - 3) ** 2 + (z + 20) ** 2 < 16) * 9.0
+    local, background = (forward_field(chi, SIZE, B0) for chi in (tissue, air))
+    depth = distance_transform_edt(mask, sampling=SIZE)
+    return mask, depth, background + local, local
+
+
+def error(found, truth, where):
+    return np.linalg.norm((found - truth)[where]) / np.linalg.norm(truth[where])
+
+
+def test_the_field_of_a_patch_at_the_rim_is_kept_better_than_by_spherical_means(head):
+    mask, depth, total, local = head
+    x, y, z = np.indices(SHAPE)
+    patch = mask & (depth < 6) & (x > 24) & (abs(y - 23) < 10) & (abs(z - 20) < 8)
+    truth = forward_field(np.where(patch, np.float32(0.1), 0), SIZE, B0)
+
+    def left(method):
+        field = total - local + truth
+        result = remove_background(field, mask, voxel_size=SIZE, b0_dir=B0, method=method)
+        return error(result.field, truth, result.mask & (depth > 6.1))
+
+    assert left("jdf") < 0.8 * left("resharp")
+
+
+def test_a_constant_is_background(head):
+    mask, _, total, _ = head
+    fields = [
+        remove_background(total + shift, mask, voxel_size=SIZE, b0_dir=B0, method="jdf").field
+        for shift in (np.float32(0), np.float32(2))
+    ]
+    assert np.abs(fields[0] - fields[1]).max() < 1e-3
+
+
+@pytest.mark.parametrize("erosion", [0.0, 3.0, 6.0])
+def test_erosion_takes_off_the_millimetres_it_states(head, erosion):
+    mask, depth, total, _ = head
+    result = remove_background(
+        total, mask, voxel_size=SIZE, b0_dir=B0, method="jdf", erosion=erosion, max_iterations=1
+    )
+    assert np.array_equal(result.mask, depth > erosion)
+
+
+def test_the_field_of_a_lesion_without_signal_stays(head):
+    mask, depth, total, local = head
+    core = np.zeros(SHAPE, bool)
+    core[20:23, 22:25, 19:22] = True
+    lesion = forward_field(np.where(core, np.float32(-1.5), 0), SIZE, B0)
+    result = remove_background(
+        np.where(core, np.float32(0.7), total + lesion),
+        mask,
+        voxel_size=SIZE,
+        b0_dir=B0,
+        weight=np.where(core, np.float32(0.001), mask),
+        method="jdf",
+    )
+    assert error(result.field, local + lesion, result.mask & ~core & (depth > 6)) < 0.15
+
+
+def test_sources_keep_their_strength_and_their_side_on_a_finer_grid():
+    rng = np.random.default_rng(0)
+    mask = np.zeros((12, 13, 11), bool)
+    mask[3:9, 2:10, 3:8] = True
+    grid = CoarseGrid(mask, (2, 2, 1))
+    sources = rng.standard_normal(grid.mask.shape).astype(np.float32)
+    fine = grid.spread(sources)
+    assert fine.shape == mask.shape
+    whole = np.kron(grid.mask, np.ones((2, 2, 1), bool))[:12, :13, :11]
+    assert not fine[mask & ~whole].any()
+    partly = np.add.reduceat(np.add.reduceat(fine, range(0, 12, 2), 0), range(0, 13, 2), 1)
+    inner = partly[:, :-1]  # the last blocks reach beyond the grid
+    assert np.allclose(inner, 4 * sources[:, :-1], atol=1e-5)
