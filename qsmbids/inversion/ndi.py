@@ -25,7 +25,7 @@ def ndi(
     weight: Float | None = None,
     iterations: int = 20,
     step: float = 4.0,
-    regularization: float = 1e-3,
+    regularization: float = 1e-2,
     phase_scale: float = 20.0,
 ) -> Float:
     r"""Minimise the distance of phasors by gradient descent, stopped early.
