@@ -57,6 +57,7 @@ def main() -> None:
                 head.brain_mask,
                 voxel_size=head.voxel_size,
                 b0_dir=head.b0_dir,
+                magnitude=head.magnitude[0],
                 method=method,
             )
         seconds = time.perf_counter() - start

@@ -10,6 +10,9 @@ from typing import Any
 
 from qsmbids.errors import UsageError
 
+# What a stage hands to its methods; the magnitude only to those that take it.
+COMMON = frozenset({"voxel_size", "b0_dir", "weight", "magnitude"})
+
 
 @dataclass(frozen=True)
 class Method:
@@ -37,18 +40,21 @@ class Method:
         module, function = self.target.split(":")
         return getattr(import_module(module), function)  # type: ignore[no-any-return]
 
+    def takes(self, name: str) -> bool:
+        """Tell whether the function has a parameter ``name``."""
+        return name in inspect.signature(self.load()).parameters
+
     def defaults(self) -> dict[str, Any]:
         """Return the method's own options with their default values.
 
         They are the keyword-only parameters that have a default and are not part of the
         stage's common signature.
         """
-        common = {"voxel_size", "b0_dir", "weight"}
         parameters = inspect.signature(self.load()).parameters.values()
         return {
             p.name: p.default
             for p in parameters
-            if p.kind is p.KEYWORD_ONLY and p.default is not p.empty and p.name not in common
+            if p.kind is p.KEYWORD_ONLY and p.default is not p.empty and p.name not in COMMON
         }
 
     def resolve(self, options: Mapping[str, Any]) -> dict[str, Any]:

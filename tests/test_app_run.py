@@ -57,7 +57,8 @@ def test_good_series_are_done_beside_a_bad_one(finished: tuple[Path, int]) -> No
         assert set(maps(out, label)) == {
             f"sub-{label}_{end}.nii.gz"
             for end in (
-                *("desc-brain_mask", "desc-eroded_mask", "desc-tkd_Chimap", "magnitude"),
+                *("desc-brain_mask", "desc-eroded_mask", "desc-reliable_mask"),
+                *("desc-tkd_Chimap", "magnitude"),
                 *("desc-total_fieldmap", "desc-local_fieldmap", "R2starmap", "T2starmap", "S0map"),
             )
         }

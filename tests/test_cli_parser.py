@@ -52,7 +52,7 @@ def test_options_take_the_type_of_their_default(command: list[str]) -> None:
         ("tkd.threshold", "METHOD.NAME=VALUE"),
         ("tkd.treshold=1", "no option 'treshold'"),
         ("tkd.threshold=high", "a float"),
-        ("medi.lambda=1", "choose the method from"),
+        ("magic.lambda=1", "choose the method from"),
     ],
 )
 def test_wrong_options_are_usage_errors(command: list[str], option: str, says: str) -> None:

@@ -17,8 +17,9 @@ from qsmbids.physics import DipoleConvolution
 
 torch = pytest.importorskip("torch")
 
+from qsmbids.nets.sources import perturbation, place_shape, random_rotation  # noqa: E402
 from qsmbids.nets.weights import load_weights  # noqa: E402
-from qsmbids.training.degrade import CLEAN, Degradation, degraded, perturbation  # noqa: E402
+from qsmbids.training.degrade import CLEAN, Degradation, degraded  # noqa: E402
 from qsmbids.training.heads import Heads  # noqa: E402
 from qsmbids.training.loop import Trainer, build  # noqa: E402
 from qsmbids.training.noise import SmoothNoise  # noqa: E402
@@ -30,7 +31,7 @@ from qsmbids.training.objectives import (  # noqa: E402
 )
 from qsmbids.training.recipes import RECIPES, find_recipe  # noqa: E402
 from qsmbids.training.samples import Samples  # noqa: E402
-from qsmbids.training.shapes import place_shape, random_mask, random_rotation  # noqa: E402
+from qsmbids.training.shapes import random_mask  # noqa: E402
 
 ONE_THREAD = pytest.mark.usefixtures("one_thread")
 

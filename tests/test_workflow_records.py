@@ -108,7 +108,14 @@ def test_the_plan_names_what_can_be_written(series: Series, settings: Settings) 
     def names(one: Series, how: Settings = settings) -> list[str]:
         return [target.kind for target in plan.targets(one, how)]
 
-    everything = ["brain_mask", "eroded_mask", "total_fieldmap", "local_fieldmap", "magnitude"]
+    everything = [
+        "brain_mask",
+        "eroded_mask",
+        "reliable_mask",
+        "total_fieldmap",
+        "local_fieldmap",
+        "magnitude",
+    ]
     assert names(series) == [*everything, "R2starmap", "T2starmap", "S0map", "Chimap"]
     assert names(replace(series, echo_times=(0.02,))) == [*everything, "Chimap"]
     assert "total_fieldmap" not in names(series, replace(settings, write_fields=False))

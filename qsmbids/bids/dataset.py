@@ -56,7 +56,8 @@ sub-*.html               a page for each participant: open it first
 *_Chimap.nii.gz          susceptibility in ppm, one map a method (desc-<method>)
 *_R2starmap, *_T2starmap, *_S0map
                          decay rate in 1/s, decay time in s, signal at echo time 0
-*_mask.nii.gz            desc-brain: the brain; desc-eroded: where susceptibility was computed
+*_mask.nii.gz            desc-brain: the brain; desc-reliable: where its phase can be trusted;
+                         desc-eroded: where susceptibility was computed
 *_fieldmap.nii.gz        desc-total and desc-local: the field in Hz before and after removal of
                          the background
 logs/                    a log of each run, citations of what was run, crash files

@@ -43,6 +43,11 @@ KINDS: dict[str, dict[str, Any]] = {
         "Type": "Brain",
         "SkullStripped": True,
     },
+    "reliable_mask": {
+        "Description": "Part of the brain whose phase can be trusted; the rest had no weight",
+        "Type": "Brain",
+        "SkullStripped": True,
+    },
     "total_fieldmap": {
         "Description": "Total field, relative to the scanner's frequency",
         "Units": "Hz",

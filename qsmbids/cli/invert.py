@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         "--option", action="append", default=[], metavar="NAME=VALUE", help="of the method; repeat"
     )
     parser.add_argument("--weight", type=Path, help="confidence in each voxel, 0 to 1, NIfTI")
+    parser.add_argument("--magnitude", type=Path, help="for methods that use its edges, NIfTI")
     parser.add_argument(
         "--units", choices=["ppm", "Hz", "rad"], default="ppm", help="of the field: %(default)s"
     )
@@ -74,9 +75,10 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.threads < 1:
         raise UsageError("--threads must be at least 1.")
     given = [f"{arguments.method}.{text}" for text in arguments.option]
-    chosen = METHODS[arguments.method].resolve(
-        method_options(given, METHODS).get(arguments.method, {})
-    )
+    entry = METHODS[arguments.method]
+    chosen = entry.resolve(method_options(given, METHODS).get(arguments.method, {}))
+    if arguments.magnitude and not entry.takes("magnitude"):
+        raise UsageError(f"--magnitude says nothing to {arguments.method}; drop it.")
 
     from scipy.fft import set_workers
 
@@ -87,7 +89,10 @@ def _run(arguments: argparse.Namespace) -> None:
     grid = make_grid(arguments.field, field.shape, affine)
     b0_dir = arguments.b0_dir or grid["b0_dir"]
     mask = read_on_grid(arguments.mask, grid)
-    weight = read_on_grid(arguments.weight, grid) if arguments.weight else None
+    weight, magnitude = (
+        read_on_grid(path, grid) if path else None
+        for path in (arguments.weight, arguments.magnitude)
+    )
     try:
         with set_workers(arguments.threads):
             chi = invert(
@@ -96,6 +101,7 @@ def _run(arguments: argparse.Namespace) -> None:
                 voxel_size=grid["voxel_size"],
                 b0_dir=b0_dir,
                 weight=weight,
+                magnitude=magnitude,
                 method=arguments.method,
                 **chosen,
             )
@@ -133,14 +139,14 @@ def _write_sidecar(
     from qsmbids.bids import write_json
 
     name = arguments.out.name.removesuffix(".nii.gz")
-    sources = [arguments.field, arguments.mask, *([arguments.weight] if arguments.weight else [])]
+    sources = [arguments.field, arguments.mask, arguments.weight, arguments.magnitude]
     write_json(
         arguments.out.with_name(f"{name}.json"),
         {
             "Description": "Magnetic susceptibility",
             "Units": "ppm",
             "SkullStripped": True,
-            "Sources": [str(path) for path in sources],
+            "Sources": [str(path) for path in sources if path],
             "Qsmbids": {
                 "Version": __version__,
                 "Method": arguments.method,

@@ -27,6 +27,7 @@ class _WriteInputs(StageInputs):
     method = traits.Str(desc="of the inversion, for chi")
     brain = File(exists=True)
     eroded = File(exists=True)
+    reliable = File(exists=True)
     total = File(exists=True, desc="ppm")
     local = File(exists=True, desc="ppm")
     magnitude = File(exists=True, desc="(echo, x, y, z)")

@@ -84,6 +84,7 @@ class _FieldMapOutputs(StageOutputs):
     field = File(exists=True, desc="total field in ppm")
     weight = File(exists=True, desc="0 to 1; 0 where the field cannot be trusted")
     mask = File(exists=True, desc="for the removal of the background; no holes")
+    reliable = File(exists=True, desc="where the field can be trusted")
 
 
 class FieldMap(Stage):
@@ -127,6 +128,7 @@ class FieldMap(Stage):
             "field": arrays.save(cwd, "field", np.float32(sign) * estimate.field),
             "weight": arrays.save(cwd, "weight", np.where(reliable, estimate.weight, 0)),
             "mask": arrays.save(cwd, "mask", mask),
+            "reliable": arrays.save(cwd, "reliable", reliable),
         }
         self._describe(
             "Total field",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 from nipype.interfaces.base import File, isdefined, traits
+from numpy.typing import NDArray
 
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs, saved_array
@@ -48,7 +50,7 @@ class Background(Stage):
 
 
 class _InversionInputs(_BackgroundInputs):
-    pass
+    magnitude = saved_array(desc="(echo, x, y, z), for the methods that look for edges in it")
 
 
 class _InversionOutputs(StageOutputs):
@@ -65,15 +67,24 @@ class Inversion(Stage):
         from qsmbids.inversion import METHODS, invert
 
         inputs = self.inputs
-        options = METHODS[inputs.method].resolve(inputs.options)
+        entry = METHODS[inputs.method]
+        options = entry.resolve(inputs.options)
+        edges = isdefined(inputs.magnitude) and entry.takes("magnitude")
         chi = invert(
             arrays.load(inputs.field),
             arrays.load(inputs.mask),
             voxel_size=inputs.grid["voxel_size"],
             b0_dir=inputs.grid["b0_dir"],
             weight=arrays.load(inputs.weight) if isdefined(inputs.weight) else None,
+            magnitude=_combined(inputs.magnitude) if edges else None,
             method=inputs.method,
             **options,
         )
         self._results["chi"] = arrays.save(cwd, "chi", chi)
         self._describe("Inversion", inputs.method, options)
+
+
+def _combined(magnitude: str) -> NDArray[np.float32]:
+    """Return the root sum of squares over the echoes of a saved series."""
+    echoes = arrays.load(magnitude)
+    return np.sqrt(np.einsum("exyz,exyz->xyz", echoes, echoes))

@@ -31,6 +31,7 @@ class Target(NamedTuple):
 TARGETS = {
     "brain": Target("mask", "brain"),
     "eroded": Target("mask", "eroded"),
+    "reliable": Target("mask", "reliable"),
     "total": Target("fieldmap", "total", "fmap"),
     "local": Target("fieldmap", "local", "fmap"),
     "magnitude": Target("magnitude", None, "fmap"),

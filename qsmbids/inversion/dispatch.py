@@ -20,6 +20,7 @@ def invert(
     voxel_size: Sequence[float],
     b0_dir: Sequence[float] = (0, 0, 1),
     weight: ArrayLike | None = None,
+    magnitude: ArrayLike | None = None,
     method: str = "tv",
     **options: Any,
 ) -> NDArray[np.float32]:
@@ -37,6 +38,8 @@ def invert(
         B0 along the voxel axes.
     weight : (x, y, z) array_like, optional
         Confidence in each voxel's field, 0 to 1, proportional to 1/noise; uniform by default.
+    magnitude : (x, y, z) array_like, optional
+        Signal magnitude in any unit, for the methods that look for edges in it.
     method : str
         A name in ``METHODS``.
     **options
@@ -51,7 +54,8 @@ def invert(
     Raises
     ------
     ValueError
-        If shapes differ, the mask is empty, or the field is zero or not finite in the mask.
+        If shapes differ, the mask is empty, the field is zero or not finite in the mask, or the
+        magnitude is not finite in it.
     UsageError
         If the method or one of its options does not exist.
 
@@ -62,6 +66,7 @@ def invert(
     values, inside = np.asarray(field, dtype=np.float32), np.asarray(mask) != 0
     check_field(values, inside, weight)
     check_geometry(voxel_size, b0_dir)
+    _check_magnitude(magnitude, inside)
     entry = METHODS[method]
     chosen = entry.resolve(options)
     box = bounding_box(inside)
@@ -70,6 +75,8 @@ def invert(
     def cut(image: ArrayLike) -> NDArray[np.float32]:
         return np.where(support, np.asarray(image, dtype=np.float32)[box], np.float32(0))
 
+    if magnitude is not None and entry.takes("magnitude"):
+        chosen["magnitude"] = cut(magnitude)
     chi = entry.load()(
         cut(values),
         support,
@@ -81,3 +88,14 @@ def invert(
     result = np.zeros_like(values)
     result[box] = np.where(support, chi - chi[support].mean(dtype=np.float64), 0)
     return result
+
+
+def _check_magnitude(magnitude: ArrayLike | None, inside: NDArray[np.bool_]) -> None:
+    if magnitude is None:
+        return
+    if np.shape(magnitude) != inside.shape:
+        raise ValueError(
+            f"the magnitude's shape {np.shape(magnitude)} is not the field's {inside.shape}"
+        )
+    if not np.isfinite(np.asarray(magnitude)[inside]).all():
+        raise ValueError("the magnitude holds NaN or infinite values inside the mask")

@@ -29,5 +29,25 @@ METHODS = Registry(
             "by weighted total-variation-regularised inversion, solved with ADMM",
             ("bilgic2015", "milovic2018"),
         ),
+        "medi": Method(
+            "qsmbids.inversion.medi:medi",
+            "Morphology-enabled dipole inversion",
+            "by nonlinear morphology-enabled dipole inversion",
+            ("liu2012", "liu2013"),
+        ),
+        "zs-uqsm+": Method(
+            "qsmbids.inversion.zeroshot:zero_shot",
+            "Zero-shot uQSM+",
+            "by a model-based network trained on the participant's own field, with consistency "
+            "under added strong sources",
+            ("liu2020",),
+        ),
+        "dip": Method(
+            "qsmbids.inversion.dip:deep_image_prior",
+            "Deep image prior",
+            "with a deep image prior: an untrained network fitted to the field and stopped before "
+            "it fits noise",
+            ("ulyanov2020",),
+        ),
     },
 )

@@ -13,7 +13,7 @@ Float = NDArray[np.float32]
 
 # As steep as the data term gets, |D| <= 2/3 twice and both terms of the phasor: 2 / (4 / 9).
 LARGEST_STEP = 4.5
-LINEAR_SHARE = 4  # the first quarter of the steps
+LINEAR_SHARE = 2  # the first half of the steps
 
 
 def ndi(
@@ -31,7 +31,7 @@ def ndi(
     r"""Minimise the distance of phasors by gradient descent, stopped early.
 
     :math:`\|W (e^{i s D\chi} - e^{i s f})\|^2 / 2s^2 + \alpha \|\chi\|^2 / 2`. The sine in its
-    gradient keeps voxels with a wrong field from pulling the rest; the first quarter of the
+    gradient keeps voxels with a wrong field from pulling the rest; the first half of the
     steps goes without it, since phasors more than half a turn apart would be pulled to the wrong
     turn. Sources outside the mask are left free: those in its eroded rim shape the field inside.
 
@@ -65,6 +65,8 @@ def ndi(
         raise ValueError("NDI's phase_scale must be positive, its regularization not negative")
     dipole = DipoleConvolution(field.shape, voxel_size, b0_dir)
     weight2 = mask.astype(np.float32) if weight is None else weight**2
+    # Above-average weights count as average: divided by the largest, most voxels would hardly move.
+    np.minimum(weight2, weight2[mask].mean(), out=weight2)
     weight2 *= np.float32(step / weight2.max())
     scale, keep = np.float32(phase_scale), np.float32(1 - step * regularization)
     chi = np.zeros_like(field)

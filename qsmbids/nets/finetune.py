@@ -12,6 +12,7 @@ from torch.nn import functional
 from qsmbids.nets.dipole import demean
 from qsmbids.nets.infer import Setup
 from qsmbids.nets.losses import data_term, total_variation
+from qsmbids.nets.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,11 +83,11 @@ def fine_tune(setup: Setup, voxel_size: tuple[float, ...], weight: Tensor, how: 
         Its options.
     """
     model, mask, dipole = setup.model, setup.mask, setup.dipole
-    hidden = _hidden(mask, how)
+    blinded, hidden = hold_out(setup, how.held_out, how.seed)
     seen_weight, hidden_weight = weight * (mask - hidden), weight * hidden
-    blinded = torch.where(hidden > 0, _neighbours(setup.field, mask - hidden), setup.field)
     optimizer = torch.optim.Adam(model.parameters(), how.learning_rate)
     apply, losses, errors = setup.apply(), [], []
+    progress = Progress("whole volume", how.iterations)
     best, kept = 0, copy.deepcopy(model.state_dict())
     for iteration in range(how.iterations + 1):
         chi = model(blinded, mask, dipole, domain=setup.domain, apply=apply)
@@ -95,6 +96,7 @@ def fine_tune(setup: Setup, voxel_size: tuple[float, ...], weight: Tensor, how: 
         losses.append(float(loss.detach()))
         with torch.no_grad():
             errors.append(float(data_term(chi, setup.field, hidden_weight, dipole, hidden)))
+        progress(iteration, losses[-1])
         if errors[-1] < errors[best]:
             best, kept = iteration, copy.deepcopy(model.state_dict())
         if iteration - best >= how.patience or iteration == how.iterations:
@@ -108,11 +110,29 @@ def fine_tune(setup: Setup, voxel_size: tuple[float, ...], weight: Tensor, how: 
     return Tuned(chi, losses, errors, best)
 
 
-def _hidden(mask: Tensor, how: Tuning) -> Tensor:
-    """Return 1 at the voxels of ``mask`` that are held out, else 0."""
-    chance = torch.Generator().manual_seed(how.seed)
-    drawn = torch.rand(mask.shape, generator=chance) < how.held_out
-    return drawn.to(mask.dtype) * mask
+def hold_out(setup: Setup, share: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Return the field without the voxels that are held out, and which they are.
+
+    Parameters
+    ----------
+    setup : Setup
+        The volume.
+    share : float
+        Of the mask's voxels to hold out.
+    seed : int
+        Which voxels.
+
+    Returns
+    -------
+    blinded : (1, 1, x, y, z) tensor
+        Field in ppm, that of the held-out voxels replaced by their neighbours'.
+    hidden : (1, 1, x, y, z) tensor
+        1 at the voxels held out, else 0.
+    """
+    mask = setup.mask
+    chance = torch.Generator().manual_seed(seed)
+    hidden = (torch.rand(mask.shape, generator=chance) < share).to(mask.dtype) * mask
+    return torch.where(hidden > 0, _neighbours(setup.field, mask - hidden), setup.field), hidden
 
 
 def _neighbours(field: Tensor, seen: Tensor) -> Tensor:

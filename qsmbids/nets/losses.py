@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from qsmbids.nets.dipole import Dipole, demean, mean_over
-from qsmbids.nets.inversion import FIELD_SCALE
+from qsmbids.nets.inversion import FIELD_SCALE, Inversion
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
@@ -111,3 +111,38 @@ def perturbation_consistency(
     error = (perturbed - chi - source).abs() * (FIELD_SCALE / 3)
     inside = (source != 0).to(mask.dtype) * mask
     return masked_mean(error, inside).mean(), masked_mean(error, mask - inside).mean()
+
+
+def consistency_loss(
+    model: Inversion,
+    chi: Tensor,
+    field: Tensor,
+    mask: Tensor,
+    dipole: Dipole,
+    *,
+    source: tuple[Tensor, Tensor],
+) -> Tensor:
+    """Return the sum of both errors of `perturbation_consistency` for a network.
+
+    Parameters
+    ----------
+    model : Inversion
+        The network, applied once more.
+    chi, field, mask, dipole
+        Its map in ppm, and what it was made from.
+    source : (2,) tuple of (batch, 1, x, y, z) tensor
+        The added susceptibility and its field in ppm.
+    """
+    added, its_field = source
+    perturbed = model((field + its_field) * mask, mask, dipole)
+    inside, outside = perturbation_consistency(chi, perturbed, added * mask, mask)
+    return inside + outside
+
+
+def consistency_weight(progress: float, highest: float, last: float) -> float:
+    """Return uQSM+'s weight: up over 6 of 15 epochs, down over the next 6, then ``last``."""
+    if progress < 0.4:
+        return highest * progress / 0.4
+    if progress < 0.8:
+        return max(highest * (0.8 - progress) / 0.4, last)
+    return last

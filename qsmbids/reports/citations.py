@@ -55,6 +55,24 @@ CITATIONS: dict[str, Citation] = {
         "inversion with variational regularization. Magn Reson Med 80:814-821 (2018).",
         "10.1002/mrm.27073",
     ),
+    "liu2012": Citation(
+        "Liu J, Liu T, de Rochefort L, Ledoux J, Khalidov I, Chen W, Tsiouris AJ, Wisnieff C, "
+        "Spincemaille P, Prince MR, Wang Y. Morphology enabled dipole inversion for quantitative "
+        "susceptibility mapping using structural consistency between the magnitude image and the "
+        "susceptibility map. NeuroImage 59:2560-2568 (2012).",
+        "10.1016/j.neuroimage.2011.08.082",
+    ),
+    "liu2020": Citation(
+        "Liu J, Koch KM. Model-based learning for quantitative susceptibility mapping. Machine "
+        "Learning for Medical Image Reconstruction, Lect Notes Comput Sci 12450:48-59 (2020); "
+        "with data augmentation: Liu J. Medical Imaging with Deep Learning (2022).",
+        "10.1007/978-3-030-61598-7_5",
+    ),
+    "ulyanov2020": Citation(
+        "Ulyanov D, Vedaldi A, Lempitsky V. Deep image prior. "
+        "Int J Comput Vis 128:1867-1888 (2020).",
+        "10.1007/s11263-020-01303-4",
+    ),
     # background
     "schweser2011": Citation(
         "Schweser F, Deistung A, Lehr BW, Reichenbach JR. Quantitative imaging of intrinsic "

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qsmbids.physics import DipoleConvolution
 from qsmbids.training.noise import SmoothNoise
-from qsmbids.training.shapes import paint, place_shape, random_rotation
+from qsmbids.training.shapes import paint
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -195,36 +195,3 @@ def _spoil(
     field[tuple(where.T)] += rng.normal(0, rng.uniform(0.05, 0.4), len(where)).astype(np.float32)
     low = float(magnitude.min())
     magnitude[tuple(where.T)] = low
-
-
-def perturbation(
-    rng: np.random.Generator, dipole: DipoleConvolution, kind: str = "ellipsoid",
-    strength: float = 1.5,
-) -> tuple[Float, Float]:  # fmt: skip
-    """Return six strong sources (ppm) and their field (ppm).
-
-    Semi-axes of 2 to 6 voxels; each value is normal about ``strength`` with a deviation of 0.1,
-    and negative with a probability of one third.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Source of chance.
-    dipole : DipoleConvolution
-        Of the patch.
-    kind : {"ellipsoid", "sphere", "cuboid", "cylinder"}
-        Their shape.
-    strength : float
-        In ppm.
-
-    References
-    ----------
-    Liu, "Improved model-based learning with data augmentation for QSM", MIDL 2022.
-    """
-    source = np.zeros(dipole.shape, np.float32)
-    for _ in range(6):
-        value = rng.normal(strength, 0.1) * (-1 if rng.random() < 1 / 3 else 1)
-        radii = rng.uniform(2, 6, 3) if kind != "sphere" else np.full(3, rng.uniform(2, 6))
-        centre = rng.uniform(6, np.maximum(np.array(dipole.shape) - 6, 7))
-        place_shape(source, kind, centre, random_rotation(rng), radii, value)
-    return source, dipole(source)

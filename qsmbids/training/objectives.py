@@ -8,9 +8,10 @@ from qsmbids.nets.dipole import Dipole
 from qsmbids.nets.inversion import Inversion
 from qsmbids.nets.losses import (
     LABEL_LOSSES,
+    consistency_loss,
+    consistency_weight,
     data_term,
     masked_mean,
-    perturbation_consistency,
     total_variation,
 )
 from qsmbids.training.recipes import Recipe
@@ -53,9 +54,10 @@ def field_loss(model: Inversion, batch: Batch, recipe: Recipe, progress: float) 
     loss = recipe.data_weight * data_term(chi, field, batch["weight"], dipole)
     loss = loss + recipe.tv * total_variation(chi, mask)
     if "source" in batch:
-        perturbed = model((field + batch["source_field"]) * mask, mask, dipole)
-        terms = perturbation_consistency(chi, perturbed, batch["source"] * mask, mask)
-        loss = loss + consistency_weight(progress, *recipe.consistency) * sum(terms)
+        error = consistency_loss(
+            model, chi, field, mask, dipole, source=(batch["source"], batch["source_field"])
+        )
+        loss = loss + consistency_weight(progress, *recipe.consistency) * error
     return loss
 
 
@@ -66,15 +68,6 @@ def target_loss(model: Inversion, batch: Batch, recipe: Recipe) -> Tensor:
     chi = model(field, mask, dipole, domain=1)
     data = data_term(chi, field, batch["target_weight"], dipole)
     return recipe.data_weight * data + recipe.tv * total_variation(chi, mask)
-
-
-def consistency_weight(progress: float, highest: float, last: float) -> float:
-    """Return uQSM+'s weight: up over 6 of 15 epochs, down over the next 6, then ``last``."""
-    if progress < 0.4:
-        return highest * progress / 0.4
-    if progress < 0.8:
-        return max(highest * (0.8 - progress) / 0.4, last)
-    return last
 
 
 def nrmse(chi: Tensor, batch: Batch) -> Tensor:

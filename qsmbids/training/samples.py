@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from qsmbids.training.degrade import degraded, perturbation, random_dipole
+from qsmbids.nets.sources import perturbation
+from qsmbids.training.degrade import degraded, random_dipole
 from qsmbids.training.heads import Heads
 from qsmbids.training.noise import SmoothNoise
 from qsmbids.training.recipes import Recipe

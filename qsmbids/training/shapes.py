@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
+from qsmbids.nets.sources import place_shape, random_rotation
 from qsmbids.training.noise import SmoothNoise
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-
-
-def random_rotation(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return a rotation matrix (3, 3), uniform over all rotations."""
-    q, r = np.linalg.qr(rng.standard_normal((3, 3)))
-    q = q * np.sign(np.diag(r))
-    q[:, 0] *= np.linalg.det(q)
-    return np.asarray(q)
 
 
 def random_mask(rng: np.random.Generator, noise: SmoothNoise) -> Mask:
@@ -112,45 +103,3 @@ def paint(chi: Float, rng: np.random.Generator, kind: str, size: float, value: f
     if kind == "tube":
         radii = np.array([size, size, rng.uniform(8, 40)])
     place_shape(chi, kind, rng.uniform(0, chi.shape), random_rotation(rng), radii, value)
-
-
-def place_shape(
-    chi: Float,
-    kind: str,
-    centre: Sequence[float] | NDArray[np.float64],
-    rotation: NDArray[np.float64],
-    radii: NDArray[np.float64],
-    value: float,
-) -> None:
-    """Paint one shape, its surface blurred over a voxel, into ``chi`` in place.
-
-    Parameters
-    ----------
-    chi, kind, value
-        As in `paint`.
-    centre, radii : (3,) array
-        In voxels.
-    rotation : (3, 3) array
-        Its rows are the shape's own axes.
-    """
-    reach = np.abs(rotation.T) @ radii + 1
-    low = np.clip(np.floor(np.asarray(centre) - reach), 0, chi.shape).astype(int)
-    high = np.clip(np.ceil(np.asarray(centre) + reach) + 1, 0, chi.shape).astype(int)
-    if (high <= low).any():
-        return
-    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    offsets = [np.arange(a, b) - c for a, b, c in zip(low, high, centre, strict=True)]
-    x, y, z = (o.astype(np.float32) for o in offsets)
-    scaled = (rotation / radii[:, None]).astype(np.float32)
-    u = [np.abs(r[0] * x[:, None, None] + r[1] * y[:, None] + r[2] * z) for r in scaled]
-    if kind == "cuboid":
-        inside = np.min([(1 - a) * r for a, r in zip(u, radii, strict=True)], axis=0)
-    elif kind in ("cylinder", "tube"):
-        radial = (1 - np.hypot(u[0], u[1])) * min(radii[:2])
-        inside = np.minimum(radial, (1 - u[2]) * radii[2])
-    else:
-        distance = np.sqrt(u[0] ** 2 + u[1] ** 2 + u[2] ** 2)
-        inside = (1 - distance) * radii.min()
-    share = np.clip(inside + 0.5, 0, 1).astype(np.float32)
-    part = chi[box]
-    part += share * (np.float32(value) - part)

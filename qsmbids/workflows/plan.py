@@ -33,7 +33,7 @@ _VOLUMES = {
     "FieldMap": (22, 4),
     "Relaxometry": (6, 2),
     "Background": (20, 0),
-    "Inversion": (20, 0),
+    "Inversion": (35, 0),  # a mask that fills the grid
     "WriteDerivatives": (5, 0),
 }
 _PROCESS_GB = 0.15
@@ -96,8 +96,10 @@ def targets(series: Series, settings: Settings) -> list[Target]:
     """Return the images that a series will have."""
     raw = series.start == "raw"
     names = ["eroded"] if series.start == "local-field" else ["brain", "eroded"]
-    if raw and settings.write_fields:
-        names.append("total")
+    if raw:
+        names.append("reliable")
+        if settings.write_fields:
+            names.append("total")
     if writes_local_field(series, settings):
         names += ["local", "magnitude"]
     if len(series.echo_times) > 1 and (raw or series.magnitude):

@@ -72,6 +72,8 @@ class Runner:
         # The sums of a threaded BLAS depend on the number of threads in the last digit, and a run
         # that is resumed with other threads must give the same bytes. FFTs do not depend on it.
         os.environ.update(dict.fromkeys(_BLAS_THREADS, "1"))
+        # Threads of a network that spin while they wait make it ten times slower on a busy machine.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         self._workers = Workers(settings.nprocs, verbose=settings.verbose > 1)
         if settings.plugin is None:
             self._workers.warm_up()

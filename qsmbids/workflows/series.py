@@ -117,6 +117,10 @@ class _Builder:
             "mapping", magnitude="reading.magnitude", phase="reading.phase", grid="reading.grid",
             mask="masking.mask",
         )  # fmt: skip
+        self._write(
+            "reliability", {}, reliable="mapping.reliable",
+            masking="masking.stage", mapping="mapping.stage",
+        )  # fmt: skip
         if settings.write_fields:
             self._write(
                 "field", {}, total="mapping.field", magnitude="reading.magnitude",
@@ -199,6 +203,8 @@ class _Builder:
         )
         stages = {"masking": "masking.stage", "inversion": f"{name}.stage"}
         self._link(name, weight="mapping.weight" if raw else "reading.weight")
+        if raw or self.series.magnitude:
+            self._link(name, magnitude="reading.magnitude")
         if raw:
             stages["mapping"] = "mapping.stage"
         if not local:

@@ -1,0 +1,60 @@
+"""The parts of a head that are measured on their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from qsmbids.simulation import TISSUES
+
+Mask = NDArray[np.bool_]
+
+# The 2019 challenge counts the thalamus, whose iron is little, among the tissue.
+TISSUE = ("white matter", "grey matter", "thalamus")
+NUCLEI = ("caudate", "putamen", "pallidum", "substantia nigra", "red nucleus", "dentate")
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """Masks of regions; one that a head does not have stays None.
+
+    Attributes
+    ----------
+    tissue : (x, y, z) array_like, optional
+        White matter and grey matter without the iron-rich nuclei.
+    blood : (x, y, z) array_like, optional
+        Veins; they are measured together with the voxels that touch them.
+    calcification : (x, y, z) array_like, optional
+        One calcification.
+    nuclei : mapping of str to (x, y, z) array_like
+        The iron-rich nuclei of the deep grey matter, by name.
+    """
+
+    tissue: ArrayLike | None = None
+    blood: ArrayLike | None = None
+    calcification: ArrayLike | None = None
+    nuclei: Mapping[str, ArrayLike] = field(default_factory=dict)
+
+
+def regions_of(labels: ArrayLike) -> Regions:
+    """Return the regions of a simulated head.
+
+    Parameters
+    ----------
+    labels : (x, y, z) array_like of int
+        ``Head.labels``, the values of ``qsmbids.simulation.TISSUES``.
+    """
+    values = np.asarray(labels)
+
+    def where(*names: str) -> Mask:
+        return np.isin(values, [TISSUES[name].label for name in names])
+
+    return Regions(
+        tissue=where(*TISSUE),
+        blood=where("vein"),
+        calcification=where("calcification"),
+        nuclei={name: where(name) for name in NUCLEI},
+    )

@@ -1,0 +1,90 @@
+"""Deep image prior: an untrained network that is fitted to the one subject's field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qsmbids.inversion.network import torch_threads
+
+Float = NDArray[np.float32]
+
+
+def deep_image_prior(  # noqa: PLR0913 - a method's options are its parameters
+    field: Float,
+    mask: NDArray[np.bool_],
+    *,
+    voxel_size: Sequence[float],
+    b0_dir: Sequence[float],
+    weight: Float | None = None,
+    filters: int = 16,
+    source: str = "field",
+    iterations: int = 150,
+    total_variation: float = 0.06,
+    learning_rate: float = 1e-2,
+    held_out: float = 0.05,
+    patience: int = 20,
+    seed: int = 0,
+) -> Float:
+    """Fit an untrained network to this field by the nonlinear data term and total variation.
+
+    The network's structure is the prior: it fits an image long before it fits noise. When to
+    stop is decided by voxels that the fit does not see.
+
+    Parameters
+    ----------
+    field, mask, voxel_size, b0_dir, weight
+        As in `qsmbids.inversion.invert`; the weight's largest value counts as 1.
+    filters : int
+        Of the network's first level, doubled at each of five.
+    source : {"field", "noise"}
+        What the network sees: the field and the mask, or random numbers, with which it needs
+        several times as many iterations.
+    iterations : int
+        At most; fewer where the held-out error stops falling.
+    total_variation : float
+        Weight of total variation beside the data term.
+    learning_rate : float
+        Of Adam.
+    held_out : float
+        Share of the voxels, above 0 and at most 0.5, whose field decides when to stop.
+    patience : int
+        Iterations without improvement after which it stops.
+    seed : int
+        Of weights, random input and held-out voxels.
+
+    Returns
+    -------
+    (x, y, z) float32 array
+        Susceptibility in ppm.
+
+    Raises
+    ------
+    ValueError
+        If an option is out of range or the mask is too small.
+
+    References
+    ----------
+    Ulyanov et al., Int J Comput Vis 128:1867 (2020), "Deep image prior".
+    """
+    from qsmbids.nets.finetune import Tuning
+    from qsmbids.nets.inversion import DirectNet, Inversion
+    from qsmbids.nets.subject import PriorNet, Subject
+
+    if filters < 1:
+        raise ValueError(f"the network needs at least one filter, not {filters}")
+    if source not in ("field", "noise"):
+        raise ValueError(f"the source must be 'field' or 'noise', not {source!r}")
+
+    def network() -> Inversion:
+        if source == "noise":
+            return PriorNet(mask.shape, base=filters, norm="batch")
+        return DirectNet(base=filters, norm="batch")
+
+    tuning = Tuning(iterations, total_variation, learning_rate, held_out, patience, seed)
+    with torch_threads():
+        return Subject(
+            network, field, mask, weight, voxel_size=voxel_size, b0_dir=b0_dir, tuning=tuning
+        ).fit()
