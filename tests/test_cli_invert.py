@@ -1,0 +1,110 @@
+"""``qsmbids-invert``: one field to a map, and one sentence where that cannot be."""
+
+from __future__ import annotations
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from qsmbids.cli.invert import main
+from qsmbids.physics import forward_field, hz_per_ppm, radians_per_ppm
+
+AFFINE = np.diag([1.0, 1.2, 1.5, 1.0])
+SHAPE = (20, 22, 18)
+
+
+def save(path, values, affine=AFFINE):
+    nib.Nifti1Image(np.asarray(values, dtype=np.float32), affine).to_filename(path)
+    return path
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Return the paths of a field in ppm and its mask."""
+    where = np.stack(np.indices(SHAPE), axis=-1) - np.array(SHAPE) / 2
+    mask = np.linalg.norm(where / (np.array(SHAPE) * 0.45), axis=-1) < 1
+    chi = np.where(np.linalg.norm(where, axis=-1) < 4, 0.1, 0)
+    field = forward_field(chi, (1.0, 1.2, 1.5))
+    return save(tmp_path / "field.nii.gz", field), save(tmp_path / "mask.nii.gz", mask)
+
+
+def run(capsys, *arguments):
+    """Return the exit code and what stands on stderr."""
+    code = main([str(argument) for argument in arguments])
+    return code, capsys.readouterr().err
+
+
+def test_writes_a_map_and_how_it_came_to_be(images, tmp_path, capsys):
+    out = tmp_path / "chi.nii.gz"
+    code, said = run(capsys, *images, "--out", out, "--method", "tkd", "--option", "threshold=0.2")
+    assert (code, said) == (0, "")
+    image = nib.load(out)
+    np.testing.assert_allclose(image.affine, AFFINE)
+    assert image.get_fdata()[10, 11, 9] > 0.05
+    told = json.loads((tmp_path / "chi.json").read_text())
+    assert told["Units"] == "ppm"
+    assert told["Qsmbids"]["Parameters"] == {"threshold": 0.2}
+    assert told["Qsmbids"]["B0Direction"] == [0.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("factor", "arguments"),
+    [
+        (hz_per_ppm(3.0), ["--units", "Hz", "--field-strength", "3"]),
+        (
+            radians_per_ppm(3.0, 0.02),
+            ["--units", "rad", "--field-strength", "3", "--echo-time", "0.02"],
+        ),
+    ],
+)
+def test_units_of_the_field_do_not_change_the_map(factor, arguments, images, tmp_path, capsys):
+    field, mask = images
+    scaled = save(tmp_path / "scaled.nii.gz", nib.load(field).get_fdata() * factor)
+    maps = []
+    for source, extra in ((field, []), (scaled, arguments)):
+        out = tmp_path / "chi.nii.gz"
+        assert run(capsys, source, mask, "--out", out, "--method", "tkd", *extra)[0] == 0
+        maps.append(nib.load(out).get_fdata())
+    np.testing.assert_allclose(*maps, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--units", "Hz"], "needs --field-strength"),
+        (["--units", "rad", "--field-strength", "3"], "needs --echo-time"),
+        (["--echo-time", "0.02"], "says nothing about a field in ppm"),
+        (["--option", "nothing=1"], "has no option 'nothing'"),
+        (["--threads", "0"], "at least 1"),
+        (["--out", "chi.mgz"], "must end in .nii.gz"),
+    ],
+)
+def test_a_command_that_makes_no_sense(arguments, message, images, tmp_path, capsys):
+    code, said = run(capsys, *images, "--out", tmp_path / "chi.nii.gz", *arguments)
+    assert code == 2
+    assert message in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda field, mask: field.unlink(), "field.nii.gz"),
+        (lambda field, mask: field.write_bytes(field.read_bytes()[:300]), "truncated"),
+        (lambda field, mask: save(mask, np.ones((20, 22, 17))), "mask.nii.gz lies on another grid"),
+        (lambda field, mask: save(mask, np.zeros(SHAPE)), "mask is empty"),
+        (lambda field, mask: save(field, np.full(SHAPE, np.nan)), "NaN"),
+        (lambda field, mask: save(field, np.zeros(SHAPE)), "zero everywhere"),
+        (lambda field, mask: save(field, np.ones((20, 22))), "three-dimensional"),
+    ],
+    ids=["missing", "truncated", "other grid", "empty mask", "NaN", "zero", "2D"],
+)
+def test_bad_input_gets_one_sentence(spoil, message, images, tmp_path, capsys):
+    spoil(*images)
+    code, said = run(capsys, *images, "--out", tmp_path / "chi.nii.gz", "--method", "tkd")
+    assert code == 1
+    assert message in said
+    assert len(said.splitlines()) == 1
+    assert not (tmp_path / "chi.nii.gz").exists()
