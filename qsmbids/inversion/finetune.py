@@ -71,16 +71,9 @@ def finetune(  # noqa: PLR0913 - a method's options are its parameters
     from qsmbids.nets.finetune import Tuning, fine_tune
     from qsmbids.nets.infer import Setup, check_size
 
-    if not 0 < held_out <= 0.5:
-        raise ValueError(f"the held-out share must be above 0 and at most 0.5, not {held_out}")
-    if min(iterations, patience) < 1 or learning_rate <= 0 or total_variation < 0:
-        raise ValueError(
-            "fine-tuning needs positive iterations, patience and learning_rate, and a "
-            "total_variation that is not negative"
-        )
+    how = Tuning(iterations, total_variation, learning_rate, held_out, patience, seed)
     check_size(mask)
     confidence = mask.astype(np.float32) if weight is None else weight / weight.max()
-    how = Tuning(iterations, total_variation, learning_rate, held_out, patience, seed)
     model, card = load(weights)
     with torch_threads():
         setup = Setup(model, field, mask, voxel_size, b0_dir, card)

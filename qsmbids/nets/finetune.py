@@ -53,6 +53,11 @@ class Tuning:
         Stop when their error has not fallen for so many iterations.
     seed : int
         Which voxels.
+
+    Raises
+    ------
+    ValueError
+        If one of them is out of its range.
     """
 
     iterations: int = 100
@@ -61,6 +66,17 @@ class Tuning:
     held_out: float = 0.05
     patience: int = 5
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.held_out <= 0.5:
+            raise ValueError(
+                f"the held-out share must be above 0 and at most 0.5, not {self.held_out}"
+            )
+        if min(self.iterations, self.patience) < 1 or self.learning_rate <= 0 or self.tv < 0:
+            raise ValueError(
+                "fine-tuning needs positive iterations, patience and learning_rate, and a "
+                "total_variation that is not negative"
+            )
 
 
 def fine_tune(setup: Setup, voxel_size: tuple[float, ...], weight: Tensor, how: Tuning) -> Tuned:

@@ -102,7 +102,6 @@ class Subject:
         check_field(field, mask, weight)
         check_geometry(voxel_size, b0_dir)
         check_size(mask)
-        check_tuning(tuning)
         self.voxel_size, self.b0_dir, self.tuning = tuple(voxel_size), tuple(b0_dir), tuning
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(tuning.seed)
@@ -129,14 +128,3 @@ class Subject:
             raise ValueError("the fit diverged; use a smaller learning rate")
         result: Float = tuned.chi[0, 0].numpy()
         return result
-
-
-def check_tuning(how: Tuning) -> None:
-    """Raise ``ValueError`` if an option of fine-tuning is out of range."""
-    if not 0 < how.held_out <= 0.5:
-        raise ValueError(f"the held-out share must be above 0 and at most 0.5, not {how.held_out}")
-    if min(how.iterations, how.patience) < 1 or how.learning_rate <= 0 or how.tv < 0:
-        raise ValueError(
-            "fine-tuning needs positive iterations, patience and learning_rate, and a "
-            "total_variation that is not negative"
-        )
