@@ -103,3 +103,15 @@ def test_the_name_tells_the_content(tmp_path: Path) -> None:
 def test_level_one_gzip_is_readable_by_others(image: Path) -> None:
     with gzip.open(image) as stream:
         assert stream.read(4) == (348).to_bytes(4, "little")
+
+
+def test_damage_within_a_file_is_found_on_reading(tmp_path):
+    path = tmp_path / "a.nii.gz"
+    noise = np.random.default_rng(0).normal(size=(20, 20, 20)).astype("f4")
+    nib.save(nib.Nifti1Image(noise, np.eye(4)), path)
+    arrays.read_image(path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.nii\.gz is damaged or truncated"):
+        arrays.read_image(path)

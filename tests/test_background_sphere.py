@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from qsmbids.background.laplace import without_harmonic_part
 from qsmbids.background.smv import MeanValue, sphere
-from qsmbids.background.solve import conjugate_gradients
+from qsmbids.physics.solve import conjugate_gradients
 
 SIZES = st.tuples(*[st.floats(0.8, 3.0)] * 3)
 

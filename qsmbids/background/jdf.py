@@ -11,9 +11,9 @@ from scipy.ndimage import binary_dilation, distance_transform_edt
 
 from qsmbids.background.coarse import CoarseGrid
 from qsmbids.background.reliability import reliability
-from qsmbids.background.solve import conjugate_gradients
 from qsmbids.physics import DipoleConvolution
 from qsmbids.physics.dipole import frequencies
+from qsmbids.physics.solve import conjugate_gradients
 
 Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qsmbids.background.solve import conjugate_gradients
+from qsmbids.physics.solve import conjugate_gradients
 
 Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]

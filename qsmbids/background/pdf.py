@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
 from qsmbids.background.reliability import reliability
-from qsmbids.background.solve import conjugate_gradients
 from qsmbids.physics import DipoleConvolution
+from qsmbids.physics.solve import conjugate_gradients
 
 Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]

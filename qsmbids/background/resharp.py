@@ -11,7 +11,7 @@ from qsmbids.background.coarse import CoarseGrid
 from qsmbids.background.pdf import fit_dipoles
 from qsmbids.background.reliability import inpaint, reliability
 from qsmbids.background.smv import MeanValue, sphere
-from qsmbids.background.solve import conjugate_gradients
+from qsmbids.physics.solve import conjugate_gradients
 
 Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]

@@ -93,23 +93,6 @@ def check_same_grid(grid: Grid, reference: Grid, remedy: str) -> None:
         )
 
 
-def read_check(path: Path) -> None:
-    """Read a file to its end, so that damage anywhere in it is found before it is used.
-
-    Raises
-    ------
-    InputError
-        If the file ends early or its checksum is wrong.
-    """
-    opener: Any = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rb") as stream:
-            while stream.read(1 << 20):
-                pass
-    except _UNREADABLE as error:
-        raise InputError(f"{path.name} is truncated or damaged ({error}); {_AGAIN}.") from error
-
-
 def _check_file(path: Path, name: str) -> None:
     if path.is_symlink() and not path.exists():
         raise InputError(

@@ -16,6 +16,7 @@ from qsmbids.inversion.gradient import (
 )
 from qsmbids.inversion.noise import uncertainty
 from qsmbids.physics import DipoleConvolution
+from qsmbids.physics.solve import conjugate_gradients
 
 Float = NDArray[np.float32]
 Complex = NDArray[np.complex64]
@@ -189,28 +190,23 @@ def _solve(
     inverse[0, 0, 0] = 1
     np.reciprocal(inverse, out=inverse)
     inverse[0, 0, 0] = 0  # no field determines the mean
-    solution = np.zeros_like(target)
-    residual = target
-    direction = inverse * residual
-    size = dipole.padded[-1]
-    energy = first = _dot(residual, direction, size)
-    for _ in range(CG_STEPS):
-        if energy <= CG_TOLERANCE**2 * first:
-            break
-        field = dipole.inverse(dipole.kernel * direction)
+
+    def normal(chi: Complex) -> Complex:
+        field = dipole.inverse(dipole.kernel * chi)
         field *= weight2
         image = dipole.transform(field)
         image *= dipole.kernel
-        image += smoothness(direction)
-        step = np.float32(energy / _dot(direction, image, size))
-        solution += step * direction
-        image *= step
-        residual -= image
-        image = inverse * residual
-        before, energy = energy, _dot(residual, image, size)
-        direction *= np.float32(energy / before)
-        direction += image
-    return solution
+        image += smoothness(chi)
+        return image
+
+    return conjugate_gradients(
+        normal,
+        target,
+        CG_TOLERANCE,
+        CG_STEPS,
+        lambda residual: inverse * residual,
+        dot=lambda a, b: _dot(a, b, dipole.padded[-1]),
+    )
 
 
 def _dot(a: Complex, b: Complex, size: int) -> float:

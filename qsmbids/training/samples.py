@@ -21,8 +21,6 @@ from qsmbids.training.shapes import random_mask, random_shapes
 Float = NDArray[np.float32]
 World = Callable[[np.random.Generator, SmoothNoise], tuple[NDArray[np.float32], NDArray[np.bool_]]]
 Batch = dict[str, torch.Tensor]
-HELD_OUT = 1_000_000_000
-"""Batch numbers from here on are for validation; training never comes so far."""
 
 
 def shapes_world(

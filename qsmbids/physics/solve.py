@@ -1,30 +1,37 @@
-"""Solving for what a background leaves."""
+"""Solving the normal equations of a fit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-Float = NDArray[np.float32]
+Vector = TypeVar("Vector", NDArray[np.float32], NDArray[np.complex64])
+
+
+def inner(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """Return the inner product of two images."""
+    return float(np.vdot(a, b))
 
 
 def conjugate_gradients(
-    normal: Callable[[Float], Float],
-    target: Float,
+    normal: Callable[[Vector], Vector],
+    target: Vector,
     tolerance: float,
     max_iterations: int,
-    precondition: Callable[[Float], Float] = np.copy,
-    start: Float | None = None,
-) -> Float:
+    precondition: Callable[[Vector], Vector] = np.copy,
+    start: Vector | None = None,
+    dot: Callable[[Vector, Vector], float] = inner,
+) -> Vector:
     """Solve ``normal(x) = target`` for a symmetric, positive semi-definite operator.
 
     Parameters
     ----------
     normal : callable
-        From an image to an image.
-    target : float32 array
+        From an image to an image, or from a spectrum to a spectrum.
+    target : float32 or complex64 array
         The right-hand side.
     tolerance : float
         Stop when the residual's norm has fallen to this part of the target's.
@@ -33,12 +40,14 @@ def conjugate_gradients(
     precondition : callable
         A symmetric, positive approximation of the inverse of ``normal``; none by default. The
         residual is then measured in the norm that it makes.
-    start : float32 array, optional
+    start : array, optional
         Where to start; at zero by default.
+    dot : callable
+        The inner product in which ``normal`` is symmetric; that of two images by default.
 
     Returns
     -------
-    float32 array
+    float32 or complex64 array
         The solution.
 
     Raises
@@ -50,24 +59,20 @@ def conjugate_gradients(
         raise ValueError("the tolerance must lie between 0 and 1")
     if max_iterations < 1:
         raise ValueError("at least one iteration is needed")
-    enough = _dot(target, precondition(target)) * tolerance**2
+    enough = dot(target, precondition(target)) * tolerance**2
     solution = np.zeros_like(target) if start is None else start.copy()
     residual = target.copy() if start is None else target - normal(solution)
     direction = precondition(residual)
-    energy = _dot(residual, direction)
+    energy = dot(residual, direction)
     for _ in range(max_iterations):
         if energy <= enough:
             break
         image = normal(direction)
-        step = np.float32(energy / _dot(direction, image))
+        step = np.float32(energy / dot(direction, image))
         solution += step * direction
         residual -= step * image
         image = precondition(residual)
-        before, energy = energy, _dot(residual, image)
+        before, energy = energy, dot(residual, image)
         direction *= np.float32(energy / before)
         direction += image
     return solution
-
-
-def _dot(a: Float, b: Float) -> float:
-    return float(np.vdot(a, b))
