@@ -49,8 +49,7 @@ def save_weights(model: Inversion, path: Path | str, card: dict[str, Any] | None
     save_file(tensors, temporary, metadata)
     temporary.chmod(0o644)  # the library makes it readable by its owner alone
     temporary.replace(path)
-    file_digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    about["file"] = {"name": path.name, "sha256": file_digest, "bytes": path.stat().st_size}
+    about["file"] = {"name": path.name, "sha256": digest(path), "bytes": path.stat().st_size}
     path.with_suffix(".json").write_text(json.dumps(about, indent=2) + "\n")
     return path
 
@@ -92,6 +91,11 @@ def bundled() -> dict[str, Path]:
     """Return the weights files that the package ships, by name."""
     folder = Path(str(files("qsmbids"))) / "data" / "weights"
     return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

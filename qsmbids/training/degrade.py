@@ -43,8 +43,8 @@ class Degradation:
         Range of the factor on susceptibility and field.
     """
 
-    background: float = 0.3
-    model: float = 0.3
+    background: float = 0.4
+    model: float = 0.8
     noise: float = 0.006
     wrong: float = 0.002
     tilt: float = 35.0
@@ -54,6 +54,7 @@ class Degradation:
 
 
 CLEAN = Degradation(0.0, 0.0, 1e-4, 0.0, 0.0, 1.0, 1.0, (1.0, 1.0))
+RADIANS = np.float32(16)  # of phase a ppm: 3 T and an echo time of 20 ms
 MARGIN = 32  # voxels of padding: the images that the FFT repeats are this far off
 
 
@@ -112,7 +113,8 @@ def degraded(
     if how.model:
         rough = noise(np.exp(rng.uniform(np.log(1.0), np.log(8.0))))
         field += np.float32(spread * how.model * rng.random() ** 2) * rough
-    field += _measurement_noise(rng, noise, magnitude, how.noise)
+    error, magnitude = _measured(rng, noise, magnitude, how.noise)
+    field += error
     if how.wrong:
         _spoil(rng, field, mask, magnitude, how.wrong)
     return {
@@ -164,16 +166,23 @@ def _outer_field(
     return limited
 
 
-def _measurement_noise(
+def _measured(
     rng: np.random.Generator, noise: SmoothNoise, magnitude: Float, largest: float
-) -> Float:
-    """Return noise in ppm, stronger where the magnitude is low and a little correlated."""
-    size = largest * 50 ** -rng.random()
-    white = rng.standard_normal(magnitude.shape, dtype=np.float32)
+) -> tuple[Float, Float]:
+    """Return the error of the field in ppm and the magnitude that a noisy signal gives.
+
+    Complex noise, a little correlated, is added to the signal: the magnitude becomes Rician,
+    and the phase's error grows, beyond a Gaussian's, where the magnitude is low.
+    """
+    size = np.float32(RADIANS * largest * 50 ** -rng.random())
     share = np.float32(rng.uniform(0, 0.7))
-    white += share * noise(rng.uniform(0.5, 1.2))
-    result: Float = np.float32(size) / np.sqrt(1 + share**2) * white / magnitude
-    return result
+    parts = []
+    for _ in range(2):
+        white = rng.standard_normal(magnitude.shape, dtype=np.float32)
+        white += share * noise(rng.uniform(0.5, 1.2))
+        parts.append(size / np.sqrt(1 + share**2) * white)
+    real = magnitude + parts[0]
+    return np.arctan2(parts[1], real) / RADIANS, np.minimum(np.hypot(real, parts[1]), 1)
 
 
 def _spoil(

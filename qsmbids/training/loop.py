@@ -18,7 +18,7 @@ from qsmbids import __version__
 from qsmbids.errors import InputError
 from qsmbids.nets.inversion import ARCHITECTURES, Inversion
 from qsmbids.nets.unet import prepare
-from qsmbids.nets.weights import load_weights, save_weights
+from qsmbids.nets.weights import digest, load_weights, save_weights
 from qsmbids.training.objectives import dipole_of, nrmse, step_loss
 from qsmbids.training.progress import Clock, Stopping, learning_rate, leave_interrupts
 from qsmbids.training.recipes import Recipe
@@ -59,6 +59,7 @@ class Trainer:
         self.device = torch.device(device)
         torch.manual_seed(recipe.seed)
         self.model = build(recipe)
+        self.started_from: dict[str, Any] | None = None
         if start is not None:
             self._start_from(start)
         self.mean = build(recipe).requires_grad_(False).eval()
@@ -72,8 +73,16 @@ class Trainer:
         self._stop = False
 
     def _start_from(self, path: Path) -> None:
+        model, card = load_weights(path)
+        known = model.state_dict()
+        # a second domain starts from the statistics of the first
+        state = {
+            key: known.get(key, known.get(key.replace(".norms.1.", ".norms.0.")))
+            for key in self.model.state_dict()
+        }
+        self.started_from = {"name": card.get("name"), "sha256": digest(path)}
         try:
-            self.model.load_state_dict(load_weights(path)[0].state_dict())
+            self.model.load_state_dict({k: v for k, v in state.items() if v is not None})
         except RuntimeError as error:
             name = self.recipe.name
             raise InputError(f"{path} does not fit the network of the recipe {name}.") from error
@@ -215,6 +224,7 @@ class Trainer:
             "version": __version__,
             "commit": commit(),
             "recipe": self.recipe.card(),
+            "start": self.started_from,
             "steps": self.clock.step,
             "minutes": round(self.clock.seconds / 60, 1),
             "data": "synthetic: " + ", ".join(self.recipe.worlds),
@@ -249,6 +259,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "random": torch.get_rng_state(),
             "scores": self.scores,
+            "start": self.started_from,
         }
         temporary = self.out / "checkpoint.part"
         torch.save(state, temporary)
@@ -273,7 +284,7 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"].cpu())
         self.clock.step, self.clock.seconds = state["step"], state["seconds"]
-        self.scores = state["scores"]
+        self.scores, self.started_from = state["scores"], state["start"]
         return True
 
 

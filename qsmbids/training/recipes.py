@@ -29,6 +29,8 @@ class Recipe:
         ``shapes`` and ``heads``, with the share of each in the samples.
     degradation : Degradation
         How real the fields are.
+    target : Degradation
+        How real those of the domain without labels are.
     patches : mapping of int to float
         Edge lengths of the patches in voxels, multiples of 16, with their shares.
     batch : int
@@ -60,6 +62,7 @@ class Recipe:
     label_loss: str = "l1"
     worlds: Mapping[str, float] = field(default_factory=lambda: {"shapes": 0.6, "heads": 0.4})
     degradation: Degradation = field(default_factory=Degradation)
+    target: Degradation = field(default_factory=Degradation)
     patches: Mapping[int, float] = field(default_factory=lambda: {64: 1.0})
     batch: int = 2
     data_weight: float = 1.0
@@ -85,9 +88,9 @@ _UQSM = Recipe(
     objective="field",
     worlds={"heads": 1.0},
     degradation=replace(CLEAN, noise=0.005, scale=(0.7, 1.4)),
-    patches={96: 1.0},
+    patches={64: 1.0},
     tv=0.06,
-    learning_rate=2e-4,
+    learning_rate=5e-4,
     schedule="exponential",
     ema=0.0,
     steps=3_000,
@@ -97,7 +100,7 @@ _QSMINVNET = Recipe(
     config={**_NET, "norm": "batch", "slope": 0.0},
     worlds={"heads": 1.0},
     degradation=replace(CLEAN, noise=0.005, scale=(0.5, 1.5)),
-    patches={96: 1.0},
+    patches={64: 1.0},
     steps=6_000,
 )
 

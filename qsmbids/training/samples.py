@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from qsmbids.nets.sources import perturbation
-from qsmbids.training.degrade import degraded, random_dipole
+from qsmbids.training.degrade import Degradation, degraded, random_dipole
 from qsmbids.training.heads import Heads
 from qsmbids.training.noise import SmoothNoise
 from qsmbids.training.recipes import Recipe
@@ -67,17 +67,20 @@ class Samples(Dataset[Batch]):
         size = int(_pick(rng, recipe.patches))
         batch = collate([self.sample(rng, size) for _ in range(recipe.batch)])
         if recipe.objective == "domains":
-            target = collate([self.sample(rng, size) for _ in range(recipe.batch)])
+            unlabelled = [self.sample(rng, size, recipe.target) for _ in range(recipe.batch)]
+            target = collate(unlabelled)
             del target["chi"]
             batch.update({f"target_{key}": value for key, value in target.items()})
         return batch
 
-    def sample(self, rng: np.random.Generator, size: int) -> dict[str, Any]:
-        """Return one sample as arrays."""
+    def sample(
+        self, rng: np.random.Generator, size: int, how: Degradation | None = None
+    ) -> dict[str, Any]:
+        """Return one sample as arrays, degraded as the recipe says if not told otherwise."""
         recipe, shape = self.recipe, (size,) * 3
         noise = SmoothNoise(rng, shape)
         chi, mask = self.worlds[_pick(rng, recipe.worlds)](rng, noise)
-        how = recipe.degradation
+        how = how or recipe.degradation
         dipole = random_dipole(rng, shape, how)
         sample: dict[str, Any] = degraded(rng, chi, mask, dipole=dipole, noise=noise, how=how)
         sample |= {"kernel": dipole.kernel, "padded": dipole.padded}
