@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 from qsmbids.errors import UsageError
 
-# What a stage hands to its methods; the magnitude only to those that take it.
-COMMON = frozenset({"voxel_size", "b0_dir", "weight", "magnitude"})
+# What a stage hands to its methods; magnitude and device only to those that take them.
+COMMON = frozenset({"voxel_size", "b0_dir", "weight", "magnitude", "device"})
 
 
 @dataclass(frozen=True)
@@ -28,17 +29,24 @@ class Method:
         One sentence for the methods text, in the past tense and without a subject's name.
     citations : tuple of str
         Keys into ``qsmbids.reports.citations``.
+    preset : mapping
+        Options of the function whose defaults are others in this method.
+    volumes : int
+        Peak memory in volumes of float32, where it is more than the stage's methods usually take.
     """
 
     target: str
     label: str
     summary: str
     citations: tuple[str, ...] = ()
+    preset: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    volumes: int = 0
 
     def load(self) -> Callable[..., Any]:
-        """Import and return the function."""
-        module, function = self.target.split(":")
-        return getattr(import_module(module), function)  # type: ignore[no-any-return]
+        """Import and return the function, with the method's own defaults."""
+        module, name = self.target.split(":")
+        function: Callable[..., Any] = getattr(import_module(module), name)
+        return partial(function, **self.preset) if self.preset else function
 
     def takes(self, name: str) -> bool:
         """Tell whether the function has a parameter ``name``."""

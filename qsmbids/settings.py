@@ -25,7 +25,7 @@ class Settings:
     filters: Mapping[str, Any] = field(default_factory=dict)
     derivatives: Mapping[str, Path] = field(default_factory=dict)
     database_dir: Path | None = None
-    start: str = "auto"  # auto, raw, total-field, local-field
+    start: str = "auto"  # auto (raw first), nearest (fields first), raw, total-field, local-field
     # processing
     methods: tuple[str, ...] = ("tv",)
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -34,11 +34,14 @@ class Settings:
     phase_sign: str = "auto"  # auto, positive, negative
     brain_extraction: str = "auto"  # auto (derivatives, else template), template, none
     background: str = "resharp"
+    weights: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # SHA-256 of files
     # outputs
     write_fields: bool = True
+    subjects_dir: Path | None = None  # where local fields go to train networks on
     # how to run
     mode: str = "run"  # run, dry-run, reports-only, boilerplate-only
     validate: bool = True
+    device: str = "auto"  # of networks: auto, cpu, cuda
     nprocs: int = 1
     omp_nthreads: int = 0  # 0: shared out among the series that run side by side
     mem_gb: float = 4.0
@@ -57,5 +60,6 @@ class Settings:
             "phase_sign": self.phase_sign,
             "brain_extraction": self.brain_extraction,
             "background": self.background,
+            "weights": {name: dict(files) for name, files in sorted(self.weights.items())},
             "write_fields": self.write_fields,
         }

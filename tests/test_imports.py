@@ -40,6 +40,11 @@ def test_help_and_version_import_nothing_heavy(command, argument):
     assert imported_by(code) == set()
 
 
+def test_help_of_evaluate_imports_nothing_heavy():
+    code = "from qsmbids.cli.main import main; sys.argv[1:] = ['evaluate', '--help']; main()"
+    assert imported_by(code) == set()
+
+
 def test_usage_error_imports_nothing_heavy():
     arguments = ["/nowhere", "/out", "participant"]
     code = f"from qsmbids.cli.main import main; sys.argv[1:] = {arguments}; main()"

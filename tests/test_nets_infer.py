@@ -6,21 +6,23 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from qsmbids.errors import InputError
+from qsmbids.errors import InputError, QsmbidsWarning, UsageError
 from qsmbids.physics import DipoleConvolution
 
 torch = pytest.importorskip("torch")
 
 from qsmbids.inversion.finetune import finetune  # noqa: E402
 from qsmbids.inversion.network import network  # noqa: E402
-from qsmbids.nets.dipole import Dipole  # noqa: E402
-from qsmbids.nets.finetune import Tuning, fine_tune  # noqa: E402
+from qsmbids.nets.device import pick_device  # noqa: E402
+from qsmbids.nets.dipole import Dipole, closed  # noqa: E402
+from qsmbids.nets.finetune import Tuning, fine_tune, hold_out  # noqa: E402
 from qsmbids.nets.frames import Frame, to_third_axis  # noqa: E402
 from qsmbids.nets.infer import Setup, choose_frame, predict  # noqa: E402
 from qsmbids.nets.inversion import ConsistentNet, DirectNet  # noqa: E402
-from qsmbids.nets.tiles import in_tiles  # noqa: E402
+from qsmbids.nets.losses import data_term, total_variation  # noqa: E402
+from qsmbids.nets.tiles import in_tiles, tile_size  # noqa: E402
 from qsmbids.nets.unet import UNet  # noqa: E402
-from qsmbids.nets.weights import save_weights  # noqa: E402
+from qsmbids.nets.weights import bundled, load_weights, save_weights  # noqa: E402
 
 SMALL = {"base": 2, "levels": 3}
 SHAPE = (33, 40, 28)
@@ -44,12 +46,37 @@ def path(tmp_path):
     return str(save_weights(ConsistentNet(**SMALL), tmp_path / "net.safetensors"))
 
 
-def test_tiles_equal_the_whole_volume():
+@pytest.mark.parametrize("levels", [2, 3])
+def test_tiles_equal_the_whole_volume(levels):
     torch.manual_seed(0)
-    net = UNet(inputs=2, base=2, levels=3).eval()
-    x = torch.randn(1, 2, 50, 41, 37)
+    net = UNet(inputs=2, base=2, levels=levels).eval()
+    x = torch.randn(1, 2, 70, 41, 37)
+    seen = []
+    net.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[2:].numel()))
     with torch.no_grad():
-        torch.testing.assert_close(in_tiles(16, 16)(net, x, 0), net(x, 0), rtol=1e-4, atol=1e-4)
+        tiled = in_tiles(40_000)(net, x, 0)
+        assert len(seen) > 1
+        assert max(seen) <= 40_000
+        torch.testing.assert_close(tiled, net(x, 0), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", bundled())
+def test_tiles_of_trained_weights_equal_the_whole_volume(name):
+    model, card = load_weights(name)
+    _, field, mask = head(shape=(176, 36, 40), noise=0.002)
+    options = {"voxel_size": (1, 1, 1), "card": card}
+    whole = predict(model, field, mask, **options)
+    tiled = predict(model, field, mask, **options, memory_gb=1e-3)
+    assert np.abs(tiled - whole).max() < 1e-3 * whole[mask].std()
+
+
+def test_tiles_compute_as_little_as_they_can():
+    assert tile_size((64, 64, 64), 16, 64**3) == (64, 64, 64)
+    step = tile_size((256, 64, 64), 16, 200 * 64 * 64)
+    assert step[1:] == (64, 64)
+    assert step[0] in (96, 112)  # three tiles
+    assert tile_size((200, 200, 200), 16, 1) == (16, 16, 16)
 
 
 @pytest.mark.parametrize(
@@ -87,14 +114,14 @@ def test_a_frame_keeps_a_dipole_field_a_dipole_field(voxel, b0):
     assert float(error) < 0.1  # of which most is the coarse native grid
 
 
-def test_frames_are_used_only_beyond_what_the_network_has_seen():
+def test_frames_are_used_beyond_cubic_voxels_and_an_axial_field():
     oblique, thick = (0.3, 0, 1), (1, 1, 2)
-    seen = {"recipe": {"degradation": {"axial": 0.5, "tilt": 35.0, "stretch": 2.0}}}
     assert choose_frame(SHAPE, (1, 1, 1), (0, 0, 1)) is None
     assert choose_frame(SHAPE, thick, (0, 0, 1)) is not None
     assert choose_frame(SHAPE, (1, 1, 1), oblique) is not None
-    assert choose_frame(SHAPE, thick, oblique, seen) is None
-    assert choose_frame(SHAPE, (1, 1, 4), oblique, seen).shape[2] > SHAPE[2]
+    assert choose_frame(SHAPE, thick, oblique, {"frame": "native"}) is None
+    assert choose_frame(SHAPE, (0.76, 0.76, 3), (0, 0, 1)).edge == pytest.approx(0.76)
+    assert choose_frame(SHAPE, (1, 1, 4), oblique).shape[2] > SHAPE[2]
 
 
 @pytest.mark.parametrize("make", [ConsistentNet, DirectNet])
@@ -120,7 +147,7 @@ def test_consistency_makes_a_direct_network_explain_the_field(tmp_path):
     dipole = DipoleConvolution(SHAPE, (1, 1, 1))
     options = {"voxel_size": (1, 1, 1), "b0_dir": (0, 0, 1), "weights": direct}
     without, with_it = (
-        np.linalg.norm((dipole(network(field, mask, consistency=c, **options)) - field)[mask])
+        np.linalg.norm((dipole(network(field, mask, consistency=c, **options).chi) - field)[mask])
         for c in (0, 0.05)
     )
     assert with_it < 0.5 * without
@@ -132,6 +159,81 @@ def test_little_memory_means_tiles_of_nearly_the_same_map():
     _, field, mask = head(shape=(70, 64, 60))
     whole, tiled = (predict(net, field, mask, voxel_size=(1, 1, 1), memory_gb=m) for m in (3, 1e-3))
     np.testing.assert_allclose(tiled, whole, atol=1e-3 * np.abs(whole).max())
+
+
+def test_when_memory_runs_out_the_network_goes_on_in_tiles_and_says_so(monkeypatch):
+    torch.manual_seed(0)
+    net = DirectNet(**SMALL).eval()
+    _, field, mask = head(shape=(70, 64, 60))
+    whole = predict(net, field, mask, voxel_size=(1, 1, 1))
+    forward = UNet.forward
+
+    def scarce(self, x, domain=0):
+        if x[0, 0].numel() == mask.size:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes")
+        return forward(self, x, domain)
+
+    monkeypatch.setattr(UNet, "forward", scarce)
+    monkeypatch.setattr("qsmbids.nets.infer.FALLBACK_GB", (1e-3,))
+    with pytest.warns(QsmbidsWarning, match="went on in small tiles"):
+        tiled = predict(net, field, mask, voxel_size=(1, 1, 1))
+    np.testing.assert_allclose(tiled, whole, atol=1e-3 * whole[mask].std())
+
+    def none(self, x, domain=0):
+        raise MemoryError
+
+    monkeypatch.setattr(UNet, "forward", none)
+    with pytest.raises(InputError, match="even for the network"), pytest.warns(QsmbidsWarning):
+        predict(net, field, mask, voxel_size=(1, 1, 1))
+    setup = Setup(net, field, mask, (1, 1, 1))
+    with pytest.raises(InputError, match="fitting a network to 70x64x60 voxels"):
+        fine_tune(setup, (1, 1, 1), setup.mask, Tuning())
+
+
+def test_an_average_over_mirror_images_is_the_same_for_a_mirrored_field():
+    torch.manual_seed(0)
+    net = DirectNet(**SMALL).eval()
+    _, field, mask = head(shape=(32, 40, 28))  # mirrored about the poolings' grid
+    options = {"voxel_size": (1, 1, 1), "consistency": 0.0}
+    one, two = (predict(net, field, mask, average=n, **options) for n in (1, 2))
+    mirrored = predict(net, field[::-1].copy(), mask[::-1].copy(), average=2, **options)
+    assert not np.allclose(one, two, atol=1e-6)
+    np.testing.assert_allclose(mirrored[::-1], two, atol=1e-6)
+    with pytest.raises(ValueError, match="1, 2, 4 or 8"):
+        predict(net, field, mask, average=3, **options)
+
+
+@pytest.mark.parametrize("make", [ConsistentNet, DirectNet])
+def test_every_tensor_is_made_where_the_field_is(make):
+    torch.manual_seed(0)
+    net = make(**SMALL)
+    _, field, mask = head()
+    setup = Setup(net, field, mask, (1, 1, 2), (0, 0.3, 1))
+    # what names no device lands on "meta", which cannot be mixed with the field's
+    with torch.device("meta"):
+        setup.run(1e-3)
+        blinded, hidden = hold_out(setup, 0.1, 0)
+        chi = setup.model(blinded, setup.mask, setup.dipole, apply=setup.apply())
+        loss = data_term(chi, setup.field, setup.mask, setup.dipole, hidden)
+        (loss + total_variation(chi, setup.mask, (1, 1, 2))).backward()
+        assert closed(chi, setup.field, setup.mask, setup.dipole).device == setup.field.device
+
+
+def test_devices_are_named_and_missed_in_a_sentence(monkeypatch):
+    assert pick_device("cpu").type == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert pick_device("auto").type == "cpu"
+    for name in ("cuda", "cuda:1"):
+        with pytest.raises(UsageError, match=f"no device '{name}'"):
+            pick_device(name)
+    for name in ("meta", "gpu"):
+        with pytest.raises(UsageError, match="none of auto, cpu, cuda"):
+            pick_device(name)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert pick_device("auto").type == "cuda"
+    with pytest.raises(UsageError, match="finds 1 graphics"):
+        pick_device("cuda:1")
 
 
 def test_unusable_input_is_refused_in_a_sentence(path, tmp_path):
@@ -163,6 +265,15 @@ def test_fine_tuning_lowers_the_held_out_error_and_keeps_its_minimum():
     assert result.loss[result.best] < result.loss[0]
 
 
+def test_fine_tuning_keeps_the_start_where_too_little_is_gained():
+    setup, result = tuned(Tuning(iterations=3, learning_rate=1e-6))
+    assert result.held_out[-1] < result.held_out[0]
+    assert result.best == 0
+    with torch.inference_mode():
+        expected = closed(setup.run(), setup.field, setup.mask, setup.dipole)
+    assert torch.equal(result.chi, expected)
+
+
 def test_fine_tuning_stops_when_nothing_is_gained():
     _, result = tuned(Tuning(iterations=50, learning_rate=3.0, patience=3))
     assert len(result.loss) < 51
@@ -172,7 +283,7 @@ def test_fine_tuning_stops_when_nothing_is_gained():
 def test_fine_tuning_is_deterministic(path):
     _, field, mask = head(noise=0.002)
     options = {"voxel_size": (1, 1, 2), "b0_dir": (0, 0.4, 1), "weights": path, "iterations": 3}
-    first, second = (finetune(field, mask, weight=2.0 * mask, **options) for _ in range(2))
+    first, second = (finetune(field, mask, weight=2.0 * mask, **options).chi for _ in range(2))
     np.testing.assert_array_equal(first, second)
     assert np.isfinite(first).all()
     assert not first[~mask].any()

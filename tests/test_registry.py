@@ -13,7 +13,7 @@ from qsmbids.bids.names import desc_label
 from qsmbids.errors import UsageError
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.phase import FITS, UNWRAPPING
-from qsmbids.registry import Method, Registry
+from qsmbids.registry import COMMON, Method, Registry
 from qsmbids.reports.citations import CITATIONS
 
 REGISTRIES = {"unwrapping": UNWRAPPING, "fit": FITS, "background": BACKGROUND, "method": INVERSION}
@@ -50,7 +50,7 @@ def test_method_has_its_stages_signature(method):
     assert common <= set(parameters)
     rest = [p for name, p in parameters.items() if name not in ("field", "mask")]
     assert all(p.kind is p.KEYWORD_ONLY for p in rest)
-    assert set(method.defaults()) == {p.name for p in rest} - common - {"magnitude"}
+    assert set(method.defaults()) == {p.name for p in rest} - common - COMMON
 
 
 def test_inversions_have_names_that_stay_apart_in_file_names():
@@ -62,6 +62,12 @@ def test_defaults_are_the_methods_own_options():
     method = Method(TARGET, "Example", "by example")
     assert method.defaults() == {"radius": 3.0, "steps": 7}
     assert method.resolve({"steps": 9}) == {"radius": 3.0, "steps": 9}
+
+
+def test_a_preset_is_another_default():
+    method = Method(TARGET, "Example", "by example", preset={"steps": 2})
+    assert method.defaults() == {"radius": 3.0, "steps": 2}
+    assert method.load().keywords == {"steps": 2}
 
 
 def test_unknown_option_names_those_that_exist():
@@ -80,15 +86,18 @@ def first_author(reference):
     return re.match(r"(.+?) [A-Z]+\b", reference)[1]
 
 
+def source(key):
+    """Return a reference as a row names it: with its link, if it has one."""
+    name, url = f"{first_author(CITATIONS[key].text)} {key[-4:]}", CITATIONS[key].url
+    return f"[{name}]({url})" if url else name
+
+
 def table():
     """Return the rows that the README must have, one a method."""
     rows = []
     for option, registry in REGISTRIES.items():
         for name, method in registry.items():
-            sources = ", ".join(
-                f"[{first_author(CITATIONS[key].text)} {key[-4:]}]({CITATIONS[key].url})"
-                for key in method.citations
-            )
+            sources = ", ".join(map(source, method.citations))
             rows.append(f"| `--{option} {name}` | {method.label} | {sources} |")
     return rows
 

@@ -11,6 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from qsmbids.bids.curves import write_curves
 from qsmbids.physics import forward_field, hz_per_ppm
 from qsmbids.reports import write_participant_page
 from qsmbids.reports.collect import find_series
@@ -139,6 +140,29 @@ def test_one_image_alone_is_shown(tmp_path: Path, kept: str) -> None:
     text = write_participant_page(tmp_path, "01").read_text(encoding="utf-8")
     assert "Failed" not in text
     assert 'id="sub-01"' in text
+
+
+def test_uncertainty_and_course_belong_to_their_map(tmp_path: Path) -> None:
+    _chimap(tmp_path, Fit={"KeptIteration": 1})
+    _chimap(tmp_path, method="tv")
+    _save(tmp_path, "anat/sub-01_desc-tkdUncertainty_Chimap", np.abs(_chi()))
+    course = tmp_path / "logs" / "sub-01" / "sub-01_desc-tkd_curve.tsv"
+    write_curves(course, {"loss": [3.0, 2.0, 1.0], "held-out error": [2.0, 1.0, 1.5]})
+    (series,) = find_series(tmp_path, "01")
+    assert list(series.chimaps) == ["tkd", "tv"]
+    assert list(series.uncertainties) == list(series.curves) == ["tkd"]
+    tkd, tv = examine(series).maps
+    assert [picture.title for picture in tkd.pictures][:2] == [
+        "Susceptibility, Label of tkd", "Uncertainty, Label of tkd"
+    ]  # fmt: skip
+    assert tkd.fit is not None
+    assert tv.fit is None
+    assert not any("Uncertainty" in picture.title for picture in tv.pictures)
+    text = write_participant_page(tmp_path, "01").read_text(encoding="utf-8")
+    assert "Course of the fit, Label of tkd" in text
+    assert "sub-01_desc-tkdUncertainty_Chimap.nii.gz" in text
+    course.write_text("damaged")
+    assert find_series(tmp_path, "01")[0].curves == {}
 
 
 def test_damaged_image_and_other_grid_are_named(tmp_path: Path) -> None:

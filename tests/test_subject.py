@@ -46,7 +46,7 @@ def test_same_seed_same_map_and_torch_keeps_its_own_chance(method):
     torch.manual_seed(1)
     before = torch.get_rng_state()
     first, second, other = (
-        method(field, mask, weight=weight, seed=seed, **QUICK[method], **GEOMETRY)
+        method(field, mask, weight=weight, seed=seed, **QUICK[method], **GEOMETRY).chi
         for seed in (0, 0, 1)
     )
     np.testing.assert_array_equal(first, second)
@@ -63,7 +63,7 @@ def test_scale_of_the_weight_does_not_matter_and_its_holes_do():
     holed = weight.copy()
     holed[8:20] = 0
     maps = [
-        deep_image_prior(field, mask, weight=w, **QUICK[deep_image_prior], **GEOMETRY)
+        deep_image_prior(field, mask, weight=w, **QUICK[deep_image_prior], **GEOMETRY).chi
         for w in (weight, 8 * weight, holed)
     ]
     np.testing.assert_array_equal(maps[0], maps[1])
@@ -74,8 +74,8 @@ def test_scale_of_the_weight_does_not_matter_and_its_holes_do():
 def test_each_perturbation_trains_another_network(kind):
     _, field, mask = head()
     options = {**QUICK[zero_shot], **GEOMETRY, "learning_rate": 1e-9}
-    found = zero_shot(field, mask, perturbation=kind, **options)
-    plain = zero_shot(field, mask, **{**options, "patch_iterations": 0})
+    found = zero_shot(field, mask, perturbation=kind, **options).chi
+    plain = zero_shot(field, mask, **{**options, "patch_iterations": 0}).chi
     assert np.isfinite(found).all()
     assert not np.allclose(found, plain, atol=1e-6)
 
@@ -145,7 +145,8 @@ def test_prior_net_sees_noise_and_no_field():
         ({"filters": 0}, "at least one filter"),
         ({"iterations": 0}, "positive iterations"),
         ({"held_out": 0.7}, "held-out share"),
-        ({"total_variation": -1}, "not negative"),
+        ({"total_variation": -1}, "not be negative"),
+        ({"consistency": -1}, "not be negative"),
     ],
 )
 def test_options_out_of_range_are_refused(method, change, message):

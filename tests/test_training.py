@@ -17,11 +17,14 @@ from qsmbids.physics import DipoleConvolution
 
 torch = pytest.importorskip("torch")
 
+from training_tiny import tiny  # noqa: E402
+
 from qsmbids.nets.sources import perturbation, place_shape, random_rotation  # noqa: E402
 from qsmbids.nets.weights import load_weights  # noqa: E402
 from qsmbids.training.degrade import CLEAN, Degradation, degraded  # noqa: E402
 from qsmbids.training.heads import Heads  # noqa: E402
-from qsmbids.training.loop import Trainer, build  # noqa: E402
+from qsmbids.training.loop import Trainer  # noqa: E402
+from qsmbids.training.models import build  # noqa: E402
 from qsmbids.training.noise import SmoothNoise  # noqa: E402
 from qsmbids.training.objectives import (  # noqa: E402
     consistency_weight,
@@ -37,17 +40,12 @@ ONE_THREAD = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
-def one_thread():
+def one_thread(monkeypatch):
+    monkeypatch.setattr("qsmbids.training.keeper.CHECKED", {16: 1.0})
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-def tiny(name="dcnet", **changes):
-    recipe = RECIPES[name]
-    config = {**recipe.config, "base": 2, "levels": 3}
-    return replace(recipe, config=config, worlds={"shapes": 1.0}, patches={16: 1.0}, **changes)
 
 
 @pytest.fixture

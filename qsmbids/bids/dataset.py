@@ -11,7 +11,7 @@ from qsmbids.settings import Settings
 
 BIDS_VERSION = "1.10.0"
 CODE_URL = "https://github.com/qsmbids/qsmbids"
-IGNORED = ("*.html", "logs", "**/figures", "**/log", "work")
+IGNORED = ("*.html", "logs", "**/figures", "**/log", "training", "evaluation", "work")
 
 
 def write_dataset_description(settings: Settings) -> None:

@@ -17,6 +17,7 @@ from qsmbids.errors import InputError, UsageError
 from qsmbids.settings import Settings
 
 FILTERS = ("series", "field", "mask")
+_ANY = ("auto", "nearest")  # starts from whatever there is
 
 
 def take_inventory(settings: Settings) -> Inventory:
@@ -73,10 +74,15 @@ class _Finder:
         """Give the series of one participant, and those skipped."""
         groups = self.groups.get(participant, [])
         pairs = [group for group in groups if group.pair()]
-        start = self.settings.start
-        if start == "raw" or (start == "auto" and (pairs or participant not in self.fields)):
+        if self._starts_raw(participant, bool(pairs)):
             return [*self._from_raw(pairs), *map(_magnitude_only, _lonely(groups))]
         return self._from_fields(participant, pairs)
+
+    def _starts_raw(self, participant: str, paired: bool) -> bool:
+        start, field = self.settings.start, participant in self.fields
+        if start == "nearest":
+            return not field
+        return start == "raw" or (start == "auto" and (paired or not field))
 
     def _from_raw(self, groups: list[raw.Group]) -> Iterable[Series | Skipped]:
         suffixes: dict[str, list[str]] = {}
@@ -128,7 +134,7 @@ class _Finder:
         start = self.settings.start
         kept: dict[str, fields.FieldFile] = {}
         for source in found:
-            if start in ("auto", source.start):
+            if start in (*_ANY, source.start):
                 known = kept.setdefault(join(source.entities), source)
                 if (known.start, source.start) == ("total-field", "local-field"):
                     kept[join(source.entities)] = source
@@ -213,13 +219,13 @@ def _nothing_to_do(
             "root of a BIDS dataset."
         )
     looked = []
-    if settings.start in ("auto", "raw"):
+    if settings.start in (*_ANY, "raw"):
         looked.append(
             "magnitude and phase (part-mag with part-phase, or part-real with part-imag; "
             f"{', '.join(raw.SUFFIXES)}) in {settings.bids_dir}"
         )
-    kinds = [name for name, start in fields.STARTS.items() if settings.start in ("auto", start)]
-    if kinds and (settings.derivatives or settings.start != "auto"):
+    kinds = [name for name, start in fields.STARTS.items() if settings.start in (*_ANY, start)]
+    if kinds and (settings.derivatives or settings.start not in _ANY):
         places = ", ".join(map(str, settings.derivatives.values())) or "no --derivatives"
         looked.append(f"{' or '.join(f'desc-{kind}_fieldmap' for kind in kinds)} in {places}")
     found = f"found only this: {skipped[0].reason}" if skipped else f"found none{_stale(settings)}."

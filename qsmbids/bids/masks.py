@@ -55,7 +55,7 @@ def find_mask(
         place = order.index(label) if label in order else len(order)
         return -len(named.keys() - _FREE), place
 
-    found = [item for item in masks.get(entities["sub"], []) if _belongs(item[1], entities)]
+    found = [item for item in masks.get(entities["sub"], []) if belongs(item[1], entities)]
     if not found:
         return None
     (dataset, path), *others = sorted(found, key=rank)
@@ -76,7 +76,8 @@ def check_mask(mask: Mask | None, grid: Grid) -> None:
         )
 
 
-def _belongs(path: Path, entities: Mapping[str, str]) -> bool:
+def belongs(path: Path, entities: Mapping[str, str]) -> bool:
+    """Tell whether all entities of a file are those of a series."""
     named = entities_of(path)
     if named.get("label", "brain") != "brain":
         return False

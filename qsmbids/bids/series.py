@@ -39,6 +39,8 @@ class Series:
         A mask from a derivatives dataset.
     mask_source : str or None
         The name of that dataset.
+    reference : Path or None
+        A susceptibility map made elsewhere, to learn from and to compare with.
     sources : tuple of str
         BIDS URIs of all input images, ``bids:raw:sub-01/anat/...``.
     warnings : tuple of str
@@ -61,6 +63,7 @@ class Series:
     field_units: str | None = None
     mask: Path | None = None
     mask_source: str | None = None
+    reference: Path | None = None
     sources: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -72,7 +75,7 @@ class Series:
     @property
     def images(self) -> tuple[Path, ...]:
         """All input images."""
-        single = tuple(path for path in (self.field, self.mask) if path is not None)
+        single = tuple(path for path in (self.field, self.mask, self.reference) if path is not None)
         return self.magnitude + self.phase + self.real + self.imaginary + single
 
 

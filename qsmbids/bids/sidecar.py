@@ -18,6 +18,11 @@ KINDS: dict[str, dict[str, Any]] = {
         "Units": "ppm",
         "SkullStripped": True,
     },
+    "Uncertainty_Chimap": {
+        "Description": "Uncertainty of the magnetic susceptibility: one standard deviation",
+        "Units": "ppm",
+        "SkullStripped": True,
+    },
     "R2starmap": {
         "Description": "Transverse relaxation rate R2* from gradient-echo magnitude",
         "Units": "1/s",

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qsmbids import __version__
 from qsmbids.errors import InputError, QsmbidsError, UsageError
 from qsmbids.inversion import METHODS
+
+if TYPE_CHECKING:
+    from qsmbids.inversion.result import Reconstruction
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,6 +55,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--option", action="append", default=[], metavar="NAME=VALUE", help="of the method; repeat"
     )
+    parser.add_argument(
+        "--weights", metavar="FILE", help="of a network, or a name that the package ships"
+    )
+    parser.add_argument(
+        "--device",
+        choices=["auto", "cpu", "cuda"],
+        default="auto",
+        help="where networks compute; auto: a graphics processor where there is one",
+    )
     parser.add_argument("--weight", type=Path, help="confidence in each voxel, 0 to 1, NIfTI")
     parser.add_argument("--magnitude", type=Path, help="for methods that use its edges, NIfTI")
     parser.add_argument(
@@ -67,27 +79,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from qsmbids.cli.values import method_options
-
-    scale = _ppm_per_unit(arguments)
-    if not arguments.out.name.endswith(".nii.gz"):
-        raise UsageError(f"--out {arguments.out}: the name must end in .nii.gz.")
-    if arguments.threads < 1:
-        raise UsageError("--threads must be at least 1.")
-    given = [f"{arguments.method}.{text}" for text in arguments.option]
-    entry = METHODS[arguments.method]
-    chosen = entry.resolve(method_options(given, METHODS).get(arguments.method, {}))
-    if arguments.magnitude and not entry.takes("magnitude"):
-        raise UsageError(f"--magnitude says nothing to {arguments.method}; drop it.")
+    chosen, scale = _options(arguments), _ppm_per_unit(arguments)
 
     from scipy.fft import set_workers
 
-    from qsmbids.interfaces.arrays import make_grid, read_image, read_on_grid, write_image
-    from qsmbids.inversion import invert
+    from qsmbids.interfaces.arrays import make_grid, read_image, read_on_grid
+    from qsmbids.inversion import reconstruct
 
     field, affine = read_image(arguments.field)
     grid = make_grid(arguments.field, field.shape, affine)
-    b0_dir = arguments.b0_dir or grid["b0_dir"]
+    if arguments.b0_dir:
+        grid["b0_dir"] = arguments.b0_dir
     mask = read_on_grid(arguments.mask, grid)
     weight, magnitude = (
         read_on_grid(path, grid) if path else None
@@ -95,20 +97,39 @@ def _run(arguments: argparse.Namespace) -> None:
     )
     try:
         with set_workers(arguments.threads):
-            chi = invert(
+            found = reconstruct(
                 field * scale,
                 mask,
                 voxel_size=grid["voxel_size"],
-                b0_dir=b0_dir,
+                b0_dir=grid["b0_dir"],
                 weight=weight,
                 magnitude=magnitude,
                 method=arguments.method,
+                device=arguments.device,
                 **chosen,
             )
     except ValueError as error:
         raise InputError(f"{arguments.field.name}: {error}.") from error
-    write_image(arguments.out, chi, affine)
-    _write_sidecar(arguments, chosen, grid["voxel_size"], b0_dir)
+    _write(arguments, found, grid, _provenance(arguments, chosen, found, grid))
+
+
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the method's options; refuse what cannot be, before anything is read."""
+    from qsmbids.cli.values import method_options
+    from qsmbids.cli.weights import digests, with_weights
+
+    method, entry = arguments.method, METHODS[arguments.method]
+    if not arguments.out.name.endswith(".nii.gz"):
+        raise UsageError(f"--out {arguments.out}: the name must end in .nii.gz.")
+    if arguments.threads < 1:
+        raise UsageError("--threads must be at least 1.")
+    if arguments.magnitude and not entry.takes("magnitude"):
+        raise UsageError(f"--magnitude says nothing to {method}; drop it.")
+    given = method_options([f"{method}.{text}" for text in arguments.option], METHODS)
+    weights = [f"{method}={arguments.weights}"] if arguments.weights else []
+    options = with_weights(given, weights, [method])
+    digests([method], options)
+    return entry.resolve(options.get(method, {}))
 
 
 def _ppm_per_unit(arguments: argparse.Namespace) -> float:
@@ -129,35 +150,53 @@ def _ppm_per_unit(arguments: argparse.Namespace) -> float:
     return 1.0
 
 
-def _write_sidecar(
+def _provenance(
     arguments: argparse.Namespace,
     options: dict[str, Any],
-    voxel_size: Sequence[float],
-    b0_dir: Sequence[float],
-) -> None:
-    """Write beside the map how it came to be."""
-    from qsmbids.bids import write_json
+    found: Reconstruction,
+    grid: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return how the map came to be."""
+    return {
+        "Version": __version__,
+        "Method": arguments.method,
+        "MethodLabel": METHODS[arguments.method].label,
+        "Parameters": options,
+        **found.details,
+        "Warnings": [*found.warnings],
+        "Reference": "the mean over the mask, which is set to 0 ppm",
+        "FieldUnits": arguments.units,
+        "FieldStrength": arguments.field_strength,
+        "EchoTime": arguments.echo_time,
+        "VoxelSize": [*grid["voxel_size"]],
+        "B0Direction": [*grid["b0_dir"]],
+    }
 
-    name = arguments.out.name.removesuffix(".nii.gz")
-    sources = [arguments.field, arguments.mask, arguments.weight, arguments.magnitude]
-    write_json(
-        arguments.out.with_name(f"{name}.json"),
-        {
-            "Description": "Magnetic susceptibility",
-            "Units": "ppm",
-            "SkullStripped": True,
-            "Sources": [str(path) for path in sources if path],
-            "Qsmbids": {
-                "Version": __version__,
-                "Method": arguments.method,
-                "MethodLabel": METHODS[arguments.method].label,
-                "Parameters": options,
-                "Reference": "the mean over the mask, which is set to 0 ppm",
-                "FieldUnits": arguments.units,
-                "FieldStrength": arguments.field_strength,
-                "EchoTime": arguments.echo_time,
-                "VoxelSize": [*voxel_size],
-                "B0Direction": [*b0_dir],
-            },
-        },
-    )
+
+def _write(
+    arguments: argparse.Namespace,
+    found: Reconstruction,
+    grid: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write map, uncertainty and course of the fit, as there are; beside images their origin."""
+    from qsmbids.bids import write_json
+    from qsmbids.bids.curves import write_curves
+    from qsmbids.bids.sidecar import KINDS
+    from qsmbids.interfaces.arrays import write_image
+
+    stem = arguments.out.name.removesuffix(".nii.gz")
+    inputs = (arguments.field, arguments.mask, arguments.weight, arguments.magnitude)
+    sources = [str(path) for path in inputs if path]
+    for name, image, kind in (
+        (stem, found.chi, "Chimap"),
+        (f"{stem}_uncertainty", found.uncertainty, "Uncertainty_Chimap"),
+    ):
+        if image is None:
+            continue
+        path = arguments.out.with_name(f"{name}.nii.gz")
+        write_image(path, image, grid["affine"])
+        content = {**KINDS[kind], "Sources": sources, "Qsmbids": dict(provenance)}
+        write_json(path.with_name(f"{name}.json"), content)
+    if found.curves:
+        write_curves(arguments.out.with_name(f"{stem}_curve.tsv"), found.curves)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from qsmbids.errors import QsmbidsError, UsageError
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+_LEVELS = ("participant", "group", "train", "evaluate")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,12 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
-        from qsmbids.cli.parser import parse
-
-        settings = parse(arguments)
-        from qsmbids.cli.run import run
-
-        return run(settings)
+        return _dispatch(arguments)
     except UsageError as error:
         return _say(str(error), USAGE)
     except KeyboardInterrupt:
@@ -43,6 +39,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         if any(word in ("--verbose", "-v", "-vv", "-vvv") for word in arguments):
             raise
         return _say(_sentence(error), FAILED)
+
+
+def _dispatch(arguments: list[str]) -> int:
+    """Parse what a level asks for, and only then import what does it."""
+    level = _level(arguments)
+    if level == "train":
+        from qsmbids.cli.train import train
+
+        return train(arguments)
+    if level == "evaluate":
+        from qsmbids.cli.evaluate_parser import parse_evaluation
+
+        job = parse_evaluation(arguments)
+        from qsmbids.cli.evaluate import run_evaluation
+
+        return run_evaluation(job)
+    from qsmbids.cli.parser import parse
+
+    settings = parse(arguments)
+    from qsmbids.cli.run import run
+
+    return run(settings)
+
+
+def _level(arguments: Sequence[str]) -> str | None:
+    """Return the first word that names a level: some have options of their own."""
+    return next((word for word in arguments if word in _LEVELS), None)
 
 
 def _sentence(error: Exception) -> str:

@@ -12,15 +12,19 @@ from typing import Any
 from qsmbids import __version__
 from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.cli import machine, values
+from qsmbids.cli.weights import digests, with_weights
 from qsmbids.errors import UsageError
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.phase import FITS, UNWRAPPING
 from qsmbids.settings import Settings
 
+Adder = argparse._ActionsContainer  # a parser, or a group of it
 _EPILOG = """\
 Exit codes: 0 all is well, 1 something failed, 2 the command cannot be understood.
 Every option may stand in a TOML file given with --config-file, under its name without dashes.
 """
+
+_READS_WEIGHTS = ("run", "dry-run", "boilerplate-only")
 
 
 def parse(argv: Sequence[str] | None = None) -> Settings:
@@ -35,6 +39,8 @@ def parse(argv: Sequence[str] | None = None) -> Settings:
     ------
     UsageError
         If it asks for something impossible.
+    InputError
+        If weights cannot be used.
     SystemExit
         From ``argparse``: after ``--help``, ``--version`` or an argument it cannot read.
     """
@@ -49,27 +55,53 @@ def parse(argv: Sequence[str] | None = None) -> Settings:
     parser.add_argument("bids_dir", type=Path, metavar="BIDS", help="the dataset")
     parser.add_argument("output_dir", type=Path, metavar="OUT", help="where the results go")
     parser.add_argument(
-        "level", choices=["participant", "group"],
-        help="participant: make the maps; group: gather the maps' figures in one table",
+        "level", choices=["participant", "group", "train", "evaluate"],
+        help="participant: make the maps; group: gather the maps' figures in one table; train: "
+        "train a network; evaluate: compare maps with a reference; see qsmbids BIDS OUT train "
+        "--help and qsmbids BIDS OUT evaluate --help",
     )  # fmt: skip
+    return to_settings(with_config(parser, options, argv))
+
+
+def with_config(
+    parser: argparse.ArgumentParser,
+    options: argparse.ArgumentParser,
+    argv: Sequence[str] | None,
+) -> argparse.Namespace:
+    """Read the arguments, and before them those of the configuration file that they name."""
     first = parser.parse_args(argv)
     if first.config_file is None:
-        return to_settings(first)
+        return first
     config = _config_arguments(first.config_file, options)
-    return to_settings(parser.parse_args(argv, namespace=options.parse_args(config)))
+    return parser.parse_args(argv, namespace=options.parse_args(config))
 
 
 def _options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog="qsmbids", add_help=False)
-    _add_data(options)
-    _add_processing(options)
-    _add_running(options)
+    data = options.add_argument_group("which data")
+    add_data(data)
+    data.add_argument(
+        "--start", choices=["auto", "raw", "total-field", "local-field"], default="auto",
+        help="what to start from; auto: raw data where there are any",
+    )  # fmt: skip
+    processing = options.add_argument_group("how to process")
+    _add_methods(processing)
+    add_processing(processing)
+    processing.add_argument(
+        "--no-fieldmaps", action="store_true", help="do not write total and local field maps"
+    )
+    running = options.add_argument_group("how to run")
+    add_running(running)
+    running.add_argument(
+        "--device", choices=["auto", "cpu", "cuda"], default="auto",
+        help="where networks compute; auto: a graphics processor where there is one",
+    )  # fmt: skip
     _add_other(options)
     return options
 
 
-def _add_data(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("which data")
+def add_data(group: Adder) -> None:
+    """Add the options that say which data are meant."""
     add = group.add_argument
     add("--participant-label", "--participant_label", nargs="+", default=[], metavar="LABEL",
         help="only these participants, with or without 'sub-'")  # fmt: skip
@@ -83,15 +115,19 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         help="a PyBIDS database to read, or to make there")  # fmt: skip
     add("--skip-bids-validation", action="store_true",
         help="do not run the BIDS validator (it is run where it is installed)")  # fmt: skip
-    add("--start", choices=["auto", "raw", "total-field", "local-field"], default="auto",
-        help="what to start from; auto: raw data where there are any")  # fmt: skip
 
 
-def _add_processing(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("how to process")
+def _add_methods(group: Adder) -> None:
     add = group.add_argument
     add("--method", nargs="+", choices=list(INVERSION), default=["tv"], metavar="NAME",
         help=f"inversion, one map each: {', '.join(INVERSION)} (default: tv)")  # fmt: skip
+    add("--weights", nargs="+", action="extend", default=[], metavar="[METHOD=]FILE",
+        help="weights of a network, as a file or as a name that the package ships")  # fmt: skip
+
+
+def add_processing(group: Adder) -> None:
+    """Add the options that say how a series becomes a local field."""
+    add = group.add_argument
     add("--background", choices=list(BACKGROUND), default="resharp",
         help="background removal (default: %(default)s)")  # fmt: skip
     add("--option", nargs="+", action="extend", default=[], metavar="METHOD.NAME=VALUE",
@@ -105,12 +141,10 @@ def _add_processing(parser: argparse.ArgumentParser) -> None:
     add("--brain-extraction", choices=["auto", "template", "none"], default="auto",
         help="auto: a mask found in derivatives, else template; template: always from the "
         "magnitude; none: all voxels with signal")  # fmt: skip
-    add("--no-fieldmaps", action="store_true",
-        help="do not write total and local field maps")  # fmt: skip
 
 
-def _add_running(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("how to run")
+def add_running(group: Adder) -> None:
+    """Add the options that say what a run may use of the machine."""
     add = group.add_argument
     add("--nprocs", type=values.positive, metavar="N", help="processors to use (default: all)")
     add("--omp-nthreads", type=values.positive, metavar="N",
@@ -176,6 +210,10 @@ def to_settings(args: argparse.Namespace) -> Settings:
     bids_dir, output_dir = args.bids_dir.resolve(), args.output_dir.resolve()
     work_dir = (args.work_dir or Path("work")).resolve()
     _check_folders(bids_dir, output_dir, work_dir)
+    methods = tuple(dict.fromkeys(args.method))
+    options = values.method_options(args.option, {**INVERSION, **BACKGROUND})
+    options = with_weights(options, args.weights, methods)
+    mode = "group" if args.level == "group" else args.mode
     settings = Settings(
         bids_dir=bids_dir,
         output_dir=output_dir,
@@ -186,16 +224,18 @@ def to_settings(args: argparse.Namespace) -> Settings:
         derivatives=values.derivatives(args.derivatives),
         database_dir=args.bids_database_dir and args.bids_database_dir.resolve(),
         start=args.start,
-        methods=tuple(dict.fromkeys(args.method)),
-        options=values.method_options(args.option, {**INVERSION, **BACKGROUND}),
+        methods=methods,
+        options=options,
+        weights=digests(methods, options) if mode in _READS_WEIGHTS else {},
         unwrapping=args.unwrapping,
         fit=args.fit,
         phase_sign=args.phase_sign,
         brain_extraction=args.brain_extraction,
         background=args.background,
         write_fields=not args.no_fieldmaps,
-        mode="group" if args.level == "group" else args.mode,
+        mode=mode,
         validate=not args.skip_bids_validation,
+        device=args.device,
         nprocs=args.nprocs or machine.processors(),
         omp_nthreads=args.omp_nthreads or 0,
         mem_gb=args.mem or machine.free_memory(),

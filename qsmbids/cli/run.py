@@ -13,6 +13,7 @@ from qsmbids.cli.overview import describe_run
 from qsmbids.cli.progress import Progress
 from qsmbids.cli.validation import Validation
 from qsmbids.errors import InputError
+from qsmbids.inversion import METHODS
 from qsmbids.settings import Settings
 from qsmbids.workflows import plan, records
 
@@ -43,6 +44,7 @@ def run(settings: Settings) -> int:
 
 def process(inventory: Inventory, settings: Settings) -> int:
     """Process all series that are not done yet and return the exit code."""
+    _demand_device(settings)
     _prepare(settings)
     todo = [series for series in inventory.series if not records.is_done(series, settings)]
     waiting = {series.key for series in todo}
@@ -77,20 +79,34 @@ def _process(todo: Sequence[Series], settings: Settings, progress: Progress) -> 
     runner.close(kill=bool(settings.stop_on_first_crash and progress.failures))
 
 
+def _demand_device(settings: Settings) -> None:
+    """Refuse a graphics processor that is not there; where none is demanded, nothing is asked."""
+    if settings.device != "cuda" or not any(METHODS[m].takes("device") for m in settings.methods):
+        return
+    from qsmbids.nets.device import pick_device
+
+    pick_device(settings.device)
+
+
 def _prepare(settings: Settings) -> None:
     """Make the folders and the files at the root of the output dataset."""
     for folder in (settings.output_dir / "logs", settings.work_dir):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            probe = folder / f".{os.getpid()}"
-            probe.touch()
-            probe.unlink()
-        except OSError as error:
-            reason = os.strerror(error.errno or 0).lower()
-            raise InputError(
-                f"{folder} cannot be written to ({reason}); choose another folder."
-            ) from error
+        make_writable(folder)
     write_dataset_description(settings)
+
+
+def make_writable(folder: Path) -> None:
+    """Make a folder if it is not there; raise `InputError` if it cannot be written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        reason = os.strerror(error.errno or 0).lower()
+        raise InputError(
+            f"{folder} cannot be written to ({reason}); choose another folder."
+        ) from error
 
 
 def _note_skipped(inventory: Inventory, settings: Settings, progress: Progress) -> None:
@@ -136,7 +152,9 @@ def _check_space(todo: Sequence[Series], sizes: dict[str, int], settings: Settin
 def _check_memory(
     todo: Sequence[Series], sizes: dict[str, int], settings: Settings, progress: Progress
 ) -> None:
-    need = max(plan.series_memory(sizes[s.key], max(len(s.echo_times), 1)) for s in todo)
+    need = max(
+        plan.series_memory(sizes[s.key], max(len(s.echo_times), 1), settings.methods) for s in todo
+    )
     if need > settings.mem_gb:
         progress.line(
             f"The largest series needs about {need:.1f} GB of memory and {settings.mem_gb:.1f} GB "

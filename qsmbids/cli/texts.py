@@ -53,6 +53,7 @@ def _planned(series: Series, settings: Settings) -> Iterator[dict[str, Any]]:
     """Yield the stages of a series as its sidecars will tell them."""
     from qsmbids.background import METHODS as BACKGROUND
     from qsmbids.inversion import METHODS as INVERSION
+    from qsmbids.nets.files import describe
 
     def stage(name: str, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
         return {"Name": name, "Method": method, "Parameters": parameters}
@@ -66,4 +67,6 @@ def _planned(series: Series, settings: Settings) -> Iterator[dict[str, Any]]:
         name = settings.background
         yield stage("Background", name, BACKGROUND[name].resolve(settings.options.get(name, {})))
     for name in settings.methods:
-        yield stage("Inversion", name, INVERSION[name].resolve(settings.options.get(name, {})))
+        options = INVERSION[name].resolve(settings.options.get(name, {}))
+        weights = {"Weights": describe(options["weights"])} if "weights" in options else {}
+        yield {**stage("Inversion", name, options), **weights}

@@ -41,15 +41,17 @@ def labels(given: Sequence[str], prefix: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(label.removeprefix(prefix) for label in given))
 
 
-def derivatives(given: Sequence[str]) -> dict[str, Path]:
+def derivatives(given: Sequence[str], flag: str = "--derivatives") -> dict[str, Path]:
     """Read ``NAME=PATH`` or ``PATH``, whose folder's name then is the name."""
     found: dict[str, Path] = {}
     for text in given:
         name, _, path = text.rpartition("=")
         folder = Path(path).resolve()
         if not folder.is_dir():
-            raise UsageError(f"--derivatives {text}: {folder} is not a folder.")
-        found[name or folder.name] = folder
+            raise UsageError(f"{flag} {text}: {folder} is not a folder.")
+        name = name or folder.name
+        if found.setdefault(name, folder) != folder:
+            raise UsageError(f"{flag}: two folders are named {name}; write NAME=PATH for one.")
     return found
 
 

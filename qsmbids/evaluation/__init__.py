@@ -1,22 +1,41 @@
-"""How far a susceptibility map is from its reference."""
+"""How far a susceptibility map is from its reference, and which method comes nearest."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
-from qsmbids.evaluation.table import METRICS, Metric
+from qsmbids.evaluation.table import METRICS, RESOURCES, Metric
 
-__all__ = ["METRICS", "Metric", "Regions", "evaluate", "regions_of"]
+__all__ = [
+    "METRICS",
+    "RESOURCES",
+    "Agreement",
+    "Metric",
+    "PairedTest",
+    "Regions",
+    "Summary",
+    "compare",
+    "diamagnetic_lesion",
+    "evaluate",
+    "measure_agreement",
+    "region_means",
+    "regions_by_name",
+    "regions_of",
+    "summarise",
+]
+
+_HOMES = {
+    "metrics": ("evaluate",),
+    "regions": ("Regions", "regions_by_name", "regions_of"),
+    "comparison": ("PairedTest", "Summary", "compare", "summarise"),
+    "regional": ("Agreement", "diamagnetic_lesion", "measure_agreement", "region_means"),
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import the numerics at first use: the command line reads the table alone."""
-    if name == "evaluate":
-        from qsmbids.evaluation.metrics import evaluate
-
-        return evaluate
-    if name in ("Regions", "regions_of"):
-        from qsmbids.evaluation import regions
-
-        return getattr(regions, name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"qsmbids.evaluation.{home}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -47,10 +47,31 @@ def regions_of(labels: ArrayLike) -> Regions:
     labels : (x, y, z) array_like of int
         ``Head.labels``, the values of ``qsmbids.simulation.TISSUES``.
     """
-    values = np.asarray(labels)
+    return regions_by_name(labels, {tissue.label: name for name, tissue in TISSUES.items()})
 
-    def where(*names: str) -> Mask:
-        return np.isin(values, [TISSUES[name].label for name in names])
+
+def regions_by_name(labels: ArrayLike, names: Mapping[int, str]) -> Regions:
+    """Return the regions of a label image by the names of its labels.
+
+    Parameters
+    ----------
+    labels : (x, y, z) array_like of int
+        What each voxel is.
+    names : mapping of int to str
+        A label belongs to a region whose name stands in its own, as in ``Left-Putamen``; gray
+        is grey, and capitals, dashes and underscores make no difference.
+
+    Returns
+    -------
+    Regions
+        A region of which there is no label is empty.
+    """
+    values = np.asarray(labels)
+    plain = {label: _plain(name) for label, name in names.items()}
+
+    def where(*wanted: str) -> Mask:
+        kinds = [label for label, name in plain.items() if any(f" {one}" in name for one in wanted)]
+        return np.isin(values, kinds)
 
     return Regions(
         tissue=where(*TISSUE),
@@ -58,3 +79,9 @@ def regions_of(labels: ArrayLike) -> Regions:
         calcification=where("calcification"),
         nuclei={name: where(name) for name in NUCLEI},
     )
+
+
+def _plain(name: str) -> str:
+    """Return a name as it is compared, each word after a space: ``" left grey matter"``."""
+    words = name.lower().replace("_", " ").replace("-", " ").split()
+    return "".join(f" {word}" for word in words).replace(" gray", " grey")

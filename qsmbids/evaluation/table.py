@@ -40,3 +40,9 @@ METRICS: dict[str, Metric] = {
     "calcification_moment": Metric("Deviation from calcification moment", "ppm voxels", "lower"),
     "coverage": Metric("Coverage of the mask", "", "higher"),
 }
+
+RESOURCES: dict[str, Metric] = {
+    "seconds": Metric("Run time", "s", "lower"),
+    "peak_memory_mb": Metric("Peak memory", "MB", "lower"),
+}
+"""What a method needed to make a map."""

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from qsmbids import __version__
 from qsmbids.bids import sidecar, write_json
+from qsmbids.bids.curves import write_curves
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs
 from qsmbids.interfaces.orientation import turn_back
-from qsmbids.interfaces.targets import TARGETS, chimap
+from qsmbids.interfaces.targets import TARGETS, chimap, curve_path, uncertainty_map
 
+_DETAILS = ("Weights", "UncertaintyWeights", "Fit", "Device")
 STAGES = ("reading", "masking", "mapping", "decay", "background", "inversion")
 
 
@@ -35,6 +37,8 @@ class _WriteInputs(StageInputs):
     t2star = File(exists=True)
     s0 = File(exists=True)
     chi = File(exists=True, desc="ppm")
+    uncertainty = File(exists=True, desc="of chi, ppm")
+    curves = traits.Dict(desc="the course of the fit that made chi")
     reading = traits.Dict()
     masking = traits.Dict()
     mapping = traits.Dict()
@@ -57,11 +61,12 @@ class WriteDerivatives(Stage):
     def _compute(self, cwd: str) -> None:
         series, written = self.inputs.series, []
         provenance = self._provenance()
-        for name in (*TARGETS, "chi"):
+        made = {"chi": chimap, "uncertainty": uncertainty_map}
+        for name in (*TARGETS, *made):
             source = getattr(self.inputs, name)
             if not isdefined(source):
                 continue
-            target = chimap(self.inputs.method) if name == "chi" else TARGETS[name]
+            target = made[name](self.inputs.method) if name in made else TARGETS[name]
             path = target.path(Path(self.inputs.output_dir), series)
             values = _CONVERT.get(name, _same)(arrays.load(source), series.field_strength)
             grid = self.inputs.grid
@@ -69,6 +74,9 @@ class WriteDerivatives(Stage):
             content = sidecar(series, kind=target.kind, provenance=provenance)
             write_json(path.with_name(path.name.replace(".nii.gz", ".json")), content)
             written.append(str(path))
+        if isdefined(self.inputs.curves) and self.inputs.curves:
+            output_dir, method = Path(self.inputs.output_dir), self.inputs.method
+            write_curves(curve_path(output_dir, series, method), self.inputs.curves)
         self._results["written"] = written
 
     def _provenance(self) -> dict[str, Any]:
@@ -92,6 +100,7 @@ class WriteDerivatives(Stage):
         if isdefined(inputs.chi):
             from qsmbids.inversion import METHODS
 
+            block |= {name: last[name] for name in _DETAILS if name in last}
             block["MethodLabel"] = METHODS[inputs.method].label
             block["Reference"] = "the mean over the eroded mask, which is set to 0 ppm"
         return block

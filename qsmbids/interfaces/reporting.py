@@ -9,6 +9,8 @@ from nipype.interfaces.base import DynamicTraitedSpec, Undefined, traits
 
 from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs
 
+_TOLD = ("Name", "Method", "Parameters", "Weights")  # what the methods text says of a stage
+
 
 class _ReportInputs(DynamicTraitedSpec, StageInputs):
     participant = traits.Str(mandatory=True)
@@ -64,7 +66,7 @@ def stages_of(output_dir: Path, participant: str) -> list[dict[str, Any]]:
     for series in find_series(output_dir, participant):
         for image in [*series.images.values(), *series.chimaps.values()]:
             for stage in image.provenance.get("Stages") or []:
-                plain = {key: stage[key] for key in ("Name", "Method", "Parameters")}
+                plain = {key: stage[key] for key in _TOLD if key in stage}
                 if plain not in stages:
                     stages.append(plain)
     return stages

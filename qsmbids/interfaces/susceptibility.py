@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from nipype.interfaces.base import File, isdefined, traits
 from numpy.typing import NDArray
 
+from qsmbids.errors import InputError
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs, saved_array
 
@@ -50,11 +54,16 @@ class Background(Stage):
 
 
 class _InversionInputs(_BackgroundInputs):
+    weights = traits.Dict(desc="SHA-256 of the weights files: others give another map")
+    device = traits.Str("auto", usedefault=True, nohash=True)
+    field_file = traits.Str(desc="whose local field it is, where it was read from a file")
     magnitude = saved_array(desc="(echo, x, y, z), for the methods that look for edges in it")
 
 
 class _InversionOutputs(StageOutputs):
     chi = File(exists=True, desc="susceptibility in ppm")
+    uncertainty = File(desc="one standard deviation in ppm, if it was asked for")
+    curves = traits.Dict(desc="the course of an iterative fit")
 
 
 class Inversion(Stage):
@@ -64,24 +73,44 @@ class Inversion(Stage):
     output_spec = _InversionOutputs
 
     def _compute(self, cwd: str) -> None:
-        from qsmbids.inversion import METHODS, invert
+        from qsmbids.inversion import METHODS, reconstruct
 
         inputs = self.inputs
         entry = METHODS[inputs.method]
         options = entry.resolve(inputs.options)
         edges = isdefined(inputs.magnitude) and entry.takes("magnitude")
-        chi = invert(
-            arrays.load(inputs.field),
-            arrays.load(inputs.mask),
-            voxel_size=inputs.grid["voxel_size"],
-            b0_dir=inputs.grid["b0_dir"],
-            weight=arrays.load(inputs.weight) if isdefined(inputs.weight) else None,
-            magnitude=_combined(inputs.magnitude) if edges else None,
-            method=inputs.method,
-            **options,
-        )
-        self._results["chi"] = arrays.save(cwd, "chi", chi)
-        self._describe("Inversion", inputs.method, options)
+        try:
+            found = reconstruct(
+                arrays.load(inputs.field),
+                arrays.load(inputs.mask),
+                voxel_size=inputs.grid["voxel_size"],
+                b0_dir=inputs.grid["b0_dir"],
+                weight=arrays.load(inputs.weight) if isdefined(inputs.weight) else None,
+                magnitude=_combined(inputs.magnitude) if edges else None,
+                method=inputs.method,
+                device=inputs.device,
+                **options,
+            )
+        except ValueError as error:
+            if not isdefined(inputs.field_file):
+                raise
+            raise InputError(f"{inputs.field_file}: {str(error).rstrip('.')}.") from error
+        self._refuse_other_weights(found.details)
+        self._results["chi"] = arrays.save(cwd, "chi", found.chi)
+        if found.uncertainty is not None:
+            self._results["uncertainty"] = arrays.save(cwd, "uncertainty", found.uncertainty)
+        self._results["curves"] = {name: list(values) for name, values in found.curves.items()}
+        self._describe("Inversion", inputs.method, options, found.warnings)
+        self._results["stage"] |= found.details
+
+    def _refuse_other_weights(self, details: Mapping[str, Any]) -> None:
+        """A file that a training goes on writing would give each participant another network."""
+        expected = self.inputs.weights.get("weights") if isdefined(self.inputs.weights) else None
+        if expected and details["Weights"]["SHA256"] != expected:
+            raise InputError(
+                f"{self.inputs.key}: the weights file of {self.inputs.method} has changed since "
+                "the run began; copy it to where nobody writes, and run again."
+            )
 
 
 def _combined(magnitude: str) -> NDArray[np.float32]:

@@ -5,20 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from qsmbids.bids import Series, derivative_path
+from qsmbids.bids import Series, derivative_path, desc_label
 
 
 class Target(NamedTuple):
-    """Where an image goes: its BIDS suffix, ``desc`` and folder."""
+    """Where an image goes: its BIDS suffix, ``desc`` and folder; ``sort`` where desc names it not.
+
+    ``desc`` tells masks and fields apart; that of a susceptibility map is its method.
+    """
 
     suffix: str
     desc: str | None = None
     datatype: str = "anat"
+    sort: str | None = None
 
     @property
     def kind(self) -> str:
         """What the sidecar calls it."""
-        named = self.desc if self.suffix in ("mask", "fieldmap") else None
+        named = self.desc if self.suffix in ("mask", "fieldmap") else self.sort
         return f"{named}_{self.suffix}" if named else self.suffix
 
     def path(self, output_dir: Path, series: Series) -> Path:
@@ -44,3 +48,19 @@ TARGETS = {
 def chimap(method: str) -> Target:
     """Return where the susceptibility map of an inversion goes."""
     return Target("Chimap", method)
+
+
+def uncertainty_map(method: str) -> Target:
+    """Return where the uncertainty of that map goes."""
+    return Target("Chimap", f"{method}Uncertainty", sort="Uncertainty")
+
+
+def curve_path(output_dir: Path, series: Series, method: str) -> Path:
+    """Return where the course of a method's fit goes: a table, one row an iteration."""
+    name = f"{series.key}_desc-{desc_label(method)}_curve.tsv"
+    return output_dir / "logs" / f"sub-{series.participant}" / name
+
+
+def subject_path(folder: Path, series: Series) -> Path:
+    """Return where the local field of a series goes for networks to be trained on it."""
+    return folder / f"{series.key}.npz"

@@ -6,13 +6,17 @@ from typing import Any
 
 from qsmbids.inversion.methods import METHODS
 
-__all__ = ["METHODS", "invert"]
+__all__ = ["METHODS", "Reconstruction", "invert", "reconstruct"]
 
 
 def __getattr__(name: str) -> Any:
     """Import the numerics at first use: the command line reads the table alone."""
-    if name == "invert":
-        from qsmbids.inversion.dispatch import invert
+    if name in ("invert", "reconstruct"):
+        from qsmbids.inversion import dispatch
 
-        return invert
+        return getattr(dispatch, name)
+    if name == "Reconstruction":
+        from qsmbids.inversion.result import Reconstruction
+
+        return Reconstruction
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qsmbids.inversion.network import torch_threads
+from qsmbids.inversion.network import computed_on, torch_threads
+from qsmbids.inversion.result import Reconstruction, fitted
 
 Float = NDArray[np.float32]
 
@@ -27,7 +28,9 @@ def deep_image_prior(  # noqa: PLR0913 - a method's options are its parameters
     held_out: float = 0.05,
     patience: int = 20,
     seed: int = 0,
-) -> Float:
+    consistency: float = 0.1,
+    device: str = "auto",
+) -> Reconstruction:
     """Fit an untrained network to this field by the nonlinear data term and total variation.
 
     The network's structure is the prior: it fits an image long before it fits noise. When to
@@ -54,11 +57,16 @@ def deep_image_prior(  # noqa: PLR0913 - a method's options are its parameters
         Iterations without improvement after which it stops.
     seed : int
         Of weights, random input and held-out voxels.
+    consistency : float
+        The c of `qsmbids.nets.dipole.closed`, which brings the map into agreement with the field
+        at the end; 0 leaves it as the fit gives it.
+    device : {"auto", "cpu", "cuda"}
+        Where to compute; auto is a graphics processor where there is one.
 
     Returns
     -------
-    (x, y, z) float32 array
-        Susceptibility in ppm.
+    Reconstruction
+        Susceptibility in ppm, and the course of the fit.
 
     Raises
     ------
@@ -83,8 +91,18 @@ def deep_image_prior(  # noqa: PLR0913 - a method's options are its parameters
             return PriorNet(mask.shape, base=filters, norm="batch")
         return DirectNet(base=filters, norm="batch")
 
-    tuning = Tuning(iterations, total_variation, learning_rate, held_out, patience, seed)
+    tuning = Tuning(
+        iterations, total_variation, learning_rate, held_out, patience, seed, consistency
+    )
     with torch_threads():
-        return Subject(
-            network, field, mask, weight, voxel_size=voxel_size, b0_dir=b0_dir, tuning=tuning
-        ).fit()
+        subject = Subject(
+            network,
+            field,
+            mask,
+            weight,
+            voxel_size=voxel_size,
+            b0_dir=b0_dir,
+            tuning=tuning,
+            device=device,
+        )
+        return fitted(subject.fit(), computed_on(device))

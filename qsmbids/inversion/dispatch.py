@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from qsmbids.checks import check_field, check_geometry
 from qsmbids.inversion.methods import METHODS
+from qsmbids.inversion.result import Reconstruction
 from qsmbids.physics import bounding_box
 
 
-def invert(
+def invert(field: ArrayLike, mask: ArrayLike, **how: Any) -> NDArray[np.float32]:
+    """Return the susceptibility (x, y, z) in ppm whose dipole field is ``field``.
+
+    Parameters, errors and reference of the map are those of `reconstruct`, which also gives
+    what else the method knows of the map.
+    """
+    return reconstruct(field, mask, **how).chi
+
+
+def reconstruct(
     field: ArrayLike,
     mask: ArrayLike,
     *,
@@ -22,9 +33,10 @@ def invert(
     weight: ArrayLike | None = None,
     magnitude: ArrayLike | None = None,
     method: str = "tv",
+    device: str = "auto",
     **options: Any,
-) -> NDArray[np.float32]:
-    """Return the susceptibility whose dipole field is ``field``.
+) -> Reconstruction:
+    """Return the susceptibility whose dipole field is ``field``, and its evidence.
 
     Parameters
     ----------
@@ -42,14 +54,17 @@ def invert(
         Signal magnitude in any unit, for the methods that look for edges in it.
     method : str
         A name in ``METHODS``.
+    device : {"auto", "cpu", "cuda"}
+        Where networks compute; auto is a graphics processor where there is one.
     **options
         The method's own options.
 
     Returns
     -------
-    (x, y, z) float32 array
+    Reconstruction
         Susceptibility in ppm, zero outside the mask, its mean over the mask set to zero: a
-        field does not determine the mean.
+        field does not determine the mean. Uncertainty, curves and details as the method gives
+        them.
 
     Raises
     ------
@@ -77,7 +92,9 @@ def invert(
 
     if magnitude is not None and entry.takes("magnitude"):
         chosen["magnitude"] = cut(magnitude)
-    chi = entry.load()(
+    if entry.takes("device"):
+        chosen["device"] = device
+    made = entry.load()(
         cut(values),
         support,
         voxel_size=tuple(voxel_size),
@@ -85,9 +102,18 @@ def invert(
         weight=None if weight is None else cut(weight),
         **chosen,
     )
-    result = np.zeros_like(values)
-    result[box] = np.where(support, chi - chi[support].mean(dtype=np.float64), 0)
-    return result
+    found = made if isinstance(made, Reconstruction) else Reconstruction(made)
+
+    def whole(part: NDArray[np.float32]) -> NDArray[np.float32]:
+        image = np.zeros_like(values)
+        image[box] = np.where(support, part, 0)
+        return image
+
+    return replace(
+        found,
+        chi=whole(found.chi - found.chi[support].mean(dtype=np.float64)),
+        uncertainty=None if found.uncertainty is None else whole(found.uncertainty),
+    )
 
 
 def _check_magnitude(magnitude: ArrayLike | None, inside: NDArray[np.bool_]) -> None:

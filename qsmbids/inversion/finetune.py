@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qsmbids.inversion.network import load, torch_threads
+from qsmbids.inversion.network import computed_on, load, torch_threads, with_uncertainty
+from qsmbids.inversion.result import Reconstruction, fitted
 
 Float = NDArray[np.float32]
 LOG = logging.getLogger(__name__)
@@ -22,13 +23,16 @@ def finetune(  # noqa: PLR0913 - a method's options are its parameters
     b0_dir: Sequence[float],
     weight: Float | None = None,
     weights: str = "dcnet",
-    iterations: int = 100,
+    iterations: int = 20,
     total_variation: float = 0.06,
-    learning_rate: float = 5e-5,
+    learning_rate: float = 2e-4,
     held_out: float = 0.05,
     patience: int = 5,
     seed: int = 0,
-) -> Float:
+    consistency: float = 0.1,
+    uncertainty: bool = False,
+    device: str = "auto",
+) -> Reconstruction:
     """Fit a trained network to this field by the nonlinear data term and total variation.
 
     Parameters
@@ -49,11 +53,18 @@ def finetune(  # noqa: PLR0913 - a method's options are its parameters
         Iterations without improvement after which it stops.
     seed : int
         Which voxels are held out.
+    consistency : float
+        The c of `qsmbids.nets.dipole.closed`, which brings the map of a network that does not do
+        so itself into agreement with the field at the end; 0 leaves it as it is.
+    uncertainty : bool
+        Estimate one standard deviation of the map's error too.
+    device : {"auto", "cpu", "cuda"}
+        Where to compute; auto is a graphics processor where there is one.
 
     Returns
     -------
-    (x, y, z) float32 array
-        Susceptibility in ppm.
+    Reconstruction
+        Susceptibility in ppm, the course of the fit, and which weights it started from.
 
     Raises
     ------
@@ -71,16 +82,18 @@ def finetune(  # noqa: PLR0913 - a method's options are its parameters
     from qsmbids.nets.finetune import Tuning, fine_tune
     from qsmbids.nets.infer import Setup, check_size
 
-    how = Tuning(iterations, total_variation, learning_rate, held_out, patience, seed)
+    how = Tuning(iterations, total_variation, learning_rate, held_out, patience, seed, consistency)
     check_size(mask)
     confidence = mask.astype(np.float32) if weight is None else weight / weight.max()
-    model, card = load(weights)
+    model, card, details = load(weights)
     with torch_threads():
-        setup = Setup(model, field, mask, voxel_size, b0_dir, card)
+        setup = Setup(model, field, mask, voxel_size, b0_dir, card, device)
         tuned = fine_tune(setup, tuple(voxel_size), torch.from_numpy(confidence)[None, None], how)
     LOG.info(
         "fine-tuning kept iteration %d of %d; held-out error %.4g at first, %.4g at the end",
         tuned.best, len(tuned.loss) - 1, tuned.held_out[0], tuned.held_out[tuned.best],
     )  # fmt: skip
-    result: Float = tuned.chi[0, 0].numpy()
-    return result
+    return with_uncertainty(
+        fitted(tuned, {**details, **computed_on(device)}),
+        field, mask, voxel_size=voxel_size, b0_dir=b0_dir, wanted=uncertainty, device=device,
+    )  # fmt: skip

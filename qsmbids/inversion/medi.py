@@ -16,7 +16,7 @@ from qsmbids.inversion.gradient import (
 )
 from qsmbids.inversion.noise import uncertainty
 from qsmbids.physics import DipoleConvolution
-from qsmbids.physics.solve import conjugate_gradients
+from qsmbids.physics.solve import conjugate_gradients, spectral_inner
 
 Float = NDArray[np.float32]
 Complex = NDArray[np.complex64]
@@ -205,15 +205,5 @@ def _solve(
         CG_TOLERANCE,
         CG_STEPS,
         lambda residual: inverse * residual,
-        dot=lambda a, b: _dot(a, b, dipole.padded[-1]),
+        dot=lambda a, b: spectral_inner(a, b, dipole.padded[-1]),
     )
-
-
-def _dot(a: Complex, b: Complex, size: int) -> float:
-    """Return the inner product of two images, up to a factor, from their half spectra.
-
-    Every plane stands for two but that of frequency zero and, if ``size`` is even, the last.
-    """
-    single = [0, -1] if size % 2 == 0 else [0]
-    once = sum(float(np.vdot(a[..., i], b[..., i]).real) for i in single)
-    return 2 * float(np.vdot(a, b).real) - once

@@ -2,6 +2,12 @@
 
 from qsmbids.registry import Method, Registry
 
+NETWORK = "qsmbids.inversion.network:network"
+FINETUNE = "qsmbids.inversion.finetune:finetune"
+# Peak memory of networks in volumes, twice what was measured in bfloat16 at 80^3 to 112^3: not
+# every processor has it.
+INFERENCE, FIT = 105, 280
+
 METHODS = Registry(
     "inversion",
     {
@@ -35,12 +41,63 @@ METHODS = Registry(
             "by nonlinear morphology-enabled dipole inversion",
             ("liu2012", "liu2013"),
         ),
+        "dcnet": Method(
+            NETWORK,
+            "Data-consistent network",
+            "by a U-Net between two closed-form data consistencies, trained on simulated fields",
+            ("aggarwal2019",),
+            {"weights": "dcnet"},
+            INFERENCE,
+        ),
+        "synthnet": Method(
+            NETWORK,
+            "U-Net trained on synthetic shapes",
+            "by a U-Net trained on purely synthetic shapes with physics-aware augmentation",
+            ("jochmann2020",),
+            {"weights": "synthnet"},
+            INFERENCE,
+        ),
+        "uqsm": Method(
+            NETWORK,
+            "uQSM",
+            "by a U-Net trained without labels, by the dipole model and total variation",
+            ("liu2020",),
+            {"weights": "uqsm"},
+            INFERENCE,
+        ),
+        "uqsm+": Method(
+            NETWORK,
+            "uQSM+",
+            "by a U-Net trained without labels, by the dipole model, total variation and "
+            "consistency under added strong sources",
+            ("liu2020", "liu2022"),
+            {"weights": "uqsm+"},
+            INFERENCE,
+        ),
+        "qsminvnet": Method(
+            FINETUNE,
+            "QSMInvNet",
+            "by a U-Net trained on synthetic data and fine-tuned on the participant's own field",
+            ("liu2019",),
+            {"weights": "qsminvnet"},
+            FIT,
+        ),
+        "qsminvnet+": Method(
+            FINETUNE,
+            "QSMInvNet+",
+            "by a U-Net with domain-specific batch normalization, trained on labelled and "
+            "unlabelled fields and fine-tuned on the participant's own field",
+            ("liu2019", "liu2021"),
+            {"weights": "qsminvnet+"},
+            FIT,
+        ),
         "zs-uqsm+": Method(
             "qsmbids.inversion.zeroshot:zero_shot",
             "Zero-shot uQSM+",
             "by a model-based network trained on the participant's own field, with consistency "
             "under added strong sources",
-            ("liu2020",),
+            ("liu2022",),
+            volumes=FIT,
         ),
         "dip": Method(
             "qsmbids.inversion.dip:deep_image_prior",
@@ -48,6 +105,7 @@ METHODS = Registry(
             "with a deep image prior: an untrained network fitted to the field and stopped before "
             "it fits noise",
             ("ulyanov2020",),
+            volumes=FIT,
         ),
     },
 )

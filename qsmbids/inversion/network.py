@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
+
+from qsmbids.errors import QsmbidsWarning
+from qsmbids.inversion.result import Reconstruction
 
 if TYPE_CHECKING:
     from qsmbids.nets.inversion import Inversion
@@ -16,7 +21,7 @@ if TYPE_CHECKING:
 Float = NDArray[np.float32]
 
 
-def network(
+def network(  # noqa: PLR0913 - a method's options are its parameters
     field: Float,
     mask: NDArray[np.bool_],
     *,
@@ -26,7 +31,10 @@ def network(
     weights: str = "dcnet",
     consistency: float = 0.1,
     memory_gb: float = 3.0,
-) -> Float:
+    average: int = 1,
+    uncertainty: bool = False,
+    device: str = "auto",
+) -> Reconstruction:
     r"""Apply a trained network to the whole volume.
 
     Parameters
@@ -36,20 +44,28 @@ def network(
     weights : str
         Path of a weights file, or the name of one that the package ships.
     consistency : float
-        The mu of :math:`(D f' + \mu \chi) / (D^2 + \mu)`, by which the map of a network that
-        does not do so itself is brought into agreement with the field; 0 leaves it as it is.
+        The c of `qsmbids.nets.dipole.closed`, which brings the map of a network that does not do
+        so itself into agreement with the field; 0 leaves it as it is.
     memory_gb : float
         Above that the network works in tiles.
+    average : {1, 2, 4, 8}
+        Mean of the maps of so many mirror images of the field.
+    uncertainty : bool
+        Estimate one standard deviation of the map's error too.
+    device : {"auto", "cpu", "cuda"}
+        Where to compute; auto is a graphics processor where there is one.
 
     Returns
     -------
-    (x, y, z) float32 array
-        Susceptibility in ppm.
+    Reconstruction
+        Susceptibility in ppm, and which weights made it.
 
     Raises
     ------
     InputError
         If the weights cannot be used.
+    UsageError
+        If there is no such device.
     ValueError
         If the mask is too small for a network.
     """
@@ -57,9 +73,9 @@ def network(
 
     if consistency < 0:
         raise ValueError(f"the consistency must not be negative, not {consistency}")
-    model, card = load(weights)
-    with torch_threads():
-        return predict(
+    model, card, details = load(weights)
+    with torch_threads(), warnings.catch_warnings(record=True) as told:
+        chi = predict(
             model,
             field,
             mask,
@@ -68,14 +84,57 @@ def network(
             card=card,
             consistency=consistency,
             memory_gb=memory_gb,
+            average=average,
+            device=device,
         )
+    notes = tuple(str(w.message) for w in told if issubclass(w.category, QsmbidsWarning))
+    return with_uncertainty(
+        Reconstruction(chi, details={**details, **computed_on(device)}, warnings=notes),
+        field, mask, voxel_size=voxel_size, b0_dir=b0_dir, wanted=uncertainty, device=device,
+    )  # fmt: skip
 
 
-def load(weights: str) -> tuple[Inversion, dict[str, Any]]:
-    """Return the network and card of a weights file, or of one that the package ships by name."""
-    from qsmbids.nets.weights import bundled, load_weights
+def load(weights: str) -> tuple[Inversion, dict[str, Any], dict[str, Any]]:
+    """Return the network and card of weights, by path or name, and what a sidecar says of them."""
+    from qsmbids.nets.files import describe
+    from qsmbids.nets.weights import load_weights
 
-    return load_weights(bundled().get(weights, weights))
+    model, card = load_weights(weights)
+    return model, card, {"Weights": describe(weights)}
+
+
+def computed_on(device: str) -> dict[str, str]:
+    """Return what a sidecar says of where a network computed."""
+    import torch
+
+    from qsmbids.nets.device import pick_device
+
+    picked = pick_device(device)
+    return {"Device": torch.cuda.get_device_name(picked) if picked.type == "cuda" else "cpu"}
+
+
+def with_uncertainty(
+    found: Reconstruction,
+    field: Float,
+    mask: NDArray[np.bool_],
+    *,
+    voxel_size: Sequence[float],
+    b0_dir: Sequence[float],
+    wanted: bool,
+    device: str,
+) -> Reconstruction:
+    """Return the reconstruction with the map's uncertainty if it is wanted."""
+    if not wanted:
+        return found
+    from qsmbids.nets.files import SPREADS, describe
+    from qsmbids.nets.uncertainty import estimate
+
+    with torch_threads():
+        sigma = estimate(
+            found.chi, field, mask, voxel_size=voxel_size, b0_dir=b0_dir, device=device
+        )
+    about = {"UncertaintyWeights": describe("uncertainty", SPREADS)}
+    return replace(found, uncertainty=sigma, details={**found.details, **about})
 
 
 @contextmanager

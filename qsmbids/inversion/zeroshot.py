@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qsmbids.inversion.network import torch_threads
+from qsmbids.inversion.network import computed_on, torch_threads
+from qsmbids.inversion.result import Reconstruction, fitted
 
 Float = NDArray[np.float32]
 
@@ -33,7 +34,9 @@ def zero_shot(  # noqa: PLR0913 - a method's options are its parameters
     held_out: float = 0.05,
     patience: int = 15,
     seed: int = 0,
-) -> Float:
+    consistency: float = 0.1,
+    device: str = "auto",
+) -> Reconstruction:
     """Train a network on random patches of this field, then on the whole volume.
 
     The patches' loss is the nonlinear data term, total variation, and the consistency under
@@ -70,11 +73,16 @@ def zero_shot(  # noqa: PLR0913 - a method's options are its parameters
         Iterations without improvement after which it stops.
     seed : int
         Of everything that chance decides.
+    consistency : float
+        The c of `qsmbids.nets.dipole.closed`, which brings the map into agreement with the field
+        at the end; 0 leaves it as the fit gives it.
+    device : {"auto", "cpu", "cuda"}
+        Where to compute; auto is a graphics processor where there is one.
 
     Returns
     -------
-    (x, y, z) float32 array
-        Susceptibility in ppm.
+    Reconstruction
+        Susceptibility in ppm, and the course of the fit.
 
     Raises
     ------
@@ -97,11 +105,13 @@ def zero_shot(  # noqa: PLR0913 - a method's options are its parameters
         None if perturbation == "none" else perturbation, strength,
         learning_rate=patch_learning_rate, seed=seed,
     )  # fmt: skip
-    tuning = Tuning(iterations, total_variation, learning_rate, held_out, patience, seed)
+    tuning = Tuning(
+        iterations, total_variation, learning_rate, held_out, patience, seed, consistency
+    )
     with torch_threads():
         subject = Subject(
             lambda: DirectNet(base=filters), field, mask, weight,
-            voxel_size=voxel_size, b0_dir=b0_dir, tuning=tuning,
+            voxel_size=voxel_size, b0_dir=b0_dir, tuning=tuning, device=device,
         )  # fmt: skip
         subject.train_on_patches(patches)
-        return subject.fit()
+        return fitted(subject.fit(), computed_on(device))

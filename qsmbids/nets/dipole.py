@@ -13,6 +13,9 @@ from torch import Tensor
 
 from qsmbids.physics import DipoleConvolution
 
+CONSISTENCY = 0.1
+"""How far `closed` leaves a map as it is, unless told otherwise."""
+
 
 @dataclass(frozen=True, eq=False)
 class Dipole:
@@ -61,7 +64,7 @@ class Dipole:
         ----------
         field : (batch, 1, x, y, z) tensor
             Field in ppm.
-        mu : positive float or scalar tensor
+        mu : positive float or tensor that broadcasts over the batch
             Weight of the norm.
         """
         return self._filter(field, self.kernel / (self.kernel**2 + mu))
@@ -83,6 +86,37 @@ def mean_over(image: Tensor, mask: Tensor) -> Tensor:
 def demean(image: Tensor, mask: Tensor) -> Tensor:
     """Return ``image`` (batch, 1, x, y, z) minus its mean over ``mask``, zero outside of it."""
     return (image - mean_over(image, mask)) * mask
+
+
+def closed(
+    chi: Tensor, field: Tensor, mask: Tensor, dipole: Dipole, consistency: float = CONSISTENCY
+) -> Tensor:
+    r"""Return a map brought into agreement with the field, as far as the noise lets believe it.
+
+    It is :math:`(D f' + \mu \chi) / (D^2 + \mu)`, where f' is the field inside the mask and the
+    map's own outside of it. With the noise n of the field over its mean absolute value,
+    :math:`\mu = c (1 + 3 n^2 / (1 - n^2))`: white noise alone asks for the second term, and
+    errors of another kind, which no noise level tells, for a first that does not vanish.
+
+    Parameters
+    ----------
+    chi, field, mask : (batch, 1, x, y, z) tensor
+        Map and field in ppm; 1 where they are valid.
+    dipole : Dipole
+        The kernels of the batch.
+    consistency : positive float
+        c: the larger, the less the map changes.
+
+    Returns
+    -------
+    (batch, 1, x, y, z) tensor
+        In ppm, of zero mean over the mask, zero outside of it.
+    """
+    field = field * mask
+    noise = noise_level(field, mask) / mean_over(field.abs(), mask).clamp(min=1e-9)
+    noise2 = noise.clamp(max=0.99) ** 2
+    mu = consistency * (1 + 3 * noise2 / (1 - noise2))
+    return demean(chi + dipole.solve((field - dipole(chi)) * mask, mu), mask)
 
 
 def noise_level(field: Tensor, mask: Tensor) -> Tensor:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from qsmbids.nets.dipole import demean
+from qsmbids.errors import InputError
+from qsmbids.nets.device import is_out_of_memory
+from qsmbids.nets.dipole import CONSISTENCY, closed, demean
 from qsmbids.nets.infer import Setup
+from qsmbids.nets.inversion import ConsistentNet
 from qsmbids.nets.losses import data_term, total_variation
 from qsmbids.nets.progress import Progress
+from qsmbids.nets.tiles import bytes_needed
+from qsmbids.nets.unet import unets
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +59,12 @@ class Tuning:
         Stop when their error has not fallen for so many iterations.
     seed : int
         Which voxels.
+    consistency : float
+        Of a closing data consistency, as in `qsmbids.nets.infer.predict`.
+    gain : float
+        Share by which the held-out error must fall; otherwise the network stays as it came. A
+        smaller fall says nothing of the map: the error in the field falls at first even where
+        the susceptibility becomes worse.
 
     Raises
     ------
@@ -60,23 +72,24 @@ class Tuning:
         If one of them is out of its range.
     """
 
-    iterations: int = 100
+    iterations: int = 20
     tv: float = 0.06
-    learning_rate: float = 5e-5
+    learning_rate: float = 2e-4
     held_out: float = 0.05
     patience: int = 5
     seed: int = 0
+    consistency: float = CONSISTENCY
+    gain: float = 0.04
 
     def __post_init__(self) -> None:
         if not 0 < self.held_out <= 0.5:
             raise ValueError(
                 f"the held-out share must be above 0 and at most 0.5, not {self.held_out}"
             )
-        if min(self.iterations, self.patience) < 1 or self.learning_rate <= 0 or self.tv < 0:
-            raise ValueError(
-                "fine-tuning needs positive iterations, patience and learning_rate, and a "
-                "total_variation that is not negative"
-            )
+        if min(self.iterations, self.patience) < 1 or self.learning_rate <= 0:
+            raise ValueError("fine-tuning needs positive iterations, patience and learning_rate")
+        if min(self.tv, self.consistency) < 0:
+            raise ValueError("total_variation and consistency must not be negative")
 
 
 def fine_tune(setup: Setup, voxel_size: tuple[float, ...], weight: Tensor, how: Tuning) -> Tuned:
@@ -97,14 +110,34 @@ def fine_tune(setup: Setup, voxel_size: tuple[float, ...], weight: Tensor, how: 
         W of the data term, 0 to 1.
     how : Tuning
         Its options.
+
+    Raises
+    ------
+    InputError
+        If memory runs out.
     """
+    try:
+        return _fine_tune(setup, voxel_size, weight.to(setup.device), how)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        needed = bytes_needed(math.prod(setup.shape), next(unets(setup.model)), training=True)
+        raise InputError(
+            f"Memory ran out: fitting a network to {'x'.join(map(str, setup.shape))} voxels takes "
+            f"about {needed / 1e9 + 1:.0f} GB; use a trained network without fine-tuning, or a "
+            "computer with more memory."
+        ) from error
+
+
+def _fine_tune(setup: Setup, voxel_size: tuple[float, ...], weight: Tensor, how: Tuning) -> Tuned:
     model, mask, dipole = setup.model, setup.mask, setup.dipole
     blinded, hidden = hold_out(setup, how.held_out, how.seed)
     seen_weight, hidden_weight = weight * (mask - hidden), weight * hidden
     optimizer = torch.optim.Adam(model.parameters(), how.learning_rate)
     apply, losses, errors = setup.apply(), [], []
     progress = Progress("whole volume", how.iterations)
-    best, kept = 0, copy.deepcopy(model.state_dict())
+    start = kept = copy.deepcopy(model.state_dict())
+    best = 0
     for iteration in range(how.iterations + 1):
         chi = model(blinded, mask, dipole, domain=setup.domain, apply=apply)
         loss = data_term(chi, setup.field, seen_weight, dipole)
@@ -120,9 +153,13 @@ def fine_tune(setup: Setup, voxel_size: tuple[float, ...], weight: Tensor, how: 
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+    if not errors[best] <= (1 - how.gain) * errors[0]:
+        best, kept = 0, start
     model.load_state_dict(kept)
     with torch.inference_mode():
         chi = demean(model(setup.field, mask, dipole, domain=setup.domain, apply=apply), mask)
+        if how.consistency and not isinstance(model, ConsistentNet):
+            chi = closed(chi, setup.field, mask, dipole, how.consistency)
     return Tuned(chi, losses, errors, best)
 
 
@@ -146,8 +183,10 @@ def hold_out(setup: Setup, share: float, seed: int) -> tuple[Tensor, Tensor]:
         1 at the voxels held out, else 0.
     """
     mask = setup.mask
-    chance = torch.Generator().manual_seed(seed)
-    hidden = (torch.rand(mask.shape, generator=chance) < share).to(mask.dtype) * mask
+    chance = torch.Generator("cpu").manual_seed(seed)
+    # the same on every device
+    drawn = torch.rand(mask.shape, generator=chance, device="cpu").to(mask.device)
+    hidden = (drawn < share).to(mask.dtype) * mask
     return torch.where(hidden > 0, _neighbours(setup.field, mask - hidden), setup.field), hidden
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 from collections.abc import Mapping, Sequence
@@ -12,15 +13,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from qsmbids.nets.dipole import Dipole, demean
+from qsmbids.errors import InputError, QsmbidsWarning
+from qsmbids.nets.device import has_bfloat16, is_out_of_memory, pick_device
+from qsmbids.nets.dipole import CONSISTENCY, Dipole, closed, demean
 from qsmbids.nets.frames import Frame, tilt_degrees
 from qsmbids.nets.inversion import Apply, DirectNet, Inversion, plain
 from qsmbids.nets.tiles import bytes_needed, in_tiles
-from qsmbids.nets.unet import DomainNorm, prepare, unets
+from qsmbids.nets.unet import DomainNorm, Network, UNet, prepare, unets
 
 Float = NDArray[np.float32]
 SMALLEST = 16
 """Fewest voxels along an axis of the mask's bounding box: the coarsest level needs one."""
+FALLBACK_GB = (0.5, 0.1)
+"""What the U-Net may take, one after the other, once memory has run out."""
 TOLERANCE = (5.0, 1.15)
 """Tilt in degrees and ratio of edges that every network takes as axial and cubic."""
 
@@ -33,8 +38,10 @@ def predict(
     voxel_size: Sequence[float],
     b0_dir: Sequence[float] = (0, 0, 1),
     card: Mapping[str, Any] | None = None,
-    consistency: float = 0.0,
+    consistency: float = CONSISTENCY,
     memory_gb: float = 3.0,
+    average: int = 1,
+    device: str = "cpu",
 ) -> Float:
     """Return the network's susceptibility map.
 
@@ -49,13 +56,18 @@ def predict(
     voxel_size, b0_dir : (3,) sequence of float
         Edge lengths in mm; B0 along the voxel axes.
     card : mapping, optional
-        The weights' card, which says what geometries the network has seen; those beyond are
-        resampled to the network's frame for the U-Net, never for the physics.
+        The weights' card. Thick slices and an oblique B0 are resampled to the network's frame
+        for the U-Net, never for the physics, unless its ``frame`` is ``native``.
     consistency : float
-        The mu of a closing data consistency on the native grid, for a network without its own;
-        0 for none.
+        Of a closing data consistency on the native grid, for a network without its own, see
+        `qsmbids.nets.dipole.closed`; 0 for none.
     memory_gb : float
-        Above that the U-Net works in tiles.
+        Above that the U-Net works in tiles; so it does where memory runs out, with a
+        `qsmbids.errors.QsmbidsWarning`.
+    average : {1, 2, 4, 8}
+        Mean of the maps of so many mirror images of the field.
+    device : {"auto", "cpu", "cuda", "cuda:N"}
+        Where to compute.
 
     Returns
     -------
@@ -64,24 +76,57 @@ def predict(
 
     Raises
     ------
+    InputError
+        If memory runs out even in tiles.
+    UsageError
+        If there is no such device.
     ValueError
-        If the mask's bounding box is shorter than 16 voxels along an axis.
+        If the mask's bounding box is shorter than 16 voxels along an axis, or ``average`` is
+        none of its values.
     """
     check_size(mask)
-    setup = Setup(model, field, mask, voxel_size, b0_dir, card)
+    flips = mirrors(average)
+    setup = Setup(model, field, mask, voxel_size, b0_dir, card, device)
     with torch.inference_mode():
-        try:
-            chi = setup.run(memory_gb)
-        except (MemoryError, RuntimeError) as error:
-            if "memory" not in str(error).lower() and not isinstance(error, MemoryError):
-                raise
-            warnings.warn("memory ran out: the network goes on in small tiles", stacklevel=2)
-            chi = setup.run(0.5)
+        chi = torch.stack([_run_in_memory(setup, memory_gb, axes) for axes in flips]).mean(0)
         if consistency and isinstance(model, DirectNet):
-            residual = (setup.field - setup.dipole(chi)) * setup.mask
-            chi = demean(chi + setup.dipole.solve(residual, consistency), setup.mask)
-    result: Float = chi[0, 0].numpy()
+            chi = closed(chi, setup.field, setup.mask, setup.dipole, consistency)
+    result: Float = chi[0, 0].cpu().numpy()
     return result
+
+
+def mirrors(average: int) -> list[tuple[int, ...]]:
+    """Return the axes along which each of ``average`` mirror images of a volume is flipped.
+
+    A field and its susceptibility may be mirrored along any axis, B0 with them, and B0 and its
+    opposite are the same.
+
+    Raises
+    ------
+    ValueError
+        If it is none of 1, 2, 4, 8.
+    """
+    if average not in (1, 2, 4, 8):
+        raise ValueError(f"the average must be over 1, 2, 4 or 8 mirror images, not {average}")
+    axes = (-3, -2, -1)[: average.bit_length() - 1]
+    return [c for n in range(len(axes) + 1) for c in itertools.combinations(axes, n)]
+
+
+def _run_in_memory(setup: Setup, memory_gb: float, flip: tuple[int, ...]) -> Tensor:
+    """Run the network, in ever smaller tiles while memory runs out."""
+    for limit in (memory_gb, *FALLBACK_GB):
+        try:
+            return setup.run(limit, flip)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if limit == memory_gb:
+                text = "Memory ran out: the network went on in small tiles."
+                warnings.warn(text, QsmbidsWarning, stacklevel=3)
+    raise InputError(
+        "Memory ran out, even for the network in small tiles; stop other programs or use a "
+        "computer with more memory."
+    )
 
 
 def check_size(mask: NDArray[np.bool_]) -> None:
@@ -99,54 +144,76 @@ class Setup:
 
     Parameters
     ----------
-    model, field, mask, voxel_size, b0_dir, card
-        As in `predict`.
+    model, field, mask, voxel_size, b0_dir, card, device
+        As in `predict`; the model moves to the device.
 
     Attributes
     ----------
+    device : torch.device
+        Where all of this is.
     field, mask : (1, 1, x, y, z) float32 tensor
         Field in ppm, zero outside the mask.
     dipole : Dipole
         On the native grid.
     frame : Frame or None
         The network's, where it differs from the native one.
+    shape : (3,) tuple of int
+        The grid that the U-Nets see.
     """
 
     def __init__(
         self,
-        model: Inversion,
+        model: Network,
         field: Float,
         mask: NDArray[np.bool_],
         voxel_size: Sequence[float],
         b0_dir: Sequence[float] = (0, 0, 1),
         card: Mapping[str, Any] | None = None,
+        device: str = "cpu",
     ):
-        self.model = model
-        prepare(model, has_bfloat16())
-        self.mask = torch.from_numpy(mask.astype(np.float32))[None, None]
-        self.field = torch.from_numpy(np.asarray(field, np.float32))[None, None] * self.mask
-        self.dipole = Dipole.on(mask.shape, voxel_size, b0_dir)
+        self.device = pick_device(device)
+        self.model = model.to(self.device)
+        prepare(model, has_bfloat16(self.device))
+        self.mask = self.bring(mask.astype(np.float32))
+        self.field = self.bring(np.asarray(field, np.float32)) * self.mask
+        self.dipole = Dipole.on(mask.shape, voxel_size, b0_dir).to(self.device)
         self.domain = _domains(model) - 1  # the last is the target's
         self.frame = choose_frame(mask.shape, voxel_size, b0_dir, card)
+        self.shape = mask.shape if self.frame is None else self.frame.shape
+
+    def bring(self, image: Float) -> Tensor:
+        """Return an (x, y, z) array as a (1, 1, x, y, z) tensor on the device."""
+        return torch.from_numpy(image)[None, None].to(self.device)
 
     def apply(self, memory_gb: float = math.inf) -> Apply:
         """Return how to apply the U-Nets: in the frame, in tiles where memory asks for it."""
-        shape = self.field.shape[2:] if self.frame is None else self.frame.shape
         unet = next(unets(self.model))
-        base = unet.last.in_channels
-        needed = bytes_needed(shape, base, unet.use_bfloat16)
-        inner: Apply = plain
-        if needed > memory_gb * 1e9:
-            tile = (needed / math.prod(shape) / 1e9 / memory_gb) ** (-1 / 3)
-            inner = in_tiles(max(int(tile) - 64, 32) // 16 * 16)
+        fitting = memory_gb * 1e9 / bytes_needed(1, unet)
+        inner = plain if math.prod(self.shape) <= fitting else in_tiles(fitting)
         return inner if self.frame is None else self.frame.apply(inner)
 
-    def run(self, memory_gb: float = math.inf) -> Tensor:
-        """Return the network's (1, 1, x, y, z) map, of zero mean over the mask."""
-        chi = self.model(
-            self.field, self.mask, self.dipole, domain=self.domain, apply=self.apply(memory_gb)
-        )
+    def run(self, memory_gb: float = math.inf, flip: tuple[int, ...] = ()) -> Tensor:
+        """Return the network's (1, 1, x, y, z) map, of zero mean over the mask.
+
+        Parameters
+        ----------
+        memory_gb : float
+            As in `predict`.
+        flip : tuple of int
+            Axes along which the U-Nets' images are mirrored.
+        """
+        apply = mirrored(self.apply(memory_gb), flip) if flip else self.apply(memory_gb)
+        chi = self.model(self.field, self.mask, self.dipole, domain=self.domain, apply=apply)
         return demean(chi, self.mask)
+
+
+def mirrored(inner: Apply, axes: tuple[int, ...]) -> Apply:
+    """Return how to apply a U-Net to the mirror image, as a network's ``apply``."""
+
+    def applied(unet: UNet, x: Tensor, domain: int) -> Tensor:
+        return inner(unet, x.flip(axes), domain).flip(axes)
+
+    return applied
 
 
 def choose_frame(
@@ -155,23 +222,19 @@ def choose_frame(
     b0_dir: Sequence[float],
     card: Mapping[str, Any] | None = None,
 ) -> Frame | None:
-    """Return the frame that a network needs for a geometry; None if it takes it as it is."""
+    """Return the frame that a network needs for a geometry; None if it takes it as it is.
+
+    Networks that were trained on tilts and thick slices, too, do better in the frame. A card
+    whose ``frame`` is ``native`` keeps off it: the network was trained on this very grid.
+    """
     tilt, stretch = TOLERANCE
-    seen = (card or {}).get("recipe", {}).get("degradation", {})
-    if seen.get("axial", 1) < 1:
-        tilt, stretch = max(tilt, seen["tilt"]), max(stretch, seen["stretch"])
     oblique = tilt_degrees(b0_dir) > tilt
-    if not oblique and max(voxel_size) / min(voxel_size) <= stretch:
+    regular = not oblique and max(voxel_size) / min(voxel_size) <= stretch
+    if regular or (card or {}).get("frame") == "native":
         return None
     return Frame(shape, voxel_size, b0_dir, rotate=oblique)
 
 
-def has_bfloat16() -> bool:
-    """Whether this processor computes in bfloat16 faster than in single precision."""
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(supported and supported())
-
-
-def _domains(model: Inversion) -> int:
+def _domains(model: Network) -> int:
     """Return how many domains the network's batch normalization knows; 1 without any."""
     return max((len(m.norms) for m in model.modules() if isinstance(m, DomainNorm)), default=1)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from qsmbids.nets.dipole import Dipole, demean, mean_over, noise_level
-from qsmbids.nets.unet import UNet
+from qsmbids.nets.unet import Network, UNet
 
 FIELD_SCALE = 100.0
 """The network's unit of field: 100 x ppm."""
@@ -27,22 +27,8 @@ def plain(unet: UNet, x: Tensor, domain: int) -> Tensor:
     return out
 
 
-class Inversion(nn.Module):
-    """What every network has in common.
-
-    Attributes
-    ----------
-    name : str
-        The architecture's name in ``ARCHITECTURES``.
-    config : dict
-        The arguments that it was made with, as they stand in a weights file.
-    """
-
-    name = ""
-
-    def __init__(self, **config: Any):
-        super().__init__()
-        self.config = config
+class Inversion(Network):
+    """What every network from field to susceptibility has in common."""
 
     def forward(
         self,
@@ -111,7 +97,8 @@ class ConsistentNet(Inversion):
 
     where f' is the field inside the mask m and the map's own field outside of it. The dipole is
     exact for any voxel size and B0 direction. How far the field is to be believed depends on
-    its noise n: :math:`\mu = e^{a + b \log n}` with a and b learnt. The U-Net works in units of
+    its noise n, and after a U-Net on what it could not explain, the mean absolute residual r:
+    :math:`\mu = e^{a + b \log n + c \log r}` with a, b and c learnt. The U-Net works in units of
     the field's mean absolute value, so that a field twice as strong gives a map twice as strong.
 
     Parameters
@@ -137,6 +124,7 @@ class ConsistentNet(Inversion):
         self.unets = nn.ModuleList(unets)
         # 0.1 where the noise is a quarter of the field, as in vivo
         self.trust = nn.Parameter(torch.tensor([[math.log(0.4), 1.0]]).repeat(count + 1, 1))
+        self.doubt = nn.Parameter(torch.zeros(count))
 
     def forward(
         self,
@@ -151,14 +139,14 @@ class ConsistentNet(Inversion):
         unit = mean_over(field.abs(), mask).clamp(min=1e-9)
         field = field * mask / unit
         noise = noise_level(field, mask).clamp(min=1e-3).log()
-        first, *rest = ((a + b * noise).exp() for a, b in self.trust)
-        chi = dipole.solve(field, first) * mask
+        first, *trust = (a + b * noise for a, b in self.trust)
+        chi = dipole.solve(field, first.exp()) * mask
         for turn in range(self.iterations):
-            unet, mu = self.unets[turn % len(self.unets)], rest[turn % len(rest)]
+            own = turn % len(self.unets)
             x = torch.cat([chi / 3, field, mask, mask * noise], 1)
-            chi = demean(chi + 3 * apply(cast(UNet, unet), x, domain), mask)
-            chi = demean(chi + dipole.solve((field - dipole(chi)) * mask, mu), mask)
+            chi = demean(chi + 3 * apply(cast(UNet, self.unets[own]), x, domain), mask)
+            residual = (field - dipole(chi)) * mask
+            size = mean_over(residual.detach().abs(), mask).clamp(min=1e-3).log()
+            mu = (trust[own] + self.doubt[own] * size).exp()
+            chi = demean(chi + dipole.solve(residual, mu), mask)
         return chi * unit
-
-
-ARCHITECTURES: dict[str, type[Inversion]] = {c.name: c for c in (DirectNet, ConsistentNet)}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from qsmbids.nets.dipole import Dipole, demean, mean_over
-from qsmbids.nets.inversion import FIELD_SCALE, Inversion
+from qsmbids.nets.inversion import FIELD_SCALE
+from qsmbids.nets.unet import Network
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
@@ -52,7 +54,7 @@ def total_variation(chi: Tensor, mask: Tensor, voxel_size: Sequence[float] = (1,
     Only differences between two voxels of the mask count: the mask's rim is no edge of the
     susceptibility. They are taken per geometric-mean edge length.
     """
-    edge = float(torch.tensor(voxel_size, dtype=torch.float64).prod()) ** (1 / 3)
+    edge = math.prod(voxel_size) ** (1 / 3)
     total = chi.new_zeros(())
     for axis, length in zip((-3, -2, -1), voxel_size, strict=True):
         n = chi.shape[axis] - 1
@@ -114,7 +116,7 @@ def perturbation_consistency(
 
 
 def consistency_loss(
-    model: Inversion,
+    model: Network,
     chi: Tensor,
     field: Tensor,
     mask: Tensor,
@@ -126,7 +128,7 @@ def consistency_loss(
 
     Parameters
     ----------
-    model : Inversion
+    model : Network
         The network, applied once more.
     chi, field, mask, dipole
         Its map in ppm, and what it was made from.

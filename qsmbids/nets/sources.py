@@ -69,11 +69,11 @@ def place_shape(
 
 def perturbation(
     rng: np.random.Generator, dipole: DipoleConvolution, kind: str = "ellipsoid",
-    strength: float = 1.5,
+    strength: float = 1.5, *, count: int = 6, radii: tuple[float, float] = (2.0, 6.0),
 ) -> tuple[Float, Float]:  # fmt: skip
-    """Return six strong sources (ppm) and their field (ppm).
+    """Return strong sources (ppm), six by default, and their field (ppm).
 
-    Semi-axes of 2 to 6 voxels; each value is normal about ``strength`` with a deviation of 0.1,
+    Each value is normal about ``strength`` with a deviation of 0.1,
     and negative with a probability of one third.
 
     Parameters
@@ -86,15 +86,19 @@ def perturbation(
         Their shape.
     strength : float
         In ppm.
+    count : int
+        How many sources.
+    radii : (2,) tuple of float
+        Range of their semi-axes in voxels.
 
     References
     ----------
     Liu, "Improved model-based learning with data augmentation for QSM", MIDL 2022.
     """
     source = np.zeros(dipole.shape, np.float32)
-    for _ in range(6):
+    for _ in range(count):
         value = rng.normal(strength, 0.1) * (-1 if rng.random() < 1 / 3 else 1)
-        radii = rng.uniform(2, 6, 3) if kind != "sphere" else np.full(3, rng.uniform(2, 6))
+        axes = rng.uniform(*radii, 3) if kind != "sphere" else np.full(3, rng.uniform(*radii))
         centre = rng.uniform(6, np.maximum(np.array(dipole.shape) - 6, 7))
-        place_shape(source, kind, centre, random_rotation(rng), radii, value)
+        place_shape(source, kind, centre, random_rotation(rng), axes, value)
     return source, dipole(source)

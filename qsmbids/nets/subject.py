@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from qsmbids.checks import check_field, check_geometry
 from qsmbids.nets.dipole import Dipole
-from qsmbids.nets.finetune import Tuning, fine_tune
+from qsmbids.nets.finetune import Tuned, Tuning, fine_tune
 from qsmbids.nets.infer import Setup, check_size
 from qsmbids.nets.inversion import CHI_SCALE, Apply, Inversion, plain
 from qsmbids.nets.subject_patches import PatchTraining, train_on_patches
@@ -23,7 +22,7 @@ from qsmbids.nets.unet import UNet
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 LOG = logging.getLogger(__name__)
-SEEN = {"recipe": {"degradation": {"axial": 0.0, "tilt": 90.0, "stretch": math.inf}}}
+NATIVE = {"frame": "native"}
 """Card of such a network: whatever the geometry is, it is trained on it."""
 
 
@@ -81,6 +80,8 @@ class Subject:
         Edge lengths in mm; B0 along the voxel axes.
     tuning : Tuning
         How to fit the whole volume.
+    device : {"auto", "cpu", "cuda", "cuda:N"}
+        Where to compute.
 
     Raises
     ------
@@ -98,6 +99,7 @@ class Subject:
         voxel_size: Sequence[float],
         b0_dir: Sequence[float],
         tuning: Tuning,
+        device: str = "cpu",
     ):
         check_field(field, mask, weight)
         check_geometry(voxel_size, b0_dir)
@@ -106,9 +108,9 @@ class Subject:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(tuning.seed)
             model = make()
-        self.setup = Setup(model, field, mask, voxel_size, b0_dir, SEEN)
+        self.setup = Setup(model, field, mask, voxel_size, b0_dir, NATIVE, device)
         confidence = mask.astype(np.float32) if weight is None else weight / weight[mask].max()
-        self.weight = torch.from_numpy(confidence)[None, None] * self.setup.mask
+        self.weight = self.setup.bring(np.asarray(confidence, np.float32)) * self.setup.mask
 
     def train_on_patches(self, how: PatchTraining) -> None:
         """Train the network on patches of the volume, without the voxels that are held out."""
@@ -117,8 +119,8 @@ class Subject:
             voxel_size=self.voxel_size, b0_dir=self.b0_dir, held_out=self.tuning.held_out,
         )  # fmt: skip
 
-    def fit(self) -> Float:
-        """Fit the network to the whole volume; return susceptibility (x, y, z) in ppm."""
+    def fit(self) -> Tuned:
+        """Fit the network to the whole volume; return susceptibility and the fit's course."""
         tuned = fine_tune(self.setup, self.voxel_size, self.weight, self.tuning)
         LOG.info(
             "the fit kept iteration %d of %d; held-out error %.4g at first, %.4g at the end",
@@ -126,5 +128,4 @@ class Subject:
         )  # fmt: skip
         if not np.isfinite(tuned.held_out[tuned.best]):
             raise ValueError("the fit diverged; use a smaller learning rate")
-        result: Float = tuned.chi[0, 0].numpy()
-        return result
+        return tuned

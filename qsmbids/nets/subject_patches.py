@@ -14,6 +14,7 @@ from qsmbids.nets.dipole import Dipole
 from qsmbids.nets.finetune import hold_out
 from qsmbids.nets.infer import SMALLEST, Setup
 from qsmbids.nets.losses import consistency_loss, consistency_weight, data_term, total_variation
+from qsmbids.nets.patches import random_window
 from qsmbids.nets.progress import Progress
 from qsmbids.nets.sources import PERTURBATIONS, perturbation
 from qsmbids.physics import DipoleConvolution
@@ -86,9 +87,8 @@ class Patches:
     """
 
     def __init__(self, images: Sequence[Tensor], size: int):
-        self.images = images
-        self.volume = tuple(images[0].shape[2:])
-        self.shape = tuple(min(n, size) for n in self.volume)
+        self.images, self.mask = images, images[0][0, 0].cpu().numpy()
+        self.shape = tuple(min(n, size) for n in self.mask.shape)
 
     def __call__(self, rng: np.random.Generator, count: int) -> list[Tensor]:
         """Return ``count`` patches of each image, (count, 1, x, y, z)."""
@@ -96,21 +96,8 @@ class Patches:
         return [torch.cat(images) for images in zip(*parts, strict=True)]
 
     def _one(self, rng: np.random.Generator) -> list[Tensor]:
-        best, share = (0, 0, 0), -1.0
-        for _ in range(20):
-            x, y, z = (
-                int(rng.integers(n - m + 1)) for n, m in zip(self.volume, self.shape, strict=True)
-            )
-            inside = float(self._cut(self.images[0], x, y, z).mean())
-            if inside > share:
-                best, share = (x, y, z), inside
-            if inside >= 0.5:
-                break
-        return [self._cut(image, *best) for image in self.images]
-
-    def _cut(self, image: Tensor, x: int, y: int, z: int) -> Tensor:
-        nx, ny, nz = self.shape
-        return image[:, :, x : x + nx, y : y + ny, z : z + nz]
+        x, y, z = random_window(rng, self.mask, self.shape)
+        return [image[:, :, x, y, z] for image in self.images]
 
 
 def train_on_patches(
@@ -144,7 +131,7 @@ def train_on_patches(
     blinded, hidden = hold_out(setup, held_out, how.seed)
     patches = Patches([setup.mask, blinded, weight * (setup.mask - hidden)], how.size)
     convolution = DipoleConvolution(patches.shape, voxel_size, b0_dir)
-    dipole = Dipole.batch([convolution.kernel], convolution.padded)
+    dipole = Dipole.batch([convolution.kernel], convolution.padded).to(setup.device)
     optimizer = torch.optim.Adam(setup.model.parameters(), how.learning_rate)
     rng, progress = np.random.default_rng(how.seed), Progress("patches", how.iterations)
     for iteration in range(how.iterations):
@@ -156,8 +143,10 @@ def train_on_patches(
         loss = data_term(chi, field, confidence, dipole)
         loss = loss + how.tv * total_variation(chi, mask, voxel_size)
         if how.perturbation is not None:
-            source = _sources(rng, convolution, how)
-            error = consistency_loss(setup.model, chi, field, mask, dipole, source=source)
+            added, its_field = (part.to(setup.device) for part in _sources(rng, convolution, how))
+            error = consistency_loss(
+                setup.model, chi, field, mask, dipole, source=(added, its_field)
+            )
             loss = loss + consistency_weight(done, *how.consistency) * error
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

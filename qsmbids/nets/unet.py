@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -48,12 +49,63 @@ class Block(nn.Module):
         self.slope = slope
         nn.init.kaiming_normal_(self.conv.weight, a=slope)
 
-    def forward(self, x: Tensor, domain: int = 0) -> Tensor:
-        """Return the block's (batch, channel, x, y, z) output."""
-        x = self.conv(x)
+    def forward(self, x: Tensor, domain: int = 0, coarse: Tensor | None = None) -> Tensor:
+        """Return the block's (batch, channel, x, y, z) output.
+
+        Parameters
+        ----------
+        x : (batch, channel, x, y, z) tensor
+            The input, or the first part of its channels.
+        domain : int
+            Whose batch statistics to use.
+        coarse : (batch, channel, x / 2, y / 2, z / 2) tensor, optional
+            The rest of the channels, to be doubled along each axis.
+        """
+        x = self.conv(x) if coarse is None else self._joined(x, coarse)
         if self.norm is not None:
             x = self.norm(x, domain if len(self.norm.norms) > 1 else 0)
         return functional.leaky_relu(x, self.slope, inplace=True)
+
+    def _joined(self, fine: Tensor, coarse: Tensor) -> Tensor:
+        # The same as the convolution of both joined, the coarse part upsampled, without making
+        # either: it takes less than half of the time and of the memory.
+        near, far = self.conv.weight[:, : fine.shape[1]], self.conv.weight[:, fine.shape[1] :]
+        x = functional.conv3d(fine, near, self.conv.bias, padding=1)
+        layout = torch.channels_last_3d
+        kernel = upsampling_kernel(far).contiguous(memory_format=layout)
+        return x.add_(functional.conv_transpose3d(coarse, kernel, stride=2, padding=1))
+
+
+def halved(x: Tensor) -> Tensor:
+    """Return the maxima of ``x`` (batch, channel, x, y, z) over blocks of 2x2x2 voxels."""
+    if x.requires_grad:
+        # outside of autocast, which would make it single precision first
+        with torch.autocast(x.device.type, enabled=False):
+            return functional.max_pool3d(x, 2)
+    for axis in (2, 3, 4):  # several times faster, but not its gradient
+        pairs = torch.unflatten(x, axis, (-1, 2))
+        x = torch.maximum(pairs.select(axis + 1, 0), pairs.select(axis + 1, 1))
+    return x
+
+
+def upsampling_kernel(weight: Tensor) -> Tensor:
+    """Return the kernel of "double by nearest neighbours, then convolve" in one.
+
+    Parameters
+    ----------
+    weight : (out, in, 3, 3, 3) tensor
+        The convolution's, with zeros around the image.
+
+    Returns
+    -------
+    (in, out, 4, 4, 4) tensor
+        For a transposed convolution with a stride of 2 and a padding of 1.
+    """
+    for axis in (2, 3, 4):
+        after = [0, 0] * (4 - axis) + [0, 1]
+        before = [0, 0] * (4 - axis) + [1, 0]
+        weight = functional.pad(weight, after) + functional.pad(weight, before)
+    return weight.flip(2, 3, 4).transpose(0, 1)
 
 
 class UNet(nn.Module):
@@ -132,13 +184,30 @@ class UNet(nn.Module):
     def _run(self, x: Tensor, domain: int) -> Tensor:
         skips: list[Tensor] = []
         for level, block in enumerate(self.encoder):
-            x = block(functional.max_pool3d(x, 2) if level else x, domain)
+            x = block(halved(x) if level else x, domain)
             skips.append(x)
         x = skips.pop()
         for block in reversed(self.decoder):
-            x = functional.interpolate(x, scale_factor=2.0, mode="nearest")
-            x = block(torch.cat([skips.pop(), x], 1), domain)
+            x = block(skips.pop(), domain, x)
         return x
+
+
+class Network(nn.Module):
+    """A network of U-Nets that a weights file can hold.
+
+    Attributes
+    ----------
+    name : str
+        The architecture's name in ``qsmbids.nets.architectures.ARCHITECTURES``.
+    config : dict
+        The arguments that it was made with, as they stand in a weights file.
+    """
+
+    name = ""
+
+    def __init__(self, **config: Any):
+        super().__init__()
+        self.config = config
 
 
 def unets(module: nn.Module) -> Iterator[UNet]:

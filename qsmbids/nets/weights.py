@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from qsmbids.errors import InputError
-from qsmbids.nets.inversion import ARCHITECTURES, Inversion
+from qsmbids.nets import files
+from qsmbids.nets.architectures import ARCHITECTURES
+from qsmbids.nets.inversion import Inversion
+from qsmbids.nets.unet import Network
 
-FORMAT = "qsmbids-1"
+Kind = TypeVar("Kind", bound=Network)
 
 
-def save_weights(model: Inversion, path: Path | str, card: dict[str, Any] | None = None) -> Path:
+def save_weights(model: Network, path: Path | str, card: dict[str, Any] | None = None) -> Path:
     """Write ``model`` to ``path`` (.safetensors) and its card beside it (.json).
 
     Parameters
     ----------
-    model : Inversion
+    model : Network
         Stored in half precision, statistics of batch normalization in single.
     path : path-like
         The file to write; the card takes its name with the suffix ``.json``.
@@ -41,44 +41,56 @@ def save_weights(model: Inversion, path: Path | str, card: dict[str, Any] | None
     tensors = {name: _small(name, value) for name, value in model.state_dict().items()}
     about = {"architecture": model.name, "config": model.config, **(card or {})}
     metadata = {
-        "format": FORMAT,
+        "format": files.FORMAT,
         "card": json.dumps(about, sort_keys=True),
-        "sha256": _digest(tensors),
+        "sha256": files.checksum({name: value.numpy() for name, value in tensors.items()}),
     }
     temporary = path.with_name(path.name + ".part")
     save_file(tensors, temporary, metadata)
     temporary.chmod(0o644)  # the library makes it readable by its owner alone
     temporary.replace(path)
-    about["file"] = {"name": path.name, "sha256": digest(path), "bytes": path.stat().st_size}
+    about["file"] = {"name": path.name, "sha256": files.digest(path), "bytes": path.stat().st_size}
     path.with_suffix(".json").write_text(json.dumps(about, indent=2) + "\n")
     return path
 
 
-def load_weights(path: Path | str) -> tuple[Inversion, dict[str, Any]]:
+@overload
+def load_weights(path: Path | str) -> tuple[Inversion, dict[str, Any]]: ...
+@overload
+def load_weights(path: Path | str, kind: type[Kind]) -> tuple[Kind, dict[str, Any]]: ...
+def load_weights(
+    path: Path | str, kind: type[Network] = Inversion
+) -> tuple[Network, dict[str, Any]]:
     """Return the network of a weights file, ready to run, and its card.
+
+    Parameters
+    ----------
+    path : path-like
+        The weights file, or the name of one that the package ships.
+    kind : type
+        What the network must be: `Inversion`, `SpreadNet` or one of their subclasses.
 
     Raises
     ------
     InputError
-        If the file is missing, damaged, not one of the package's, or does not fit the
-        architecture that it names.
+        If the file is missing, damaged, not one of the package's, of another kind, or does not
+        fit the architecture that it names.
     """
-    path = Path(path)
-    metadata, tensors = _read(path)
-    if metadata.get("format") != FORMAT:
-        raise InputError(
-            f"{path} holds no weights of qsmbids; give a file that its training wrote."
-        )
-    if metadata.get("sha256") != _digest(tensors):
-        raise InputError(f"{path} is damaged: its checksum is wrong; copy or download it again.")
-    card: dict[str, Any] = json.loads(metadata["card"])
+    path = files.locate(path)
+    card, arrays = files.read(path)
     name = card["architecture"]
     if name not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise InputError(f"{path} is of the architecture {name!r}; this version knows {known}.")
+    if not issubclass(ARCHITECTURES[name], kind):
+        fitting = ", ".join(n for n, c in ARCHITECTURES.items() if issubclass(c, kind))
+        raise InputError(
+            f"{path} is of the architecture {name!r}, which has another purpose; "
+            f"give weights of: {fitting}."
+        )
     try:
         model = ARCHITECTURES[name](**card["config"])
-        model.load_state_dict({key: value.float() for key, value in tensors.items()})
+        model.load_state_dict({key: torch.tensor(value).float() for key, value in arrays.items()})
     except (RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"{path} does not fit its architecture {name!r}: another version wrote it; "
@@ -88,34 +100,16 @@ def load_weights(path: Path | str) -> tuple[Inversion, dict[str, Any]]:
 
 
 def bundled() -> dict[str, Path]:
-    """Return the weights files that the package ships, by name."""
-    folder = Path(str(files("qsmbids"))) / "data" / "weights"
-    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+    """Return the weights files of inversions that the package ships, by name."""
+    return {name: path for name, path in files.bundled().items() if _inverts(path)}
 
 
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    if not path.is_file():
-        raise InputError(f"The weights file {path} does not exist.")
-    try:
-        with safe_open(path, "pt") as file:
-            return file.metadata() or {}, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} is damaged or no safetensors file; copy it again.") from error
+def _inverts(path: Path) -> bool:
+    """Tell from the card beside a weights file whether its network makes maps of fields."""
+    card = json.loads(path.with_suffix(".json").read_text())
+    return issubclass(ARCHITECTURES[card["architecture"]], Inversion)
 
 
 def _small(name: str, value: Tensor) -> Tensor:
-    keep = "running_" in name or "trust" in name or not value.is_floating_point()
+    keep = "running_" in name or name in ("trust", "doubt") or not value.is_floating_point()
     return value.detach().cpu().contiguous() if keep else value.detach().cpu().half().contiguous()
-
-
-def _digest(tensors: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(tensors[name].contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()

@@ -92,6 +92,8 @@ class DipoleConvolution:
 
     Attributes
     ----------
+    voxel_size, b0_dir : tuple of float
+        As given.
     padded : tuple of int
         The grid of the transform.
     kernel : float32 array
@@ -106,6 +108,7 @@ class DipoleConvolution:
         margin: int = 16,
     ):
         self.shape = tuple(int(n) for n in shape)
+        self.voxel_size, self.b0_dir = tuple(voxel_size), tuple(b0_dir)
         self.padded = tuple(sf.next_fast_len(n + margin, real=True) for n in self.shape)
         self.kernel = dipole_kernel(self.padded, voxel_size, b0_dir)
         self._inside = tuple(slice(0, n) for n in self.shape)

@@ -16,6 +16,23 @@ def inner(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float(np.vdot(a, b))
 
 
+def spectral_inner(a: NDArray[Any], b: NDArray[Any], size: int) -> float:
+    """Return the inner product of two images, up to a factor, from their half spectra.
+
+    Every plane stands for two but that of frequency zero and, if ``size`` is even, the last.
+
+    Parameters
+    ----------
+    a, b : (x, y, z // 2 + 1) complex64 array
+        In the layout of ``rfftn``.
+    size : int
+        Length of the images' last axis.
+    """
+    single = [0, -1] if size % 2 == 0 else [0]
+    once = sum(float(np.vdot(a[..., i], b[..., i]).real) for i in single)
+    return 2 * float(np.vdot(a, b).real) - once
+
+
 def conjugate_gradients(
     normal: Callable[[Vector], Vector],
     target: Vector,

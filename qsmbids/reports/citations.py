@@ -7,18 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Citation:
-    """One reference: its text without the DOI, and the DOI."""
+    """One reference: its text, and its DOI or, where it has none, its address if there is one."""
 
     text: str
-    doi: str
+    doi: str = ""
+    address: str = ""
 
     @property
     def url(self) -> str:
-        """The link that resolves the DOI."""
-        return f"https://doi.org/{self.doi}"
+        """The link that resolves the DOI, else the address; empty without either."""
+        return f"https://doi.org/{self.doi}" if self.doi else self.address
 
     def __str__(self) -> str:
-        return f"{self.text} {self.url}"
+        return f"{self.text} {self.url}".rstrip()
 
 
 CITATIONS: dict[str, Citation] = {
@@ -64,9 +65,33 @@ CITATIONS: dict[str, Citation] = {
     ),
     "liu2020": Citation(
         "Liu J, Koch KM. Model-based learning for quantitative susceptibility mapping. Machine "
-        "Learning for Medical Image Reconstruction, Lect Notes Comput Sci 12450:48-59 (2020); "
-        "with data augmentation: Liu J. Medical Imaging with Deep Learning (2022).",
+        "Learning for Medical Image Reconstruction, Lect Notes Comput Sci 12450:48-59 (2020).",
         "10.1007/978-3-030-61598-7_5",
+    ),
+    "liu2022": Citation(
+        "Liu J. Improved model-based learning with data augmentation for quantitative "
+        "susceptibility mapping. Medical Imaging with Deep Learning (2022).",
+    ),
+    "liu2019": Citation(
+        "Liu J, Koch KM. Non-locally encoder-decoder convolutional network for whole brain QSM "
+        "inversion. arXiv:1904.05493 (2019).",
+        "10.48550/arXiv.1904.05493",
+    ),
+    "liu2021": Citation(
+        "Liu J, Koch K. Exploring domain adaptation for deep neural network trained QSM. "
+        "Proc Intl Soc Magn Reson Med 29:3980 (2021).",
+        address="https://www.ismrm.org/21/program-files/TeaserSlides/TeasersPresentations/"
+        "3980-Teaser.html",
+    ),
+    "jochmann2020": Citation(
+        "Jochmann T, Haueisen J, Schweser F. How to train a deep convolutional neural network for "
+        "quantitative susceptibility mapping (QSM). Proc Intl Soc Magn Reson Med 28:3195 (2020).",
+        address="https://cds.ismrm.org/protected/20MProceedings/PDFfiles/3195.html",
+    ),
+    "aggarwal2019": Citation(
+        "Aggarwal HK, Mani MP, Jacob M. MoDL: model-based deep learning architecture for inverse "
+        "problems. IEEE Trans Med Imaging 38:394-405 (2019).",
+        "10.1109/TMI.2018.2865356",
     ),
     "ulyanov2020": Citation(
         "Ulyanov D, Vedaldi A, Lempitsky V. Deep image prior. "

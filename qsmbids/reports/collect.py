@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from qsmbids.bids.curves import read_curves
+
 ROLES: dict[tuple[str, str], str] = {
     ("", "magnitude"): "magnitude",
     ("brain", "mask"): "brain",
@@ -19,6 +21,8 @@ ROLES: dict[tuple[str, str], str] = {
     ("", "S0map"): "s0",
 }
 """(desc, suffix) of a derivative and the part that it plays on the page."""
+
+_UNCERTAINTY = "Uncertainty"
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,22 @@ class Series:
         Derivatives by the part they play, see ``ROLES``.
     chimaps : dict
         Susceptibility maps by ``desc``.
+    uncertainties : dict
+        Maps of their uncertainty by the ``desc`` of the susceptibility map.
+    curves : dict
+        The course of the fit that made a map, by its ``desc``: values of each iteration by name.
     """
 
     key: str
     images: dict[str, Derivative] = field(default_factory=dict)
     chimaps: dict[str, Derivative] = field(default_factory=dict)
+    uncertainties: dict[str, Derivative] = field(default_factory=dict)
+    curves: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+
+    @property
+    def every(self) -> list[Derivative]:
+        """All derivatives of the series."""
+        return [*self.chimaps.values(), *self.uncertainties.values(), *self.images.values()]
 
     def metadata(self, name: str) -> Any:
         """Return the first value of a sidecar key among the maps and images, or None."""
@@ -94,10 +109,20 @@ def find_series(output_dir: Path, participant: str) -> list[Series]:
         *entities, suffix = path.name.split(".")[0].split("_")
         desc = next((e.removeprefix("desc-") for e in entities if e.startswith("desc-")), "")
         key = "_".join(e for e in entities if not e.startswith("desc-"))
-        if suffix == "Chimap":
+        if suffix == "Chimap" and desc.endswith(_UNCERTAINTY):
+            method = desc.removesuffix(_UNCERTAINTY)
+            found.setdefault(key, Series(key)).uncertainties[method] = Derivative(path)
+        elif suffix == "Chimap":
             found.setdefault(key, Series(key)).chimaps[desc or "chi"] = Derivative(path)
         elif (desc, suffix) in ROLES:
             found.setdefault(key, Series(key)).images[ROLES[desc, suffix]] = Derivative(path)
+    for series in found.values():
+        for desc in series.chimaps:
+            curves = read_curves(
+                output_dir / "logs" / f"sub-{participant}" / f"{series.key}_desc-{desc}_curve.tsv"
+            )
+            if curves:
+                series.curves[desc] = curves
     return [found[key] for key in sorted(found)]
 
 

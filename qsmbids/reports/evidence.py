@@ -35,6 +35,7 @@ class MapEvidence:
     label: str
     pictures: list[Picture] = field(default_factory=list)
     wide: list[Picture] = field(default_factory=list)
+    fit: Picture | None = None
     checks: list[Check] = field(default_factory=list)
 
 
@@ -87,7 +88,10 @@ class _Examiner:
             if chi is not None:
                 label = str(derivative.provenance.get("MethodLabel") or desc)
                 inside[label] = chi[self._mask_of(chi)]
-                self.evidence.maps.append(self._map(label, chi, inside[label]))
+                evidence = self._map(label, chi, inside[label])
+                self._uncertainty(desc, evidence)
+                evidence.fit = self._fit(desc, label)
+                self.evidence.maps.append(evidence)
         filled = {label: values for label, values in inside.items() if values.size}
         if filled:
             self.evidence.histogram = _histogram(filled)
@@ -214,6 +218,35 @@ class _Examiner:
             if self.forward is not None:
                 evidence.checks.append(measures.residual_check(self.forward.residual(chi)))
         return evidence
+
+    def _uncertainty(self, desc: str, evidence: MapEvidence) -> None:
+        """Put the map's uncertainty right behind its three planes."""
+        sigma = self._cut(self.series.uncertainties.get(desc))
+        if sigma is None:
+            return
+        window = figures.positive_window(sigma[self._mask_of(sigma)], 99)
+        caption = (
+            "One standard deviation: in about two of three voxels the map is no further than this "
+            "from the truth, both relative to their mean. Bright is doubtful."
+        )
+        title = f"Uncertainty, {evidence.label}"
+        shown = _without_zeros(sigma)
+        evidence.pictures.insert(1, self._planes(title, caption, shown, window, "ppm"))
+
+    def _fit(self, desc: str, label: str) -> Picture | None:
+        """Return the course of the fit that made a map, if it is a fit's."""
+        curves = self.series.curves.get(desc)
+        if not curves:
+            return None
+        told = self.series.chimaps[desc].provenance.get("Fit")
+        kept = told.get("KeptIteration") if isinstance(told, Mapping) else None
+        return Picture(
+            f"Course of the fit, {label}",
+            "The held-out error is that of voxels that the fit does not see; it rises once noise "
+            "is fitted. The map is of the iteration at the dotted line, where that error is least.",
+            f"{', '.join(curves)} against iterations of {label}.",
+            figures.course(curves, kept if isinstance(kept, int) else None),
+        )
 
 
 def _histogram(values: Mapping[str, Image]) -> Picture:

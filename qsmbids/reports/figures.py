@@ -29,12 +29,16 @@ _GAP, _PAD, _BAR = 22, 16, 96  # pixels: between panels, around them, for the co
 
 @dataclass(frozen=True)
 class Panel:
-    """One slice: rows from bottom to top, its size in mm, and the sides it is labelled with."""
+    """One slice: rows from bottom to top, its size in mm, and the sides it is labelled with.
+
+    A title stands above it.
+    """
 
     image: Image
     size: tuple[float, float]
     sides: tuple[str, str]
     outlines: Mapping[str, Mask]
+    title: str = ""
 
 
 def planes(image: Image, view: View, masks: Mapping[str, Mask]) -> list[Panel]:
@@ -101,7 +105,7 @@ def strip(
         top -= tall + _GAP
     _grey_bar(axes, height, window, unit)
     axes.set(xlim=(0, WIDTH), ylim=(0, height), aspect="auto")
-    return _encode(figure)
+    return encode(figure)
 
 
 def _draw(
@@ -127,6 +131,8 @@ def _draw(
     style: dict[str, Any] = {"va": "center", "color": TEXT, "fontsize": 10}
     axes.text(left + 2, middle, panel.sides[0], ha="left", **style)
     axes.text(right - 2, middle, panel.sides[1], ha="right", **style)
+    above: dict[str, Any] = {"ha": "center", "va": "center", "color": TEXT, "fontsize": 9}
+    axes.text((left + right) / 2, top + _PAD / 2, panel.title, **above)
 
 
 def _grey_bar(axes: Axes, height: float, window: tuple[float, float], unit: str) -> None:
@@ -150,8 +156,7 @@ def histogram(values: Mapping[str, Image], limit: float = 0.3) -> str:
     limit : float
         The axis runs from ``-limit`` to ``limit`` ppm; what lies beyond goes into the end bins.
     """
-    figure = Figure(figsize=(WIDTH / DPI, 3.0), dpi=DPI, facecolor=PANEL)
-    axes = figure.add_axes((0.06, 0.19, 0.92, 0.75), facecolor=PANEL)
+    figure, axes = _plot()
     edges = np.linspace(-limit, limit, 151)
     for colour, (label, chi) in zip(_cycle(len(values)), values.items(), strict=True):
         counts, _ = np.histogram(np.clip(chi, -limit, limit), edges)
@@ -162,18 +167,59 @@ def histogram(values: Mapping[str, Image], limit: float = 0.3) -> str:
     axes.set_xlim(-limit, limit)
     axes.set_xlabel("susceptibility (ppm); the end bins hold what lies beyond", color=TEXT)
     axes.set_ylabel("% of voxels", color=TEXT)
+    legend(axes)
+    return encode(figure)
+
+
+def course(curves: Mapping[str, Sequence[float]], kept: int | None) -> str:
+    """Return the course of a fit over its iterations as a data URI.
+
+    Parameters
+    ----------
+    curves : mapping of str to sequence of float
+        Values of each iteration, the first being what it started from.
+    kept : int, optional
+        The iteration whose map was kept, which is marked.
+    """
+    figure, axes = _plot()
+    for colour, (label, values) in zip(_cycle(len(curves)), curves.items(), strict=True):
+        axes.plot(np.arange(len(values)), values, color=colour, label=label, lw=1.4)
+    if kept is not None:
+        axes.axvline(kept, color=TEXT, lw=1.0, ls=":", label=f"kept: {kept}")
+    axes.set_xlabel("iteration", color=TEXT)
+    axes.set_ylabel("value", color=TEXT)
+    axes.margins(x=0.02)
+    legend(axes)
+    return encode(figure)
+
+
+def _plot() -> tuple[Figure, Axes]:
+    """Return a wide figure with one pair of axes in the page's colours."""
+    figure = Figure(figsize=(WIDTH / DPI, 3.0), dpi=DPI, facecolor=PANEL)
+    axes = figure.add_axes((0.06, 0.19, 0.92, 0.75))
+    dress(axes)
+    return figure, axes
+
+
+def dress(axes: Axes) -> None:
+    """Give axes the page's colours."""
+    axes.set_facecolor(PANEL)
     axes.tick_params(colors=TEXT, which="both")
     for spine in axes.spines.values():
         spine.set_color(FAINT)
+
+
+def legend(axes: Axes) -> None:
+    """Add a legend in the page's colours."""
     axes.legend(facecolor=PANEL, edgecolor=FAINT, labelcolor=TEXT, fontsize=9)
-    return _encode(figure)
 
 
 def _cycle(n: int) -> list[str]:
     return [METHOD_COLOURS[i % len(METHOD_COLOURS)] for i in range(n)]
 
 
-def _encode(figure: Figure) -> str:
+def encode(figure: Figure) -> str:
+    """Return a figure as a data URI."""
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_webp(buffer, pil_kwargs={"quality": 88})
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

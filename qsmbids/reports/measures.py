@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,7 +114,7 @@ class ForwardModel:
     field : (x, y, z) array
         Local field in ppm.
     mask : (x, y, z) bool array
-    voxel_size, b0_dir : (float, float, float)
+    voxel_size, b0_dir : (3,) sequence of float
         Of the grid on which field and mask lie.
 
     Raises
@@ -127,8 +127,8 @@ class ForwardModel:
         self,
         field: Image,
         mask: Mask,
-        voxel_size: tuple[float, float, float],
-        b0_dir: tuple[float, float, float],
+        voxel_size: Sequence[float],
+        b0_dir: Sequence[float],
     ):
         self._convolve = DipoleConvolution(field.shape, voxel_size, b0_dir)
         self._mask = mask

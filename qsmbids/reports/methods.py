@@ -75,8 +75,9 @@ def _sentences(stage: Mapping[str, Any], keys: list[str]) -> Iterator[str]:
             found = True
             parameters.pop(key, None)
             begin, method = entry
+            weights = "" if key else _weights(stage, parameters)
             options = "" if key else _options(parameters)
-            yield f"{begin} {method.summary}{options}{_cite(keys, method.citations)}."
+            yield f"{begin} {method.summary}{weights}{options}{_cite(keys, method.citations)}."
     other = "" if found else str(stage.get("Method") or "")
     if other.endswith("."):
         yield other
@@ -90,6 +91,16 @@ def _find(name: Any) -> tuple[str, Method] | None:
         if isinstance(name, str) and name in registry:
             return begin, registry[name]
     return None
+
+
+def _weights(stage: Mapping[str, Any], parameters: dict[str, Any]) -> str:
+    """Return which weights the stage used; they are then no parameter among the others."""
+    used = stage.get("Weights")
+    if not isinstance(used, Mapping):
+        return ""
+    parameters.pop("weights", None)
+    name, digest = used.get("Name"), str(used.get("SHA256"))
+    return f", with the weights {name} of SHA-256 {digest[:12]}"
 
 
 def _options(parameters: Mapping[str, Any]) -> str:

@@ -34,7 +34,7 @@ def write_participant_page(output_dir: Path, participant: str) -> Path:
         ``sub-<participant>.html`` in ``output_dir``; an older one is replaced in one step.
     """
     output_dir = Path(output_dir)
-    template = _environment().get_template("participant.html.j2")
+    template = environment().get_template("participant.html.j2")
     html = template.render(
         participant=participant,
         version=__version__,
@@ -46,17 +46,18 @@ def write_participant_page(output_dir: Path, participant: str) -> Path:
     return path
 
 
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Return the pages' templates, with their filters ``show`` and ``figure``."""
+    pages = Environment(
         loader=PackageLoader("qsmbids.reports", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["show"] = show
-    environment.filters["figure"] = _figure
-    return environment
+    pages.filters["show"] = show
+    pages.filters["figure"] = _figure
+    return pages
 
 
 def _figure(value: float) -> str:
@@ -104,7 +105,7 @@ def _series(output_dir: Path, series: Series) -> dict[str, Any]:
         "references": references,
         "files": [
             path.relative_to(output_dir).as_posix()
-            for path in sorted(d.path for d in [*series.chimaps.values(), *series.images.values()])
+            for path in sorted(derivative.path for derivative in series.every)
         ],
         "sources": _union(series, "Sources"),
     }
@@ -118,7 +119,7 @@ def _stages(series: Series) -> list[dict[str, Any]]:
             if isinstance(stage, Mapping):
                 parameters = stage.get("Parameters")
                 known = parameters if isinstance(parameters, Mapping) else {}
-                what = [stage.get("Name"), stage.get("Method"), known]
+                what = [stage.get("Name"), stage.get("Method"), known, stage.get("Weights")]
                 stages.setdefault(json.dumps(what), {**stage, "Parameters": known})
     return list(stages.values())
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 import torch
 
-from qsmbids.errors import QsmbidsError
-from qsmbids.training.heads import make_heads
-from qsmbids.training.loop import Trainer
+from qsmbids.errors import QsmbidsError, UsageError
 from qsmbids.training.recipes import RECIPES, find_recipe
+from qsmbids.training.run import train
 
 
 def main() -> int:
@@ -20,20 +20,17 @@ def main() -> int:
     if asked.threads:
         torch.set_num_threads(asked.threads)
     try:
-        recipe = find_recipe(asked.recipe)
-        heads = asked.heads or asked.out.parent / "heads"
-        if "heads" in recipe.worlds:
-            make_heads(heads, asked.head_count, log=_log)
-        trainer = Trainer(
-            recipe, asked.out, heads=heads, start=asked.start, device=asked.device,
-            use_bfloat16=not asked.float32, log=_log,
+        recipe = find_recipe(asked.recipe).with_options(asked.set)
+        train(
+            recipe, asked.out, heads=asked.heads, head_count=asked.head_count,
+            subjects=asked.subjects, held_out=asked.held_out, start=asked.start,
+            device=asked.device, bfloat16=not asked.float32, steps=asked.steps,
+            minutes=asked.minutes, workers=asked.workers, resume=asked.resume, log=_log,
         )  # fmt: skip
-        if asked.resume and trainer.resume():
-            _log(f"going on from step {trainer.clock.step}")
-        trainer.run(steps=asked.steps, minutes=asked.minutes, workers=asked.workers)
     except QsmbidsError as error:
-        print(error, file=sys.stderr)
-        return 1
+        if os.environ.get("RANK", "0") == "0":  # once, of several processes
+            print(error, file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
     return 0
 
 
@@ -50,7 +47,16 @@ def _parser() -> argparse.ArgumentParser:
     add("--minutes", type=float, help="stop after that time; the schedule stretches to it")
     add("--threads", type=int, help="threads of the trainer; torch's choice by default")
     add("--workers", type=int, default=1, help="processes that make data (default: 1)")
-    add("--device", default="cpu", help="cpu (default) or cuda")
+    add("--device", default="cpu", help="cpu (default), cuda or auto")
+    add(
+        "--set", action="append", default=[], metavar="NAME=VALUE",
+        help="change an option of the recipe, as in tv=0.1 or degradation.noise=0; repeat",
+    )  # fmt: skip
+    add("--subjects", type=Path, metavar="DIR", help="store of subjects, for maps and fields")
+    add(
+        "--held-out", nargs="+", default=[], metavar="NAME",
+        help="subjects kept for validation (default: the last, if there are two)",
+    )  # fmt: skip
     add("--float32", action="store_true", help="compute in single precision, not in bfloat16")
     add("--start", type=Path, metavar="WEIGHTS", help="weights file to start from")
     add("--resume", action="store_true", help="go on from the checkpoint in --out, if any")

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
+from qsmbids.background import remove_background
 from qsmbids.physics import DipoleConvolution
 from qsmbids.training.noise import SmoothNoise
 from qsmbids.training.shapes import paint
@@ -41,6 +43,9 @@ class Degradation:
         Share of the samples with cubic voxels and B0 along the third axis.
     scale : (2,) tuple of float
         Range of the factor on susceptibility and field.
+    removal : float
+        Share of the samples that have been through a background removal: to the field that of
+        strong outer sources is added, and a method of the app takes off what it finds.
     """
 
     background: float = 0.4
@@ -51,10 +56,12 @@ class Degradation:
     stretch: float = 2.0
     axial: float = 0.5
     scale: tuple[float, float] = (0.3, 2.0)
+    removal: float = 0.0
 
 
 CLEAN = Degradation(0.0, 0.0, 1e-4, 0.0, 0.0, 1.0, 1.0, (1.0, 1.0))
 RADIANS = np.float32(16)  # of phase a ppm: 3 T and an echo time of 20 ms
+DEEPEST = 12.0  # mm to the mask's surface at its middle, of which a removal takes half
 MARGIN = 32  # voxels of padding: the images that the FFT repeats are this far off
 
 
@@ -117,6 +124,9 @@ def degraded(
     field += error
     if how.wrong:
         _spoil(rng, field, mask, magnitude, how.wrong)
+    if how.removal and rng.random() < how.removal:
+        field, mask = background_removed(rng, field, mask, dipole, spread * rng.uniform(1, 8))
+        chi = np.where(mask, chi - chi[mask].mean(dtype=np.float64), 0).astype(np.float32)
     return {
         "field": np.where(mask, field, 0).astype(np.float32),
         "mask": mask.astype(np.float32),
@@ -164,6 +174,38 @@ def _outer_field(
     # the strongest voxels touch a source; no background removal would leave them so
     limited: Float = np.clip(field * np.float32(size / spread), -4 * size, 4 * size)
     return limited
+
+
+def background_removed(
+    rng: np.random.Generator, field: Float, mask: Mask, dipole: DipoleConvolution, strength: float
+) -> tuple[Float, Mask]:
+    """Return what comes back of a field after a background was added and removed, and its mask.
+
+    A mask that the removal's spheres would use up stays as it is, and so does its field.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Draws the method and the voxels' edge, 1 to 2 mm, against which its spheres are large.
+    field : (x, y, z) float32 array
+        Local field in ppm.
+    mask : (x, y, z) bool array
+        The brain.
+    dipole : DipoleConvolution
+        See `random_dipole`.
+    strength : float
+        Standard deviation of the background over the mask in ppm.
+    """
+    unit = rng.uniform(1, 2) / min(dipole.voxel_size)
+    edges = [unit * size for size in dipole.voxel_size]
+    if ndimage.distance_transform_edt(np.pad(mask, 1), sampling=edges).max() < DEEPEST:
+        return field, mask
+    total = field + _outer_field(rng, mask, dipole, strength)
+    local = remove_background(
+        np.where(mask, total, 0), mask, voxel_size=edges, b0_dir=dipole.b0_dir,
+        method=str(rng.choice(("resharp", "vsharp"))),
+    )  # fmt: skip
+    return local.field, local.mask
 
 
 def _measured(

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from qsmbids.errors import InputError
 from qsmbids.training.noise import SmoothNoise
-from qsmbids.training.shapes import paint
+from qsmbids.training.shapes import paint_strong
 
 Float = NDArray[np.float32]
 
@@ -48,6 +48,11 @@ def make_heads(
         log(f"simulated head {number + 1} of {count}")
 
 
+def head_files(folder: Path) -> list[Path]:
+    """Return the files of the simulated heads in a folder."""
+    return sorted(folder.glob("head-[0-9][0-9].npz"))
+
+
 class Heads:
     """Random patches of the heads in a folder.
 
@@ -65,7 +70,7 @@ class Heads:
     """
 
     def __init__(self, folder: Path, held_out: bool = False):
-        paths = sorted(folder.glob("head-[0-9][0-9].npz"))
+        paths = head_files(folder)
         if len(paths) < 2:
             raise InputError(f"{folder} holds {len(paths)} simulated heads; two are needed.")
         self.paths = paths[-1:] if held_out else paths[:-1]
@@ -86,9 +91,7 @@ class Heads:
         chi += _contrast(rng, labels)
         chi += np.float32(10 ** rng.uniform(-3.3, -2.2)) * noise(rng.uniform(0.6, 4))
         if rng.random() < 0.2:
-            for _ in range(rng.integers(1, 3)):
-                value = rng.choice((-1, 1)) * rng.uniform(0.4, 2.2)
-                paint(chi, rng, "ellipsoid", rng.uniform(1, 5), value)
+            paint_strong(chi, rng, most=2)
         return chi, mask
 
 

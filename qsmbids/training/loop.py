@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
 
-from qsmbids import __version__
 from qsmbids.errors import InputError
-from qsmbids.nets.inversion import ARCHITECTURES, Inversion
 from qsmbids.nets.unet import prepare
-from qsmbids.nets.weights import digest, load_weights, save_weights
-from qsmbids.training.objectives import dipole_of, nrmse, step_loss
+from qsmbids.training.checkpoint import read_checkpoint
+from qsmbids.training.keeper import Keeper
+from qsmbids.training.models import build, groups, start_from
+from qsmbids.training.objectives import StepLoss
 from qsmbids.training.progress import Clock, Stopping, learning_rate, leave_interrupts
-from qsmbids.training.recipes import Recipe
+from qsmbids.training.ranks import Ranks
+from qsmbids.training.recipe import Recipe
 from qsmbids.training.samples import Batch, Samples
+from qsmbids.training.worlds import Data
 
 
 class Trainer:
@@ -34,14 +33,16 @@ class Trainer:
         What to train, and how.
     out : Path
         Folder of checkpoint, weights, card and log.
-    heads : Path, optional
-        Folder of simulated heads.
+    data : Data, optional
+        The folders that the recipe's worlds need.
+    ranks : Ranks, optional
+        Where to compute; on the CPU, alone, by default.
     start : Path, optional
         Weights to start from.
-    device : str
-        Where to compute.
     use_bfloat16 : bool
         Run the U-Nets in bfloat16.
+    log : callable
+        Takes the lines of progress.
     """
 
     def __init__(
@@ -49,43 +50,28 @@ class Trainer:
         recipe: Recipe,
         out: Path,
         *,
-        heads: Path | None = None,
+        data: Data | None = None,
+        ranks: Ranks | None = None,
         start: Path | None = None,
-        device: str = "cpu",
         use_bfloat16: bool = True,
         log: Callable[[str], None] = print,
     ):
-        self.recipe, self.out, self.heads, self.log = recipe, out, heads, log
-        self.device = torch.device(device)
+        self.recipe, self.out, self.data, self.log = recipe, out, data or Data(), log
+        self.ranks = ranks or Ranks(torch.device("cpu"))
+        self.about_data = self.data.describe(recipe)
         torch.manual_seed(recipe.seed)
         self.model = build(recipe)
-        self.started_from: dict[str, Any] | None = None
-        if start is not None:
-            self._start_from(start)
+        self.started_from = start_from(self.model, start, recipe.name) if start else None
         self.mean = build(recipe).requires_grad_(False).eval()
         self.mean.load_state_dict(self.model.state_dict())
         for model in (self.model, self.mean):
-            model.to(self.device)
+            model.to(self.ranks.device)
             prepare(model, use_bfloat16)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), recipe.learning_rate)
+        self.step_loss = self.ranks.share(StepLoss(self.model, recipe))
+        self.optimizer = torch.optim.Adam(groups(self.model), recipe.learning_rate)
         self.clock = Clock(None, None)
         self.scores: dict[str, float] = {}
-        self._stop = False
-
-    def _start_from(self, path: Path) -> None:
-        model, card = load_weights(path)
-        known = model.state_dict()
-        # a second domain starts from the statistics of the first
-        state = {
-            key: known.get(key, known.get(key.replace(".norms.1.", ".norms.0.")))
-            for key in self.model.state_dict()
-        }
-        self.started_from = {"name": card.get("name"), "sha256": digest(path)}
-        try:
-            self.model.load_state_dict({k: v for k, v in state.items() if v is not None})
-        except RuntimeError as error:
-            name = self.recipe.name
-            raise InputError(f"{path} does not fit the network of the recipe {name}.") from error
+        self._stop = self._ended = False
 
     def run(
         self,
@@ -111,34 +97,27 @@ class Trainer:
             Steps between two validations.
         stop_at : int, optional
             Stop and save at that step, as if the process had been told to end.
+
+        Raises
+        ------
+        InputError
+            If the loss is no longer a number; the last checkpoint stays.
         """
         steps = self.recipe.steps if steps is None and minutes is None else steps
         limit = None if minutes is None else 60 * minutes
         self.clock = Clock(steps, limit, self.clock.step, self.clock.seconds)
-        self.out.mkdir(parents=True, exist_ok=True)
-        checks = self._checks()
-        if self.clock.step == 0:
-            self.validate(checks)
         batches = self._batches(workers)
-        saved, reported, losses = time.monotonic(), time.monotonic(), []
+        keeper = Keeper(self, report_every, check_every) if self.ranks.first else None
         self.clock.start()
-        begun = self.clock.seconds
         with Stopping(self.stop):
-            while self.clock.progress < 1 and not self._stop:
-                losses.append(self._step(batches))
-                self._stop |= self.clock.step == stop_at
-                now = time.monotonic()
-                if now - reported > report_every:
-                    self._report(losses, begun)
-                    reported, losses = now, []
-                if self.clock.step % check_every == 0:
-                    self.validate(checks)
-                if now - saved > 120:
-                    self.save()
-                    saved = now
-        if not self._stop:
-            self.validate(checks)
-        self.save()
+            while self.clock.progress < 1 and not self._ended:
+                loss = self._step(batches)
+                self._ended |= self.clock.step == stop_at
+                if keeper:
+                    keeper.after_step(loss)
+        if keeper:
+            keeper.finish(complete=not self._ended)
+        self.ranks.wait()
 
     def stop(self) -> None:
         """Stop after the present step, and save."""
@@ -146,22 +125,42 @@ class Trainer:
 
     def _step(self, batches: Iterator[Batch]) -> float:
         asked = time.monotonic()
-        batch = {key: value.to(self.device) for key, value in next(batches).items()}
+        batch = {
+            key: value.to(self.ranks.device, non_blocking=True)
+            for key, value in next(batches).items()
+        }
         self.clock.waited += time.monotonic() - asked
         rate = learning_rate(self.recipe, self.clock)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         self.model.train()
-        loss = step_loss(self.model, batch, self.recipe, self.clock.progress)
+        loss = self.step_loss(batch, self.clock.progress)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
         if torch.isfinite(norm):
             self.optimizer.step()
         self.clock.step += 1
         self._average()
         self.clock.tick()
-        return float(loss.detach())
+        value = float(loss.detach())
+        self._agree(math.isfinite(value))
+        return value
+
+    def _agree(self, sound: bool) -> None:
+        """Let all processes know alike whether to go on, and how late it is."""
+        ended, broken, seconds = self.ranks.largest(self._stop, not sound, self.clock.seconds)
+        self._ended, self.clock.seconds = bool(ended), seconds
+        if broken:
+            raise self.broken()
+
+    def broken(self) -> InputError:
+        """Return the error of weights or a loss that are no longer numbers."""
+        return InputError(
+            f"The loss is not a number any more at step {self.clock.step}; {self.out} keeps the "
+            "weights of the last checkpoint. Start anew, from them or not, with a smaller "
+            "learning_rate."
+        )
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -177,81 +176,26 @@ class Trainer:
                 mean.copy_(value)
 
     def _batches(self, workers: int) -> Iterator[Batch]:
-        samples = Samples(self.recipe, self.heads)
+        """Yield this process's batches: those of one step follow each other in number."""
+        world, rank = self.ranks.world, self.ranks.rank
         loader: DataLoader[Batch] = DataLoader(
-            samples,
+            Samples(self.recipe, self.data),
             batch_size=None,
-            sampler=range(self.clock.step, 2**31 - 1),
+            sampler=range(self.clock.step * world + rank, 2**31 - 1, world),
             num_workers=workers,
             prefetch_factor=4 if workers else None,
             multiprocessing_context="spawn" if workers else None,
             worker_init_fn=leave_interrupts,
+            pin_memory=self.ranks.device.type == "cuda",
         )
         return iter(loader)
 
-    def _checks(self) -> dict[str, list[Batch]]:
-        """Return the fixed validation batches of each world of the recipe."""
-        checks = {}
-        for world in self.recipe.worlds:
-            alone = replace(
-                self.recipe, worlds={world: 1.0}, patches={64: 1.0}, perturbation=None,
-                objective="labels", seed=0,
-            )  # fmt: skip
-            samples = Samples(alone, self.heads, held_out=True)
-            checks[world] = [samples[number] for number in range(4)]
-        return checks
-
-    @torch.no_grad()
-    def validate(self, checks: dict[str, list[Batch]]) -> None:
-        """Score the running mean of the weights on held-out samples."""
-        domain = 1 if self.recipe.objective == "domains" else 0
-        for world, batches in checks.items():
-            errors = []
-            for batch in batches:
-                on_device = {key: value.to(self.device) for key, value in batch.items()}
-                field, mask = on_device["field"], on_device["mask"]
-                chi = self.mean(field, mask, dipole_of(on_device), domain=domain)
-                errors.append(nrmse(chi, on_device))
-            self.scores[world] = round(float(torch.cat(errors).mean()), 2)
-        scores = ", ".join(f"{world} {score:.1f} %" for world, score in self.scores.items())
-        self.log(f"step {self.clock.step}: held-out NRMSE {scores}")
-        self._record({"scores": self.scores})
-
-    def card(self) -> dict[str, Any]:
-        """Return the model card."""
+    def state(self) -> dict[str, Any]:
+        """Return all that a resume needs."""
         return {
-            "name": self.recipe.name,
-            "version": __version__,
-            "commit": commit(),
-            "recipe": self.recipe.card(),
-            "start": self.started_from,
-            "steps": self.clock.step,
-            "minutes": round(self.clock.seconds / 60, 1),
-            "data": "synthetic: " + ", ".join(self.recipe.worlds),
-            "scores": {"held-out NRMSE in %": dict(self.scores)},
-        }
-
-    def _report(self, losses: list[float], begun: float) -> None:
-        clock = self.clock
-        spent = max(clock.seconds - begun, 1e-9)
-        mean = math.fsum(losses) / len(losses)
-        left = time.strftime("%H:%M:%S", time.gmtime(clock.left))
-        self.log(
-            f"step {clock.step}: loss {mean:.4f}, {100 * clock.progress:.1f} % done, "
-            f"{left} left, {100 * clock.waited / spent:.0f} % of the time waiting for data"
-        )
-        self._record({"loss": mean})
-
-    def _record(self, values: dict[str, Any]) -> None:
-        line = {"step": self.clock.step, "seconds": round(self.clock.seconds, 1), **values}
-        with (self.out / "log.jsonl").open("a") as file:
-            file.write(json.dumps(line) + "\n")
-
-    def save(self) -> None:
-        """Write weights, card and checkpoint, each whole or not at all."""
-        save_weights(self.mean, self.out / "weights.safetensors", self.card())
-        state = {
             "recipe": self.recipe.name,
+            "options": self.recipe.card(),
+            "data": self.about_data,
             "step": self.clock.step,
             "seconds": self.clock.seconds,
             "model": self.model.state_dict(),
@@ -261,9 +205,6 @@ class Trainer:
             "scores": self.scores,
             "start": self.started_from,
         }
-        temporary = self.out / "checkpoint.part"
-        torch.save(state, temporary)
-        temporary.replace(self.out / "checkpoint.pt")
 
     def resume(self) -> bool:
         """Go on from the folder's checkpoint; False where there is none.
@@ -271,14 +212,12 @@ class Trainer:
         Raises
         ------
         InputError
-            If the checkpoint is of another recipe.
+            If the checkpoint is damaged, or of another recipe, other options or other data.
         """
         path = self.out / "checkpoint.pt"
         if not path.exists():
             return False
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        if state["recipe"] != self.recipe.name:
-            raise InputError(f"{path} is of the recipe {state['recipe']}, not {self.recipe.name}.")
+        state = read_checkpoint(path, self.recipe, self.about_data, self.ranks.device)
         self.model.load_state_dict(state["model"])
         self.mean.load_state_dict(state["mean"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -286,18 +225,3 @@ class Trainer:
         self.clock.step, self.clock.seconds = state["step"], state["seconds"]
         self.scores, self.started_from = state["scores"], state["start"]
         return True
-
-
-def commit() -> str | None:
-    """Return the commit of the sources, None where they are not in a git repository."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()
-
-
-def build(recipe: Recipe) -> Inversion:
-    """Return the recipe's network with fresh weights."""
-    return ARCHITECTURES[recipe.architecture](**recipe.config)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from qsmbids.nets.dipole import Dipole
-from qsmbids.nets.inversion import Inversion
 from qsmbids.nets.losses import (
     LABEL_LOSSES,
     consistency_loss,
@@ -14,21 +13,41 @@ from qsmbids.nets.losses import (
     masked_mean,
     total_variation,
 )
-from qsmbids.training.recipes import Recipe
-from qsmbids.training.samples import Batch
+from qsmbids.nets.unet import Network
+from qsmbids.training.recipe import Recipe
+from qsmbids.training.samples import Batch, dipole_of
+from qsmbids.training.spread import coverage, spread_loss
 
 
-def dipole_of(batch: Batch, prefix: str = "") -> Dipole:
-    """Return the dipole of a batch."""
-    return Dipole(batch[prefix + "kernel"], tuple(batch[prefix + "padded"].tolist()))
+class StepLoss(nn.Module):
+    """A network together with its loss, so that one call is one step.
+
+    Distributed training wants that: it gathers the gradients once a call, and a loss may use
+    the network more than once.
+
+    Parameters
+    ----------
+    model : Network
+        The network.
+    recipe : Recipe
+        What to minimise.
+    """
+
+    def __init__(self, model: Network, recipe: Recipe):
+        super().__init__()
+        self.model, self.recipe = model, recipe
+
+    def forward(self, batch: Batch, progress: float) -> Tensor:
+        """Return `step_loss`."""
+        return step_loss(self.model, batch, self.recipe, progress)
 
 
-def step_loss(model: Inversion, batch: Batch, recipe: Recipe, progress: float) -> Tensor:
+def step_loss(model: Network, batch: Batch, recipe: Recipe, progress: float) -> Tensor:
     """Return the loss of one step.
 
     Parameters
     ----------
-    model : Inversion
+    model : Network
         The network.
     batch : dict
         See `qsmbids.training.samples.Samples`.
@@ -37,6 +56,8 @@ def step_loss(model: Inversion, batch: Batch, recipe: Recipe, progress: float) -
     progress : float
         Share of the training that is done, 0 to 1.
     """
+    if recipe.objective == "spread":
+        return spread_loss(model, batch, recipe.networks)
     if recipe.objective == "field":
         return field_loss(model, batch, recipe, progress)
     chi = model(batch["field"], batch["mask"], dipole_of(batch))
@@ -47,12 +68,12 @@ def step_loss(model: Inversion, batch: Batch, recipe: Recipe, progress: float) -
     return loss
 
 
-def field_loss(model: Inversion, batch: Batch, recipe: Recipe, progress: float) -> Tensor:
+def field_loss(model: Network, batch: Batch, recipe: Recipe, progress: float) -> Tensor:
     """Return uQSM's loss, and uQSM+'s where the batch holds added sources."""
-    field, mask, dipole = batch["field"], batch["mask"], dipole_of(batch)
+    mask, dipole = batch["mask"], dipole_of(batch)
+    field = _noisy(batch)
     chi = model(field, mask, dipole)
-    loss = recipe.data_weight * data_term(chi, field, batch["weight"], dipole)
-    loss = loss + recipe.tv * total_variation(chi, mask)
+    loss = _unlabelled(chi, batch, recipe)
     if "source" in batch:
         error = consistency_loss(
             model, chi, field, mask, dipole, source=(batch["source"], batch["source_field"])
@@ -61,13 +82,57 @@ def field_loss(model: Inversion, batch: Batch, recipe: Recipe, progress: float) 
     return loss
 
 
-def target_loss(model: Inversion, batch: Batch, recipe: Recipe) -> Tensor:
+def target_loss(model: Network, batch: Batch, recipe: Recipe) -> Tensor:
     """Return the data term and total variation of the unlabelled domain."""
-    field, mask = batch["target_field"], batch["target_mask"]
-    dipole = dipole_of(batch, "target_")
-    chi = model(field, mask, dipole, domain=1)
-    data = data_term(chi, field, batch["target_weight"], dipole)
-    return recipe.data_weight * data + recipe.tv * total_variation(chi, mask)
+    chi = model(
+        _noisy(batch, "target_"), batch["target_mask"], dipole_of(batch, "target_"), domain=1
+    )
+    return _unlabelled(chi, batch, recipe, "target_")
+
+
+def _noisy(batch: Batch, prefix: str = "") -> Tensor:
+    """Return the field as the network sees it."""
+    field, mask = batch[prefix + "field"], batch[prefix + "mask"]
+    noise = batch.get(prefix + "noise")
+    return field if noise is None else (field + noise) * mask
+
+
+def _unlabelled(chi: Tensor, batch: Batch, recipe: Recipe, prefix: str = "") -> Tensor:
+    """Return data term and total variation, each sample's with its own voxel size."""
+    field, mask, weight = (batch[prefix + key] for key in ("field", "mask", "weight"))
+    data = data_term(chi, field, weight, dipole_of(batch, prefix))
+    variation = [
+        total_variation(chi[i : i + 1], mask[i : i + 1], voxel_size)
+        for i, voxel_size in enumerate(batch[prefix + "voxel_size"].tolist())
+    ]
+    return recipe.data_weight * data + recipe.tv * torch.stack(variation).mean()
+
+
+def measure(recipe: Recipe, world: str) -> str:
+    """Return what `score` measures on the samples of a world, in %."""
+    if recipe.objective == "spread":
+        return "coverage"
+    return "field residual" if world == "fields" else "NRMSE"
+
+
+def score(model: Network, batch: Batch, recipe: Recipe) -> Tensor:
+    """Return how good the network is on each held-out sample of a batch; see `measure`."""
+    if recipe.objective == "spread":
+        return coverage(model, batch, recipe.networks)
+    domain = 1 if recipe.objective == "domains" else 0
+    chi = model(batch["field"], batch["mask"], dipole_of(batch), domain=domain)
+    return nrmse(chi, batch) if "chi" in batch else field_residual(chi, batch)
+
+
+def field_residual(chi: Tensor, batch: Batch) -> Tensor:
+    """Return how much of each sample's field, weighted, the map leaves unexplained, in %.
+
+    It tells whether a training goes on well, not how good the maps are: noise is part of it.
+    """
+    field, weight = batch["field"], batch["weight"]
+    error = masked_mean((weight * (dipole_of(batch)(chi) - field)) ** 2, weight > 0)
+    norm = masked_mean((weight * field) ** 2, weight > 0)
+    return 100 * (error / norm.clamp(min=1e-12)).sqrt()
 
 
 def nrmse(chi: Tensor, batch: Batch) -> Tensor:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import FrameType, TracebackType
 from typing import Any
 
-from qsmbids.training.recipes import Recipe
+from qsmbids.training.recipe import Recipe
 
 WARM_UP = 0.02  # of the training: the learning rate rises from zero
 LAST_RATE = 0.02  # of the learning rate, at the end of the cosine

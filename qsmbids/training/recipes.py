@@ -2,83 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 from qsmbids.errors import UsageError
 from qsmbids.training.degrade import CLEAN, Degradation
+from qsmbids.training.recipe import Recipe
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides the weights besides the number of steps.
-
-    Parameters
-    ----------
-    name : str
-        The recipe's name.
-    architecture, config
-        The network and its arguments, see ``qsmbids.nets.inversion.ARCHITECTURES``.
-    objective : {"labels", "field", "domains"}
-        Learn from labels; from the field alone, by the data term and total variation; or from
-        labels of one domain and fields of another.
-    label_loss : {"l1", "l2", "root-l2"}
-        For labels; each sample's loss is relative to its own label.
-    worlds : mapping of str to float
-        ``shapes`` and ``heads``, with the share of each in the samples.
-    degradation : Degradation
-        How real the fields are.
-    target : Degradation
-        How real those of the domain without labels are.
-    patches : mapping of int to float
-        Edge lengths of the patches in voxels, multiples of 16, with their shares.
-    batch : int
-        Samples a step.
-    data_weight, tv : float
-        Weights of the data term and of total variation.
-    perturbation : str or None
-        Shape of the added sources whose consistency is asked for (uQSM+); none by default.
-    consistency : (2,) tuple of float
-        Highest and last weight of that consistency.
-    learning_rate : float
-        Adam's, at its highest.
-    schedule : {"cosine", "exponential"}
-        Down to a fiftieth over the training, or by 1/e every 2,000 steps.
-    clip : float
-        Largest norm of the gradient.
-    ema : float
-        Decay of the running mean of the weights, which is what is kept; 0 for none.
-    seed : int
-        Of weights and data.
-    steps : int
-        How many, unless told otherwise.
-    """
-
-    name: str
-    architecture: str = "direct"
-    config: Mapping[str, Any] = field(default_factory=dict)
-    objective: str = "labels"
-    label_loss: str = "l1"
-    worlds: Mapping[str, float] = field(default_factory=lambda: {"shapes": 0.6, "heads": 0.4})
-    degradation: Degradation = field(default_factory=Degradation)
-    target: Degradation = field(default_factory=Degradation)
-    patches: Mapping[int, float] = field(default_factory=lambda: {64: 1.0})
-    batch: int = 2
-    data_weight: float = 1.0
-    tv: float = 0.0
-    perturbation: str | None = None
-    consistency: tuple[float, float] = (1.5, 0.1)
-    learning_rate: float = 1e-3
-    schedule: str = "cosine"
-    clip: float = 1.0
-    ema: float = 0.998
-    seed: int = 0
-    steps: int = 10_000
-
-    def card(self) -> dict[str, Any]:
-        """Return the recipe as plain values."""
-        return asdict(self)
+__all__ = ["RECIPES", "Recipe", "find_recipe"]
 
 
 _NET = {"base": 16, "levels": 5}
@@ -112,12 +42,14 @@ RECIPES: dict[str, Recipe] = {
             architecture="consistent",
             config={**_NET, "iterations": 1},
             patches={64: 0.85, 96: 0.15},
+            learning_rate=5e-4,
         ),
         Recipe(
             name="dcnet2",
             architecture="consistent",
             config={**_NET, "iterations": 2},
             patches={64: 0.85, 96: 0.15},
+            learning_rate=5e-4,
         ),
         Recipe(
             name="synthnet",
@@ -135,6 +67,14 @@ RECIPES: dict[str, Recipe] = {
             config={**_NET, "norm": "domain", "domains": 2, "slope": 0.0},
             objective="domains",
             tv=0.06,
+        ),
+        Recipe(
+            name="uncertainty",
+            architecture="spread",
+            config={"base": 8, "levels": 4},
+            objective="spread",
+            degradation=Degradation(removal=0.3),
+            steps=4_000,
         ),
     )
 }

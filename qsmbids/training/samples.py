@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from qsmbids.nets.dipole import Dipole
 from qsmbids.nets.sources import perturbation
+from qsmbids.physics import DipoleConvolution
+from qsmbids.training.augment import reorient
 from qsmbids.training.degrade import Degradation, degraded, random_dipole
-from qsmbids.training.heads import Heads
 from qsmbids.training.noise import SmoothNoise
-from qsmbids.training.recipes import Recipe
-from qsmbids.training.shapes import random_mask, random_shapes
+from qsmbids.training.recipe import Recipe
+from qsmbids.training.worlds import Data, make_fields, make_worlds
 
-Float = NDArray[np.float32]
-World = Callable[[np.random.Generator, SmoothNoise], tuple[NDArray[np.float32], NDArray[np.bool_]]]
 Batch = dict[str, torch.Tensor]
-
-
-def shapes_world(
-    rng: np.random.Generator, noise: SmoothNoise
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return random shapes in a random mask."""
-    return random_shapes(rng, noise), random_mask(rng, noise)
 
 
 def _pick(rng: np.random.Generator, shares: Mapping[Any, float]) -> Any:
@@ -42,23 +33,27 @@ class Samples(Dataset[Batch]):
     ----------
     recipe : Recipe
         What to make.
-    heads : Path, optional
-        Folder of simulated heads, where the recipe needs them.
+    data : Data, optional
+        The folders that the recipe's worlds need.
     held_out : bool
-        Make validation batches: another head, other seeds.
+        Make validation batches: another head, other subjects, other seeds.
 
     Notes
     -----
-    A batch holds ``field``, ``mask``, ``chi``, ``weight`` (batch, 1, x, y, z), ``kernel``
-    (batch, 1, px, py, pz // 2 + 1), ``padded`` (3,); with perturbation ``source`` and
-    ``source_field``; with two domains the target's under names that begin with ``target_``.
+    A batch holds ``field``, ``mask``, ``weight`` and, if all of its samples have labels, ``chi``
+    (batch, 1, x, y, z); ``kernel`` (batch, 1, px, py, pz // 2 + 1), ``padded`` (3,),
+    ``geometry`` (batch, 1, 6), the kernel's voxel edges and B0 direction;
+    ``voxel_size`` (batch, 3), 1 throughout for simulated samples; with perturbation ``source``
+    and ``source_field``; with noise on the input ``noise``; with two domains the target's under
+    names that begin with ``target_``; for a spread ``choice`` (batch,), which decides whose map
+    of the sample to take.
     """
 
-    def __init__(self, recipe: Recipe, heads: Path | None = None, held_out: bool = False):
-        self.recipe, self.held_out = recipe, held_out
-        self.worlds: dict[str, World] = {"shapes": shapes_world}
-        if heads is not None and "heads" in recipe.worlds:
-            self.worlds["heads"] = Heads(heads, held_out)
+    def __init__(self, recipe: Recipe, data: Data | None = None, held_out: bool = False):
+        self.recipe, self.held_out, data = recipe, held_out, data or Data()
+        self.augmentation = () if held_out else recipe.augmentation
+        self.worlds = make_worlds(recipe, data, held_out)
+        self.fields = make_fields(recipe, data, held_out, self.augmentation)
 
     def __getitem__(self, number: int) -> Batch:
         """Return batch ``number``."""
@@ -67,35 +62,64 @@ class Samples(Dataset[Batch]):
         size = int(_pick(rng, recipe.patches))
         batch = collate([self.sample(rng, size) for _ in range(recipe.batch)])
         if recipe.objective == "domains":
-            unlabelled = [self.sample(rng, size, recipe.target) for _ in range(recipe.batch)]
+            unlabelled = [self.sample(rng, size, target=True) for _ in range(recipe.batch)]
             target = collate(unlabelled)
-            del target["chi"]
+            target.pop("chi", None)
             batch.update({f"target_{key}": value for key, value in target.items()})
+        if recipe.objective == "spread":
+            batch["choice"] = torch.from_numpy(rng.random(recipe.batch))
         return batch
 
-    def sample(
-        self, rng: np.random.Generator, size: int, how: Degradation | None = None
-    ) -> dict[str, Any]:
-        """Return one sample as arrays, degraded as the recipe says if not told otherwise."""
-        recipe, shape = self.recipe, (size,) * 3
-        noise = SmoothNoise(rng, shape)
-        chi, mask = self.worlds[_pick(rng, recipe.worlds)](rng, noise)
-        how = how or recipe.degradation
-        dipole = random_dipole(rng, shape, how)
-        sample: dict[str, Any] = degraded(rng, chi, mask, dipole=dipole, noise=noise, how=how)
-        sample |= {"kernel": dipole.kernel, "padded": dipole.padded}
+    def sample(self, rng: np.random.Generator, size: int, target: bool = False) -> dict[str, Any]:
+        """Return one sample as arrays, of the domain without labels if so wanted."""
+        recipe = self.recipe
+        noise = SmoothNoise(rng, (size,) * 3)
+        world = _pick(rng, (recipe.target_worlds if target else None) or recipe.worlds)
+        if world == "fields" and self.fields is not None:
+            sample, dipole, voxel_size = self.fields(rng, size)
+        else:
+            how = recipe.target if target else recipe.degradation
+            sample, dipole = self._simulated(rng, world, noise, how)
+            voxel_size = (1.0, 1.0, 1.0)
+        sample |= {"kernel": dipole.kernel, "padded": dipole.padded, "voxel_size": voxel_size}
+        sample["geometry"] = np.array([*dipole.voxel_size, *dipole.b0_dir], np.float32)
         if recipe.perturbation is not None:
-            source, field = perturbation(rng, dipole, recipe.perturbation)
+            how_many = recipe.sources
+            source, field = perturbation(
+                rng, dipole, recipe.perturbation, how_many.strength,
+                count=how_many.count, radii=how_many.radii,
+            )  # fmt: skip
             sample |= {"source": source, "source_field": field}
+        if recipe.input_noise:
+            white = rng.standard_normal(noise.shape, dtype=np.float32)
+            sample["noise"] = np.float32(recipe.input_noise) * white
         return sample
+
+    def _simulated(
+        self, rng: np.random.Generator, world: str, noise: SmoothNoise, how: Degradation
+    ) -> tuple[dict[str, Any], DipoleConvolution]:
+        """Return a sample of one of the worlds with labels, and its dipole."""
+        chi, mask = self.worlds[world](rng, noise)
+        if self.augmentation:
+            # the field is simulated after it, so that B0 may have any direction
+            (chi, mask), _, _ = reorient(rng, (chi, mask), (1, 1, 1), (0, 0, 1), self.augmentation)
+        dipole = random_dipole(rng, noise.shape, how)
+        return degraded(rng, chi, mask, dipole=dipole, noise=noise, how=how), dipole
 
 
 def collate(samples: list[dict[str, Any]]) -> Batch:
-    """Stack samples of one size into a batch."""
+    """Stack what samples of one size have in common into a batch."""
+    common = [key for key in samples[0] if all(key in sample for sample in samples)]
     batch = {
         key: torch.from_numpy(np.stack([s[key] for s in samples])[:, None])
-        for key in samples[0]
-        if key != "padded"
+        for key in common
+        if key not in ("padded", "voxel_size")
     }
     batch["padded"] = torch.tensor(samples[0]["padded"])
+    batch["voxel_size"] = torch.tensor([sample["voxel_size"] for sample in samples])
     return batch
+
+
+def dipole_of(batch: Batch, prefix: str = "") -> Dipole:
+    """Return the dipole of a batch."""
+    return Dipole(batch[prefix + "kernel"], tuple(batch[prefix + "padded"].tolist()))

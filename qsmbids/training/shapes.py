@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +13,31 @@ from qsmbids.training.noise import SmoothNoise
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Which shapes the purely synthetic susceptibility is made of.
+
+    Parameters
+    ----------
+    regions : bool
+        Fill the mask with regions at all scales; without them most of it is empty.
+    largest : float
+        Half-width of the largest painted shape as a share of the patch's edge.
+    margin : int or None
+        Instead of a random mask, one that is the whole patch but so many voxels along each
+        face, in which there are no sources.
+
+    References
+    ----------
+    Jochmann et al., "How to train a deep convolutional neural network for QSM": shapes that
+    are too small, or no margin, spoil the maps.
+    """
+
+    regions: bool = True
+    largest: float = 0.3
+    margin: int | None = None
 
 
 def random_mask(rng: np.random.Generator, noise: SmoothNoise) -> Mask:
@@ -46,18 +74,35 @@ def random_mask(rng: np.random.Generator, noise: SmoothNoise) -> Mask:
     return np.asarray(inside)
 
 
-def random_shapes(rng: np.random.Generator, noise: SmoothNoise) -> Float:
+def box_mask(shape: Sequence[int], margin: int) -> Mask:
+    """Return a mask (x, y, z) that leaves ``margin`` voxels along each face free of sources."""
+    inside = np.zeros(shape, bool)
+    inside[tuple(slice(margin, n - margin) for n in shape)] = True
+    return inside
+
+
+def random_shapes(rng: np.random.Generator, noise: SmoothNoise, how: Shapes | None = None) -> Float:
     """Return random susceptibility (x, y, z) in ppm, everywhere on the grid.
 
     Regions of all sizes from thresholded smooth noise, then ellipsoids, cuboids and tubes
     painted over them, texture, and now and then veins and strong sources.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of chance.
+    noise : SmoothNoise
+        On the grid of the map.
+    how : Shapes, optional
+        Which shapes.
     """
+    how = how or Shapes()
     chi = np.zeros(noise.shape, np.float32)
     contrast = 10 ** rng.uniform(-1.7, -0.8)  # 0.02 to 0.16 ppm
-    for _ in range(rng.integers(2, 5)):
+    for _ in range(rng.integers(2, 5) if how.regions else 0):
         chi += _regions(rng, noise(np.exp(rng.uniform(np.log(1.5), np.log(14)))), contrast)
     for _ in range(rng.integers(5, 40)):
-        size = np.exp(rng.uniform(np.log(1.0), np.log(0.3 * min(noise.shape))))
+        size = np.exp(rng.uniform(np.log(1.0), np.log(max(how.largest * min(noise.shape), 1))))
         value = rng.normal(0, contrast) * rng.choice((1, 1, 1, 2.5))
         paint(chi, rng, rng.choice(("ellipsoid", "cuboid", "tube")), size, value)
     if rng.random() < 0.6:
@@ -66,9 +111,7 @@ def random_shapes(rng: np.random.Generator, noise: SmoothNoise) -> Float:
     texture = np.float32(contrast * rng.uniform(0.02, 0.3))
     chi += texture * noise(np.exp(rng.uniform(np.log(0.6), np.log(5))))
     if rng.random() < 0.3:
-        for _ in range(rng.integers(1, 4)):
-            value = rng.choice((-1, 1)) * rng.uniform(0.4, 2.2)
-            paint(chi, rng, "ellipsoid", rng.uniform(1, 5), value)
+        paint_strong(chi, rng, most=3)
     return chi
 
 
@@ -81,6 +124,13 @@ def _regions(rng: np.random.Generator, field: Float, contrast: float) -> Float:
         step = rng.normal(0, contrast)
         values += np.float32(step) * np.clip(slope * (field - np.float32(cut)) + 0.5, 0, 1)
     return values
+
+
+def paint_strong(chi: Float, rng: np.random.Generator, most: int) -> None:
+    """Paint one to ``most`` strong sources, para- or diamagnetic, into ``chi`` (x, y, z) in ppm."""
+    for _ in range(rng.integers(1, most + 1)):
+        value = rng.choice((-1, 1)) * rng.uniform(0.4, 2.2)
+        paint(chi, rng, "ellipsoid", rng.uniform(1, 5), value)
 
 
 def paint(chi: Float, rng: np.random.Generator, kind: str, size: float, value: float) -> None:

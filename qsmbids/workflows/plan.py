@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from qsmbids.bids import Series
-from qsmbids.interfaces.targets import TARGETS, Target, chimap
+from qsmbids.interfaces.targets import TARGETS, Target, chimap, subject_path, uncertainty_map
+from qsmbids.inversion import METHODS
 from qsmbids.settings import Settings
 
 LABELS = {
@@ -35,6 +36,7 @@ _VOLUMES = {
     "Background": (20, 0),
     "Inversion": (35, 0),  # a mask that fills the grid
     "WriteDerivatives": (5, 0),
+    "StoreSubject": (5, 0),
 }
 _PROCESS_GB = 0.15
 
@@ -60,10 +62,13 @@ def stage_share(label: str) -> int:
     return names.get(label.partition(" (")[0], 0)
 
 
-def stage_memory(interface: str, voxels: int, echoes: int) -> float:
-    """Return the peak memory of a stage in GB."""
+def stage_memory(interface: str, voxels: int, echoes: int, method: str | None = None) -> float:
+    """Return the peak memory of a stage in GB; some inversions take more than the others."""
     fixed, each = _VOLUMES[interface]
-    return _PROCESS_GB + (fixed + each * echoes) * voxels * 4e-9
+    volumes = fixed + each * echoes
+    if interface == "Inversion" and method is not None:
+        volumes = max(volumes, METHODS[method].volumes)
+    return _PROCESS_GB + volumes * voxels * 4e-9
 
 
 def voxels_of(series: Series) -> int:
@@ -74,9 +79,10 @@ def voxels_of(series: Series) -> int:
     return math.prod(image.shape[:3])
 
 
-def series_memory(voxels: int, echoes: int) -> float:
+def series_memory(voxels: int, echoes: int, methods: Iterable[str] = ()) -> float:
     """Return the peak memory in GB of the stage that takes most."""
-    return max(stage_memory(name, voxels, echoes) for name in _VOLUMES)
+    stages = [stage_memory(name, voxels, echoes) for name in _VOLUMES]
+    return max(stages + [stage_memory("Inversion", voxels, echoes, name) for name in methods])
 
 
 def disk_space(series: Series, settings: Settings, voxels: int) -> tuple[int, int]:
@@ -104,12 +110,21 @@ def targets(series: Series, settings: Settings) -> list[Target]:
         names += ["local", "magnitude"]
     if len(series.echo_times) > 1 and (raw or series.magnitude):
         names += ["r2star", "t2star", "s0"]
-    return [TARGETS[name] for name in names] + [chimap(method) for method in settings.methods]
+    maps = [chimap(method) for method in settings.methods]
+    maps += [uncertainty_map(m) for m in settings.methods if gives_uncertainty(m, settings)]
+    return [TARGETS[name] for name in names] + maps
+
+
+def gives_uncertainty(method: str, settings: Settings) -> bool:
+    """Tell whether an inversion gives a map of its uncertainty too."""
+    return bool(METHODS[method].resolve(settings.options.get(method, {})).get("uncertainty"))
 
 
 def outputs(series: Series, settings: Settings) -> list[Path]:
-    """Return the paths of the images that a series will have."""
-    return [target.path(settings.output_dir, series) for target in targets(series, settings)]
+    """Return the paths of the files that a series will have."""
+    images = [target.path(settings.output_dir, series) for target in targets(series, settings)]
+    folder = settings.subjects_dir
+    return images if folder is None else [*images, subject_path(folder, series)]
 
 
 def steps(series: Series, settings: Settings) -> Iterable[tuple[str, str]]:

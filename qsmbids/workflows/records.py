@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ def _path(series: Series, settings: Settings) -> Path:
 
 
 def _name(path: Path, settings: Settings) -> str:
-    return path.relative_to(settings.output_dir).as_posix()
+    return Path(os.path.relpath(path, settings.output_dir)).as_posix()
 
 
 def _signature(path: Path) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from nipype.interfaces.base import Interface
@@ -12,9 +13,16 @@ from qsmbids.bids import Series, desc_label
 from qsmbids.interfaces.derivatives import WriteDerivatives
 from qsmbids.interfaces.fields import BrainMask, FieldMap, Relaxometry
 from qsmbids.interfaces.reading import LoadField, LoadSeries
+from qsmbids.interfaces.subjects import StoreSubject
 from qsmbids.interfaces.susceptibility import Background, Inversion
+from qsmbids.interfaces.targets import subject_path
 from qsmbids.settings import Settings
-from qsmbids.workflows.plan import node_name, stage_memory, writes_local_field
+from qsmbids.workflows.plan import (
+    gives_uncertainty,
+    node_name,
+    stage_memory,
+    writes_local_field,
+)
 
 # Stages whose time goes into decompression or Fourier transforms run on several threads.
 _THREADED = (LoadSeries, Background, Inversion)
@@ -60,12 +68,17 @@ class _Builder:
             self._remove_background()
         for method in self.settings.methods:
             self._invert(method)
+        if self.settings.subjects_dir is not None:
+            self._store(self.settings.subjects_dir)
         return self.workflow
 
     def _node(self, name: str, interface: Interface, inputs: Mapping[str, Any]) -> Node:
         threads = self.settings.omp_nthreads if isinstance(interface, _THREADED) else 1
         memory = stage_memory(
-            type(interface).__name__, self.voxels, max(len(self.series.echo_times), 1)
+            type(interface).__name__,
+            self.voxels,
+            max(len(self.series.echo_times), 1),
+            inputs.get("method"),
         )
         node = Node(interface, name=name, n_procs=max(threads, 1), mem_gb=memory)
         node.inputs.key = self.series.key
@@ -144,7 +157,7 @@ class _Builder:
             "reading",
             LoadField(),
             {
-                "images": [str(path) for path in series.images if path != series.mask],
+                "images": [str(path) for path in (*series.magnitude, series.field)],
                 "field": str(series.field),
                 "field_units": series.field_units or "ppm",
                 "field_strength": series.field_strength,
@@ -190,11 +203,32 @@ class _Builder:
                 images["magnitude"] = "reading.magnitude"
         self._write("background", {}, **images, **stages)
 
+    def _store(self, folder: Path) -> None:
+        """Keep the local field as what networks are trained on."""
+        raw, local = self.series.start == "raw", self.series.start == "local-field"
+        path = subject_path(folder, self.series)
+        inputs: dict[str, Any] = {"path": str(path)}
+        if self.series.reference is not None:
+            inputs["reference"] = str(self.series.reference)
+        self._node("write_subject", StoreSubject(), inputs)
+        self._link(
+            "write_subject",
+            field="reading.field" if local else "background.field",
+            mask="masking.mask" if local else "background.mask",
+            weight="mapping.weight" if raw else "reading.weight",
+            grid="reading.grid",
+        )
+
     def _invert(self, method: str) -> None:
         raw, local = self.series.start == "raw", self.series.start == "local-field"
         name = f"inversion_{desc_label(method)}"
         options = dict(self.settings.options.get(method, {}))
-        self._node(name, Inversion(), {"method": method, "options": options})
+        inputs = {"method": method, "options": options, "device": self.settings.device}
+        if method in self.settings.weights:
+            inputs["weights"] = dict(self.settings.weights[method])
+        if local and self.series.field is not None:
+            inputs["field_file"] = self.series.field.name
+        self._node(name, Inversion(), inputs)
         self._link(
             name,
             field="reading.field" if local else "background.field",
@@ -209,4 +243,7 @@ class _Builder:
             stages["mapping"] = "mapping.stage"
         if not local:
             stages["background"] = "background.stage"
-        self._write(f"chi_{desc_label(method)}", {"method": method}, chi=f"{name}.chi", **stages)
+        images = {"chi": f"{name}.chi", "curves": f"{name}.curves"}
+        if gives_uncertainty(method, self.settings):
+            images["uncertainty"] = f"{name}.uncertainty"
+        self._write(f"chi_{desc_label(method)}", {"method": method}, **images, **stages)

@@ -1,0 +1,191 @@
+"""The command line of ``qsmbids BIDS OUT train``, turned into a `TrainingJob`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from qsmbids import __version__
+from qsmbids.cli import machine, values
+from qsmbids.cli.parser import add_data, add_processing, add_running, to_settings, with_config
+from qsmbids.errors import UsageError
+from qsmbids.settings import Settings
+from qsmbids.workflows.training_job import SOURCES, TrainingJob
+
+NO_DATASET = "-"
+SHARE = 0.1  # of the participants, held out
+_EPILOG = """\
+The weights, their card, curves and a page with a comparison on held-out participants go to
+OUT/training/RECIPE; a training that was stopped or killed goes on with --resume.
+"""
+
+
+def parse_training(argv: Sequence[str] | None = None) -> TrainingJob:
+    """Return what the command line asks for.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; those of the process by default.
+
+    Raises
+    ------
+    UsageError
+        If it asks for something impossible.
+    SystemExit
+        From ``argparse``: after ``--help``, ``--version`` or an argument it cannot read.
+    """
+    options = _options()
+    parser = argparse.ArgumentParser(
+        prog="qsmbids",
+        description="Train a network by its recipe, on the local fields of a BIDS dataset or on "
+        "synthetic data.",
+        epilog=_EPILOG,
+        parents=[options],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("bids_dir", type=Path, metavar="BIDS", help="the dataset; - for none")
+    add("output_dir", type=Path, metavar="OUT", help="where the results go")
+    add("level", choices=["train"], help="this level")
+    return _to_job(with_config(parser, options, argv))
+
+
+def _options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(prog="qsmbids", add_help=False)
+    _add_training(options.add_argument_group("what to train"))
+    _add_sources(options.add_argument_group("what to learn from"))
+    add_data(options.add_argument_group("which participants"))
+    add_processing(options.add_argument_group("how to get local fields"))
+    running = options.add_argument_group("how to run")
+    running.add_argument(
+        "--device", choices=["auto", "cpu", "cuda"], default="auto",
+        help="where to train; auto: on a graphics processor where there is one",
+    )  # fmt: skip
+    running.add_argument(
+        "--workers", type=values.positive, default=1, metavar="N",
+        help="processes that make training data (default: 1)",
+    )  # fmt: skip
+    add_running(running)
+    other = options.add_argument_group("other")
+    other.add_argument("--version", action="version", version=f"qsmbids {__version__}")
+    other.add_argument("-v", "--verbose", action="count", default=0, help="say more")
+    # what a run of the participant level may ask for besides
+    options.set_defaults(method=(), weights=(), no_fieldmaps=False, mode="run")
+    return options
+
+
+def _add_training(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--method", dest="network", metavar="NAME", help="the method that needs the weights")
+    add("--recipe", metavar="NAME", help="the training recipe (default: that of the method)")
+    add("--set", nargs="+", action="extend", default=[], dest="changes", metavar="NAME=VALUE",
+        help="change a part of the recipe, such as tv=0.1 or config.base=32")  # fmt: skip
+    add("--start", dest="start_weights", metavar="WEIGHTS",
+        help="weights to start from: a file, or a name that the package ships")  # fmt: skip
+    add("--steps", type=values.positive, metavar="N", help="how many (default: the recipe's)")
+    add("--minutes", type=_minutes, metavar="M", help="how long, instead")
+    add("--resume", action="store_true", help="go on with a training that was stopped or killed")
+
+
+def _add_sources(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--source", nargs="+", action="extend", default=[], metavar="NAME[=DIR]",
+        help=f"learn from these in equal parts: {', '.join(SOURCES)}; heads=DIR: simulated heads "
+        "kept there; maps=DIR: derivatives that hold susceptibility maps, such as COSMOS "
+        "(default: the dataset's fields where the recipe learns without labels, else what the "
+        "recipe says)")  # fmt: skip
+    add("--start-from", dest="start", choices=["auto", "raw", "total-field", "local-field"],
+        default="auto", help="auto: fields of --derivatives where there are any, else raw data"
+        )  # fmt: skip
+    add("--held-out", nargs="+", default=[], metavar="LABEL",
+        help="participants to compare on, not to train on")  # fmt: skip
+    add("--held-out-share", type=_share, metavar="SHARE",
+        help=f"share of the participants instead, at least one (default: {SHARE})")  # fmt: skip
+
+
+def _minutes(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no time; a number above 0 is needed")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text} does not lie between 0 and 1")
+    return value
+
+
+def _to_job(args: argparse.Namespace) -> TrainingJob:
+    if not (args.network or args.recipe):
+        raise UsageError("Say what to train: --method NAME, such as --method qsminvnet+.")
+    for one, other in (("steps", "minutes"), ("held_out", "held_out_share")):
+        if getattr(args, one) and getattr(args, other):
+            names = (f"--{name.replace('_', '-')}" for name in (one, other))
+            raise UsageError(f"{' and '.join(names)} exclude each other; give one of them.")
+    sources = _sources(args.source)
+    return TrainingJob(
+        bids=str(args.bids_dir),
+        output_dir=args.output_dir.resolve(),
+        fields=_field_settings(args, sources.get("maps")),
+        recipe=args.recipe or args.network,
+        method=args.network,
+        changes=tuple(args.changes),
+        sources=sources,
+        weights=args.start_weights,
+        steps=args.steps,
+        minutes=args.minutes,
+        held_out=values.labels(args.held_out, "sub-"),
+        held_out_share=args.held_out_share or SHARE,
+        device=args.device,
+        threads=args.nprocs or machine.processors(),
+        workers=args.workers,
+        resume=args.resume,
+    )
+
+
+def _sources(given: Sequence[str]) -> dict[str, Path | None]:
+    """Read ``NAME`` or ``NAME=DIR``."""
+    found: dict[str, Path | None] = {}
+    for text in given:
+        name, equals, folder = text.partition("=")
+        if name not in SOURCES or (equals and name not in ("heads", "maps")):
+            raise UsageError(
+                f"--source {text}: choose from: {', '.join(SOURCES)}; heads and maps may name a "
+                "folder, such as maps=DIR."
+            )
+        path = Path(folder).resolve() if equals else None
+        if path is not None and not path.is_dir():
+            raise UsageError(f"--source {text}: {path} is not a folder.")
+        found[name] = path
+    return found
+
+
+def _field_settings(args: argparse.Namespace, maps: Path | None) -> Settings | None:
+    """Return how the dataset's fields are made; None without a dataset.
+
+    They go into a derivatives dataset of their own, so that they and the participant level's
+    results in the same folder leave each other alone.
+    """
+    if str(args.bids_dir) == NO_DATASET:
+        for name in ("participant_label", "held_out", "derivatives"):
+            if getattr(args, name):
+                flag = name.replace("_", "-")
+                raise UsageError(f"--{flag} needs a dataset; give its folder instead of '-'.")
+        return None
+    settings = to_settings(args)
+    folder = settings.output_dir / "training"
+    derivatives = dict(settings.derivatives)
+    if maps is not None:
+        derivatives.setdefault("maps", maps)
+    return replace(
+        settings,
+        output_dir=folder / "fields",
+        subjects_dir=folder / "subjects",
+        derivatives=derivatives,
+        start="nearest" if settings.start == "auto" else settings.start,
+    )

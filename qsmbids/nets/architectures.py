@@ -1,0 +1,9 @@
+"""Every network that a weights file can hold, by name."""
+
+from __future__ import annotations
+
+from qsmbids.nets.inversion import ConsistentNet, DirectNet
+from qsmbids.nets.spread import SpreadNet
+from qsmbids.nets.unet import Network
+
+ARCHITECTURES: dict[str, type[Network]] = {c.name: c for c in (DirectNet, ConsistentNet, SpreadNet)}

@@ -1,0 +1,52 @@
+"""Where networks compute, and how precisely."""
+
+from __future__ import annotations
+
+import torch
+
+from qsmbids.errors import UsageError
+
+
+def pick_device(device: str | torch.device = "auto") -> torch.device:
+    """Return the device of that name.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda", "cuda:N"}
+        ``auto`` is a graphics processor where there is one.
+
+    Raises
+    ------
+    UsageError
+        If the name is unknown or there is no such graphics processor.
+    """
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if str(device) == "auto":
+        return torch.device("cuda" if count else "cpu")
+    try:
+        picked = torch.device(device)
+    except RuntimeError:
+        picked = None
+    if picked is None or picked.type not in ("cpu", "cuda"):
+        raise UsageError(f"The device {str(device)!r} is none of auto, cpu, cuda, cuda:0, cuda:1.")
+    if picked.type == "cuda" and (picked.index or 0) >= count:
+        raise UsageError(
+            f"There is no device {str(picked)!r}: PyTorch finds {count} graphics processors; "
+            "use cpu or auto, or install a driver and a PyTorch that know yours."
+        )
+    return picked
+
+
+def has_bfloat16(device: str | torch.device = "cpu") -> bool:
+    """Whether the device computes in bfloat16 faster than in single precision."""
+    if torch.device(device).type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(supported and supported())
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on whatever device."""
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "allocate memory" in str(error).lower()

@@ -1,0 +1,126 @@
+"""Weights files as files: which there are, whether one is sound, what it says of itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qsmbids.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Tensors = Mapping[str, NDArray[np.generic]]
+
+FORMAT = "qsmbids-1"
+INVERSIONS, SPREADS = ("direct", "consistent"), ("spread",)
+"""Architectures of maps and of their uncertainty; told here, for torch takes seconds to import."""
+
+
+def bundled() -> dict[str, Path]:
+    """Return the weights files that the package ships, by name."""
+    folder = Path(str(files("qsmbids"))) / "data" / "weights"
+    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+
+
+def locate(weights: str | Path) -> Path:
+    """Return the path of a weights file, or of one that the package ships by name.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    shipped = bundled()
+    path = shipped.get(str(weights), Path(weights))
+    if not path.is_file():
+        names = ", ".join(shipped)
+        raise InputError(
+            f"The weights file {path} does not exist; give the path of one, or a name that the "
+            f"package ships: {names}."
+        )
+    return path
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.generic]]]:
+    """Return the card and the arrays of a weights file.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged or not one of the package's.
+    """
+    metadata, arrays = _open(path)
+    if metadata.get("format") != FORMAT:
+        raise InputError(
+            f"{path} holds no weights of qsmbids; give a file that its training wrote."
+        )
+    if metadata.get("sha256") != checksum(arrays):
+        raise InputError(f"{path} is damaged: its checksum is wrong; copy or download it again.")
+    card: dict[str, Any] = json.loads(metadata["card"])
+    return card, arrays
+
+
+def describe(weights: str | Path, architectures: Collection[str] = INVERSIONS) -> dict[str, Any]:
+    """Return what a sidecar says of weights, after a look at all of the file.
+
+    Parameters
+    ----------
+    weights : path-like
+        Path of a weights file, or the name of one that the package ships.
+    architectures : collection of str
+        Of which it must be one.
+
+    Returns
+    -------
+    dict
+        ``Name``, ``SHA256`` of the file, ``Recipe``, ``Steps`` and ``Commit`` of its training.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, not one of the package's, or of another architecture.
+    """
+    path = locate(weights)
+    card, _ = read(path)
+    if card["architecture"] not in architectures:
+        raise InputError(
+            f"{path} is of the architecture {card['architecture']!r}; this needs one of: "
+            f"{', '.join(architectures)}."
+        )
+    return {
+        "Name": str(card.get("name") or path.stem),
+        "SHA256": digest(path),
+        "Recipe": (card.get("recipe") or {}).get("name"),
+        "Steps": card.get("steps"),
+        "Commit": card.get("commit"),
+    }
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def checksum(tensors: Tensors) -> str:
+    """Return the SHA-256 of the arrays' names and bytes, which a weights file carries."""
+    found = hashlib.sha256()
+    for name in sorted(tensors):
+        found.update(name.encode())
+        found.update(tensors[name].tobytes())
+    return found.hexdigest()
+
+
+def _open(path: Path) -> tuple[dict[str, str], dict[str, NDArray[np.generic]]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            return file.metadata() or {}, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, TypeError) as error:  # TypeError: bfloat16 in NumPy
+        raise InputError(f"{path} is damaged or no safetensors file; copy it again.") from error

@@ -1,0 +1,162 @@
+"""The page of an evaluation: which method comes nearest to the reference, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from qsmbids import __version__
+from qsmbids.bids.sidecar import write_text
+from qsmbids.evaluation import METRICS, RESOURCES, Metric, PairedTest, Summary
+from qsmbids.evaluation.comparison import ALPHA
+from qsmbids.reports.evaluation_figures import Gallery, Points, Values, draw_agreement, draw_scores
+from qsmbids.reports.page import environment
+
+__all__ = ["Evaluation", "Gallery", "write_evaluation_page"]
+
+_MEASURES: dict[str, Metric] = {**METRICS, **RESOURCES}
+
+
+@dataclass
+class Evaluation:
+    """What the page shows.
+
+    Attributes
+    ----------
+    reference : str
+        Where the references lie.
+    rows : sequence of mapping
+        The rows of ``metrics.tsv``.
+    scores : mapping
+        Values by method, participant and metric.
+    summary, tests : sequence
+        Of the scores.
+    nuclei : mapping
+        Name, reference and value of each nucleus of the deep grey matter, by method.
+    galleries : list of Gallery
+        Pictures of the first series.
+    """
+
+    reference: str
+    rows: Sequence[Mapping[str, Any]]
+    scores: Values
+    summary: Sequence[Summary]
+    tests: Sequence[PairedTest]
+    nuclei: Points = field(default_factory=dict)
+    galleries: list[Gallery] = field(default_factory=list)
+
+
+def write_evaluation_page(folder: Path, found: Evaluation) -> Path:
+    """Write ``evaluation.html``.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it goes.
+    found : Evaluation
+        What was measured.
+
+    Returns
+    -------
+    Path
+        The page; an older one is replaced in one step.
+    """
+    picture, agreements = draw_agreement(found.nuclei) if found.nuclei else (None, {})
+    html = (
+        environment()
+        .get_template("evaluation.html.j2")
+        .render(
+            version=__version__,
+            reference=found.reference,
+            methods=list(found.scores),
+            participants=len({row["participant_id"] for row in found.rows}),
+            failures=_failures(found.rows),
+            failed=sum(row["status"] != "ok" for row in found.rows),
+            notes=_notes(found.rows),
+            table=_table(found),
+            scores=draw_scores(found.scores),
+            tests=_tests(found.tests),
+            agreement=picture,
+            agreements=agreements,
+            galleries=found.galleries,
+            series=len({row["series"] for row in found.rows if row["status"] == "ok"}),
+            rows=found.rows,
+            measures=_measured(found),
+        )
+    )
+    path = folder / "evaluation.html"
+    write_text(path, html)
+    return path
+
+
+def _measured(found: Evaluation) -> dict[str, Metric]:
+    """Return the measures that are known of any method."""
+    names = {one.metric for one in found.summary}
+    return {name: metric for name, metric in _MEASURES.items() if name in names}
+
+
+def _notes(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return what to know of maps that were measured: the maps by the text."""
+    notes: dict[str, list[str]] = {}
+    for row in rows:
+        if row["status"] == "ok" and row["message"]:
+            notes.setdefault(row["message"], []).append(f"{row['series']} {row['method']}")
+    return notes
+
+
+def _failures(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[str]]:
+    """Return the methods whose maps were not measured, by series and reason."""
+    failures: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        if row["status"] != "ok":
+            failures.setdefault((row["series"], row["message"]), []).append(row["method"])
+    return failures
+
+
+def _table(found: Evaluation) -> list[dict[str, Any]]:
+    """Return a row for each measure: mean and SD of each method, and which is the best."""
+    by_metric = {
+        name: {one.method: one for one in found.summary if one.metric == name}
+        for name in _measured(found)
+    }
+    return [
+        {
+            "metric": _MEASURES[name],
+            "most": max(one.n for one in summaries.values()),
+            "best": _best(_MEASURES[name], summaries.values()),
+            "cells": [summaries.get(method) for method in found.scores],
+        }
+        for name, summaries in by_metric.items()
+    ]
+
+
+def _best(metric: Metric, summaries: Collection[Summary]) -> str | None:
+    """Return the best of the methods that made all maps, for others may have left out hard ones.
+
+    None without a competitor, or if two are equal.
+    """
+    most = max(one.n for one in summaries)
+    sign = 1 if metric.better == "lower" else -1
+    ranked = sorted((sign * one.mean, one.method) for one in summaries if one.n == most)
+    return ranked[0][1] if len(ranked) > 1 and ranked[0][0] < ranked[1][0] else None
+
+
+def _tests(tests: Sequence[PairedTest]) -> list[dict[str, Any]]:
+    """Return the tests by metric, with the number of pairs that differ."""
+    return [
+        {
+            "metric": _MEASURES[name],
+            "rows": (rows := list(members)),
+            "differ": sum(_differs(test) for test in rows),
+            "too_few": all(test.note for test in rows),
+        }
+        for name, members in groupby(tests, key=lambda test: test.metric)
+    ]
+
+
+def _differs(test: PairedTest) -> bool:
+    return not math.isnan(test.p_wilcoxon_holm) and test.p_wilcoxon_holm < ALPHA

@@ -1,0 +1,215 @@
+"""The uncertainty map: what it promises by construction, and that training keeps the promise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from qsmbids.errors import InputError
+from qsmbids.physics import DipoleConvolution
+
+torch = pytest.importorskip("torch")
+
+from qsmbids.inversion.network import network  # noqa: E402
+from qsmbids.nets import files  # noqa: E402
+from qsmbids.nets.dipole import Dipole  # noqa: E402
+from qsmbids.nets.inversion import ConsistentNet, DirectNet  # noqa: E402
+from qsmbids.nets.spread import SpreadNet  # noqa: E402
+from qsmbids.nets.uncertainty import estimate  # noqa: E402
+from qsmbids.nets.weights import bundled, save_weights  # noqa: E402
+from qsmbids.simulation import HeadRecipe, simulate_head  # noqa: E402
+from qsmbids.training.degrade import background_removed  # noqa: E402
+from qsmbids.training.models import build  # noqa: E402
+from qsmbids.training.objectives import score, step_loss  # noqa: E402
+from qsmbids.training.recipes import RECIPES  # noqa: E402
+from qsmbids.training.samples import Samples  # noqa: E402
+from qsmbids.training.spread import (  # noqa: E402
+    ONE_SIGMA,
+    drawn_maps,
+    load_inversions,
+    pinball,
+)
+
+SMALL = {"base": 2, "levels": 3}
+SHAPE = (33, 28, 30)
+
+
+def head(voxel_size=(1, 1, 1), b0_dir=(0, 0, 1)):
+    rng = np.random.default_rng(4)
+    mask = np.zeros(SHAPE, bool)
+    mask[3:-3, 4:-4, 3:-3] = True
+    chi = ndimage.gaussian_filter(rng.standard_normal(SHAPE), 2).astype(np.float32)
+    chi = np.where(mask, chi * 0.05 / chi.std(), 0).astype(np.float32)
+    field = DipoleConvolution(SHAPE, voxel_size, b0_dir)(chi)
+    return chi, np.where(mask, field, 0).astype(np.float32), mask
+
+
+def saved(model, path):
+    """Save a network whose last layer is not near zero, so that its input matters."""
+    torch.nn.init.normal_(model.unet.last.weight)
+    return str(save_weights(model, path))
+
+
+@pytest.fixture
+def spread(tmp_path):
+    torch.manual_seed(0)
+    return saved(SpreadNet(**SMALL), tmp_path / "spread.safetensors")
+
+
+@pytest.fixture
+def inversions(tmp_path):
+    torch.manual_seed(1)
+    names = {"direct": DirectNet(**SMALL), "consistent": ConsistentNet(**SMALL)}
+    return tuple(
+        str(save_weights(model, tmp_path / f"{name}.safetensors")) for name, model in names.items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("voxel", "b0"), [((1, 1, 1), (0, 0, 1)), ((1, 1, 3), (0, 0, 1)), ((1, 1, 1), (0.4, 0.2, 0.8))]
+)
+def test_sigma_is_positive_inside_and_zero_outside(spread, voxel, b0):
+    chi, field, mask = head(voxel, b0)
+    sigma = estimate(chi, field, mask, voxel_size=voxel, b0_dir=b0, weights=spread)
+    assert sigma.shape == mask.shape
+    assert sigma.dtype == np.float32
+    assert np.isfinite(sigma).all()
+    assert (sigma[mask] > 0).all()
+    assert not sigma[~mask].any()
+
+
+def test_sigma_scales_with_the_field_and_ignores_the_mean_of_the_map(spread):
+    chi, field, mask = head()
+    geometry = {"voxel_size": (1, 1, 1), "weights": spread}
+    once = estimate(chi, field, mask, **geometry)
+    thrice = estimate(3 * chi + 0.2, 3 * field, mask, **geometry)
+    # to what bfloat16 keeps of the rounding of the inputs
+    np.testing.assert_allclose(thrice, 3 * once, rtol=0.03)
+
+
+def test_sigma_depends_on_the_map_and_on_what_it_leaves_of_the_field():
+    torch.manual_seed(0)
+    chi, field, mask = (torch.from_numpy(np.float32(i))[None, None] for i in head())
+    model, dipole = SpreadNet(**SMALL).eval(), Dipole.on(SHAPE, (1, 1, 1))
+    torch.nn.init.normal_(model.unet.last.weight)
+    tilted = Dipole.on(SHAPE, (1, 1, 1), (1, 0, 0))  # the same images, another residual
+    with torch.no_grad():
+        sigma = model(chi, field, mask, dipole)
+        assert not torch.allclose(model(0.5 * chi, field, mask, dipole), sigma)
+        assert not torch.allclose(model(chi, field, mask, tilted), sigma)
+
+
+def test_tiles_equal_the_whole_volume(spread):
+    rng = np.random.default_rng(0)
+    shape = (90, 40, 40)
+    chi, field = (rng.normal(0, 0.05, shape).astype(np.float32) for _ in range(2))
+    mask = np.ones(shape, bool)
+    whole, tiled = (
+        estimate(chi, field, mask, voxel_size=(1, 1, 1), weights=spread, memory_gb=gb)
+        for gb in (3.0, 0.002)
+    )
+    np.testing.assert_allclose(tiled, whole, rtol=0.05)
+
+
+def test_wrong_weights_and_shapes_are_refused(spread, inversions):
+    chi, field, mask = head()
+    with pytest.raises(InputError, match="another purpose; give weights of: spread"):
+        estimate(chi, field, mask, voxel_size=(1, 1, 1), weights=inversions[0])
+    with pytest.raises(InputError, match="'spread'"):
+        network(field, mask, voxel_size=(1, 1, 1), b0_dir=(0, 0, 1), weights=spread)
+    with pytest.raises(ValueError, match="one shape"):
+        estimate(chi[1:], field, mask, voxel_size=(1, 1, 1), weights=spread)
+
+
+@pytest.mark.parametrize("draw", [torch.randn, torch.rand, lambda n: torch.randn(n) ** 2])
+def test_the_loss_is_least_where_68_percent_lie_below(draw):
+    torch.manual_seed(0)
+    error = draw(20_000).abs().reshape(1, 1, 20, 20, 50)
+    mask = torch.ones_like(error)
+    best = float(error.flatten().quantile(ONE_SIGMA))
+    at = {f: float(pinball(f * best * mask, error, mask)) for f in (0.8, 0.97, 1.0, 1.03, 1.25)}
+    assert min(at, key=at.get) == 1.0
+    # each sample counts alike, whatever its unit
+    assert float(pinball(0.01 * best * mask, 0.01 * error, mask)) == pytest.approx(at[1.0], 0.01)
+
+
+def test_each_network_gives_its_maps_and_direct_ones_consistent_ones_too(inversions):
+    direct, consistent = load_inversions(inversions, "cpu")
+    assert (len(direct), len(consistent)) == (2, 1)
+    recipe = replace(recipe_of(inversions), batch=1)
+    batch = Samples(recipe)[0]
+    maps = {}
+    for choice in (0.1, 0.4, 0.9):
+        maps[choice] = drawn_maps({**batch, "choice": torch.tensor([choice])}, (direct, consistent))
+        assert not maps[choice].requires_grad
+    assert not torch.allclose(maps[0.1], maps[0.4])
+    assert not torch.allclose(maps[0.1], maps[0.9])
+    field, mask = batch["field"], batch["mask"]
+    dipole = Dipole(batch["kernel"], tuple(batch["padded"].tolist()))
+    raw, closed = ((field - dipole(maps[c])).mul(mask).square().mean() for c in (0.1, 0.4))
+    assert closed < raw
+
+
+def test_a_removal_takes_the_background_off_and_part_of_the_mask():
+    rng = np.random.default_rng(0)
+    mask = np.zeros((40,) * 3, bool)
+    mask[4:-4, 4:-4, 4:-4] = True
+    chi = np.where(mask, ndimage.gaussian_filter(rng.standard_normal(mask.shape), 1), 0)
+    dipole = DipoleConvolution(mask.shape, (1, 1, 1.3), (0, 0.2, 1), 32)
+    field = dipole(chi.astype(np.float32))
+    strength = 5 * float(field[mask].std())
+    for _ in range(3):
+        local, left = background_removed(rng, field, mask, dipole, strength)
+        assert left.sum() < mask.sum()
+        assert not (left & ~mask).any()
+        assert (local - field)[left].std() < 0.15 * strength
+    thin = mask & (np.arange(40) < 10)
+    assert background_removed(rng, field, thin, dipole, strength) == (field, thin)
+
+
+def recipe_of(networks):
+    return replace(
+        RECIPES["uncertainty"], config=SMALL, networks=networks, worlds={"shapes": 1.0},
+        patches={16: 1.0},
+    )  # fmt: skip
+
+
+def test_training_brings_the_coverage_to_68_percent(inversions):
+    recipe = recipe_of(inversions)
+    torch.manual_seed(0)
+    model = build(recipe)
+    torch.nn.init.constant_(model.unet.last.bias, -3.0)  # a spread that is far too small
+    samples, held_out = Samples(recipe), Samples(recipe, held_out=True)
+    batches, unseen = [samples[n] for n in range(8)], [held_out[n] for n in range(4)]
+
+    def found():
+        return float(torch.cat([score(model, batch, recipe) for batch in unseen]).mean())
+
+    assert found() < 20
+    optimizer = torch.optim.Adam(model.parameters(), 2e-2)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, 60)
+    for step in range(60):
+        optimizer.zero_grad()
+        step_loss(model, batches[step % 8], recipe, 0).backward()
+        optimizer.step()
+        schedule.step()
+    assert 50 < found() < 80
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("uncertainty" not in files.bundled(), reason="its weights are not shipped")
+@pytest.mark.parametrize("name", bundled())
+def test_one_sigma_holds_60_to_75_percent_of_a_head_it_has_not_seen(name):
+    made = simulate_head(
+        HeadRecipe(shape=(82, 102, 102), voxel_size=(2.0, 2.0, 2.0), anatomy=4242, seed=4242)
+    )
+    mask, noise = made.brain_mask, np.random.default_rng(0).normal(0, 0.002, made.chi.shape)
+    field = np.where(mask, made.local_field + noise, 0).astype(np.float32)
+    geometry = {"voxel_size": made.voxel_size, "b0_dir": made.b0_dir}
+    chi = network(field, mask, weights=name, **geometry).chi
+    error = np.abs(chi - made.chi_brain)[mask]
+    sigma = estimate(chi, field, mask, **geometry)[mask]
+    assert 0.60 < np.mean(error <= sigma) < 0.75
