@@ -16,6 +16,7 @@ from nipype.interfaces.base import (
 
 from qsmbids import __version__
 from qsmbids.errors import InputError, QsmbidsError
+from qsmbids.interfaces import memory
 
 _DISK = {
     errno.ENOSPC: "the disk is full; free space, or choose another folder",
@@ -42,7 +43,7 @@ class StageInputs(BaseInterfaceInputSpec):
 class StageOutputs(TraitedSpec):
     """Outputs of every stage."""
 
-    stage = traits.Dict(desc="provenance: Name, Method, Parameters, Seconds, Warnings")
+    stage = traits.Dict(desc="Name, Method, Parameters, Seconds, PeakMemoryMB, Warnings")
 
 
 class Stage(SimpleInterface):
@@ -56,6 +57,7 @@ class Stage(SimpleInterface):
         from scipy.fft import set_workers
 
         start = time.perf_counter()
+        memory.forget_peak()
         key = self.inputs.key
         try:
             with set_workers(self.inputs.num_threads):
@@ -73,6 +75,7 @@ class Stage(SimpleInterface):
             raise _plain(key, error) from error
         if "stage" in self._results:
             self._results["stage"]["Seconds"] = round(time.perf_counter() - start, 2)
+            self._results["stage"].update(memory.peak())
         return runtime
 
     def _compute(self, cwd: str) -> None:
