@@ -33,6 +33,8 @@ class Method:
         Options of the function whose defaults are others in this method.
     volumes : int
         Peak memory in volumes of float32, where it is more than the stage's methods usually take.
+    planning : mapping
+        Options, with their defaults, of what decides on the function's input, not its own.
     """
 
     target: str
@@ -41,6 +43,7 @@ class Method:
     citations: tuple[str, ...] = ()
     preset: Mapping[str, Any] = field(default_factory=dict, hash=False)
     volumes: int = 0
+    planning: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def load(self) -> Callable[..., Any]:
         """Import and return the function, with the method's own defaults."""
@@ -56,14 +59,15 @@ class Method:
         """Return the method's own options with their default values.
 
         They are the keyword-only parameters that have a default and are not part of the
-        stage's common signature.
+        stage's common signature, and those of ``planning``.
         """
         parameters = inspect.signature(self.load()).parameters.values()
-        return {
+        own = {
             p.name: p.default
             for p in parameters
             if p.kind is p.KEYWORD_ONLY and p.default is not p.empty and p.name not in COMMON
         }
+        return {**self.planning, **own}
 
     def resolve(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the method's options with ``options`` put over the defaults.

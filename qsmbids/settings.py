@@ -28,6 +28,7 @@ class Settings:
     start: str = "auto"  # auto (raw first), nearest (fields first), raw, total-field, local-field
     # processing
     methods: tuple[str, ...] = ("tv",)
+    combinations: tuple[str, ...] = ()  # methods that take several head orientations
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     unwrapping: str = "best-path"
     fit: str = "linear"
@@ -54,7 +55,11 @@ class Settings:
         """Return what decides the numbers in the maps, as plain values for a record."""
         return {
             "methods": list(self.methods),
-            "options": {name: dict(values) for name, values in sorted(self.options.items())},
+            "options": {
+                name: dict(values)
+                for name, values in sorted(self.options.items())
+                if name not in self.combinations
+            },
             "unwrapping": self.unwrapping,
             "fit": self.fit,
             "phase_sign": self.phase_sign,
@@ -63,3 +68,8 @@ class Settings:
             "weights": {name: dict(files) for name, files in sorted(self.weights.items())},
             "write_fields": self.write_fields,
         }
+
+    def combining(self) -> dict[str, Any]:
+        """Return what decides the numbers in the maps of several head orientations."""
+        chosen = {name: dict(self.options.get(name, {})) for name in self.combinations}
+        return {**self.processing(), "methods": [], "combinations": chosen}

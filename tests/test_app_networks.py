@@ -403,7 +403,7 @@ def test_the_stage_writes_the_uncertainty_with_its_origin(
     writer.run(cwd=str(tmp_path))
     path = tmp_path / "out/sub-01/anat/sub-01_desc-uqsmUncertainty_Chimap.json"
     told = json.loads(path.read_text())
-    assert "one standard deviation" in told["Description"]
+    assert "68 %" in told["Description"]
     assert told["Units"] == "ppm"
     assert told["Qsmbids"]["UncertaintyWeights"]["SHA256"] == files.digest(spread)
     page = write_participant_page(tmp_path / "out", "01").read_text()

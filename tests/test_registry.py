@@ -11,12 +11,14 @@ import pytest
 from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.bids.names import desc_label
 from qsmbids.errors import UsageError
+from qsmbids.inversion import COMBINATIONS
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.phase import FITS, UNWRAPPING
 from qsmbids.registry import COMMON, Method, Registry
 from qsmbids.reports.citations import CITATIONS
 
-REGISTRIES = {"unwrapping": UNWRAPPING, "fit": FITS, "background": BACKGROUND, "method": INVERSION}
+INVERSIONS = {**INVERSION, **COMBINATIONS}
+REGISTRIES = {"unwrapping": UNWRAPPING, "fit": FITS, "background": BACKGROUND, "method": INVERSIONS}
 METHODS = [
     pytest.param(method, id=f"{option}-{name}")
     for option, registry in REGISTRIES.items()
@@ -54,8 +56,8 @@ def test_method_has_its_stages_signature(method):
 
 
 def test_inversions_have_names_that_stay_apart_in_file_names():
-    labels = [desc_label(name) for name in INVERSION]
-    assert len(set(labels)) == len(INVERSION)
+    labels = [desc_label(name) for name in INVERSIONS]
+    assert len(set(labels)) == len(INVERSIONS)
 
 
 def test_defaults_are_the_methods_own_options():

@@ -2,6 +2,7 @@
 
 from qsmbids.bids.dataset import write_dataset_description
 from qsmbids.bids.names import derivative_path, desc_label
+from qsmbids.bids.orientations import with_orientations
 from qsmbids.bids.series import Inventory, Series, Skipped, find_series
 from qsmbids.bids.sidecar import sidecar, write_json, write_text
 
@@ -13,6 +14,7 @@ __all__ = [
     "desc_label",
     "find_series",
     "sidecar",
+    "with_orientations",
     "write_dataset_description",
     "write_json",
     "write_text",

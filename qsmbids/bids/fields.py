@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,10 @@ from qsmbids.bids.names import entities_of, fmap_entities, join
 from qsmbids.bids.series import Series
 from qsmbids.bids.values import field_strength_of
 from qsmbids.errors import InputError
+from qsmbids.physics import b0_direction
 
 STARTS = {"local": "local-field", "total": "total-field"}
+SAME_DIRECTION = math.cos(math.radians(0.2))
 # What each start's mask should be: a local field is known only where its filter reached.
 _MASKS = {"local-field": ("eroded", "brain"), "total-field": ("brain",)}
 
@@ -94,11 +97,36 @@ def build(
         manufacturer=metadata.get("Manufacturer") or (raw.manufacturer if raw else None),
         field=path,
         field_units=units,
+        b0_dir=_stated_b0(metadata, grid, name),
         mask=mask.path if mask else None,
         mask_source=mask.dataset.name if mask else None,
         sources=_sources(source, mask, magnitude, raw if echoes else None),
         warnings=mask.warnings if mask else (),
     )
+
+
+def _stated_b0(
+    metadata: Mapping[str, Any], grid: Grid, name: str
+) -> tuple[float, float, float] | None:
+    """Return the B0 direction of a sidecar, or of its block ``Qsmbids``, unless the affine's."""
+    block = metadata.get("Qsmbids")
+    own = block.get("B0Direction") if isinstance(block, Mapping) else None
+    stated = metadata.get("B0Direction", own)
+    if stated is None:
+        return None
+    try:
+        x, y, z = (float(value) for value in stated)
+        length = math.hypot(x, y, z)
+        if not math.isfinite(length):
+            raise ValueError
+        direction = x / length, y / length, z / length
+    except (TypeError, ValueError, ZeroDivisionError):
+        raise InputError(
+            f"B0Direction of {name} is {stated}; give the direction of B0 along the voxel axes as "
+            "three numbers, or leave it out."
+        ) from None
+    cosine = sum(a * b for a, b in zip(direction, b0_direction(grid.affine), strict=True))
+    return None if abs(cosine) > SAME_DIRECTION else direction
 
 
 def _units(metadata: Mapping[str, Any], name: str) -> str:

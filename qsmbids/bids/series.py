@@ -21,7 +21,7 @@ class Series:
         The entities of the outputs' names in BIDS order, with the input's padding
         (``{"sub": "01", "ses": "a", "run": "01"}``).
     start : str
-        ``raw``, ``total-field`` or ``local-field``.
+        ``raw``, ``total-field``, ``local-field`` or ``orientations``.
     magnitude, phase, real, imaginary : tuple of Path
         One file an echo, in the order of echo time. Either magnitude and phase are given, or
         real and imaginary; after another start than ``raw`` only magnitude may be given.
@@ -35,12 +35,18 @@ class Series:
         The field to start from.
     field_units : str or None
         ``Hz`` or ``ppm``.
+    b0_dir : (3,) tuple of float or None
+        B0 along the voxel axes of the field, where its sidecar states another direction than
+        its affine: the head was brought onto another position's grid.
     mask : Path or None
         A mask from a derivatives dataset.
     mask_source : str or None
         The name of that dataset.
     reference : Path or None
         A susceptibility map made elsewhere, to learn from and to compare with.
+    orientations : tuple of Series
+        The series of several head orientations that are made into one map; empty for a series
+        of its own. ``start`` then is ``orientations``.
     sources : tuple of str
         BIDS URIs of all input images, ``bids:raw:sub-01/anat/...``.
     warnings : tuple of str
@@ -61,9 +67,11 @@ class Series:
     manufacturer: str | None = None
     field: Path | None = None
     field_units: str | None = None
+    b0_dir: tuple[float, float, float] | None = None
     mask: Path | None = None
     mask_source: str | None = None
     reference: Path | None = None
+    orientations: tuple[Series, ...] = ()
     sources: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -76,7 +84,8 @@ class Series:
     def images(self) -> tuple[Path, ...]:
         """All input images."""
         single = tuple(path for path in (self.field, self.mask, self.reference) if path is not None)
-        return self.magnitude + self.phase + self.real + self.imaginary + single
+        own = self.magnitude + self.phase + self.real + self.imaginary + single
+        return sum((one.images for one in self.orientations), own)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "SkullStripped": True,
     },
     "Uncertainty_Chimap": {
-        "Description": "Uncertainty of the magnetic susceptibility: one standard deviation",
+        "Description": "Half-width of the interval that holds the true susceptibility with 68 %",
         "Units": "ppm",
         "SkullStripped": True,
     },
@@ -62,6 +62,12 @@ KINDS: dict[str, dict[str, Any]] = {
         "Description": "Local field: the total field without that of sources outside the brain",
         "Units": "Hz",
         "SkullStripped": True,
+    },
+    "registration_T2starw": {
+        "Description": "Checkerboard of the first head orientation and the mean of the others, "
+        "registered to it",
+        "Units": "arbitrary",
+        "SkullStripped": False,
     },
     "magnitude": {
         "Description": "Gradient-echo magnitude, on the grid of the field maps",

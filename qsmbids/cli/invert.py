@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qsmbids import __version__
-from qsmbids.errors import InputError, QsmbidsError, UsageError
+from qsmbids.cli.command import finish
+from qsmbids.errors import InputError, UsageError
 from qsmbids.inversion import METHODS
 
 if TYPE_CHECKING:
@@ -26,27 +26,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         The arguments; those of the process by default.
     """
     arguments = _parser().parse_args(argv)
-    try:
-        _run(arguments)
-    except (QsmbidsError, ValueError, OSError) as error:
-        if arguments.verbose:
-            raise
-        print(f"qsmbids-invert: {_sentence(error)}", file=sys.stderr)
-        return 2 if isinstance(error, UsageError) else 1
-    return 0
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'a file'}: {error.strerror.lower()}; choose another place."
-    return f"{str(error).rstrip('.')}."
+    return finish("qsmbids-invert", lambda: _run(arguments), verbose=arguments.verbose)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="qsmbids-invert",
         description="Compute susceptibility (ppm) from a local field, background removed.",
-        epilog="B0 is read from the field's affine unless --b0-dir is given.",
+        epilog="B0 is read from the field's affine unless --b0-dir or --params is given.",
     )
     parser.add_argument("field", type=Path, help="local field, NIfTI")
     parser.add_argument("mask", type=Path, help="where the field is valid, NIfTI on the same grid")
@@ -64,14 +51,22 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="where networks compute; auto: a graphics processor where there is one",
     )
-    parser.add_argument("--weight", type=Path, help="confidence in each voxel, 0 to 1, NIfTI")
+    parser.add_argument(
+        "--weight",
+        type=Path,
+        help="confidence in each voxel, 0 to 1, NIfTI; default: 0 where the field is 0, else 1",
+    )
     parser.add_argument("--magnitude", type=Path, help="for methods that use its edges, NIfTI")
     parser.add_argument(
         "--units", choices=["ppm", "Hz", "rad"], default="ppm", help="of the field: %(default)s"
     )
     parser.add_argument("--field-strength", type=float, help="B0 in tesla, for Hz and rad")
     parser.add_argument("--echo-time", type=float, help="in seconds, for rad")
-    parser.add_argument("--b0-dir", type=float, nargs=3, metavar=("X", "Y", "Z"))
+    geometry = parser.add_mutually_exclusive_group()
+    geometry.add_argument("--b0-dir", type=float, nargs=3, metavar=("X", "Y", "Z"))
+    geometry.add_argument(
+        "--params", type=Path, help="JSON with voxel_size in mm and B0_dir, as QSM-CI writes it"
+    )
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("-v", "--verbose", action="store_true", help="show where an error is from")
     parser.add_argument("--version", action="version", version=f"qsmbids {__version__}")
@@ -83,6 +78,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
     from scipy.fft import set_workers
 
+    from qsmbids.cli.params import read_params
     from qsmbids.interfaces.arrays import make_grid, read_image, read_on_grid
     from qsmbids.inversion import reconstruct
 
@@ -90,6 +86,8 @@ def _run(arguments: argparse.Namespace) -> None:
     grid = make_grid(arguments.field, field.shape, affine)
     if arguments.b0_dir:
         grid["b0_dir"] = arguments.b0_dir
+    if arguments.params:
+        grid |= read_params(arguments.params, "voxel_size", "b0_dir")
     mask = read_on_grid(arguments.mask, grid)
     weight, magnitude = (
         read_on_grid(path, grid) if path else None
@@ -102,7 +100,7 @@ def _run(arguments: argparse.Namespace) -> None:
                 mask,
                 voxel_size=grid["voxel_size"],
                 b0_dir=grid["b0_dir"],
-                weight=weight,
+                weight=(field != 0) if weight is None else weight,
                 magnitude=magnitude,
                 method=arguments.method,
                 device=arguments.device,

@@ -14,6 +14,7 @@ from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.cli import machine, values
 from qsmbids.cli.weights import digests, with_weights
 from qsmbids.errors import UsageError
+from qsmbids.inversion import COMBINATIONS
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.phase import FITS, UNWRAPPING
 from qsmbids.settings import Settings
@@ -119,8 +120,10 @@ def add_data(group: Adder) -> None:
 
 def _add_methods(group: Adder) -> None:
     add = group.add_argument
-    add("--method", nargs="+", choices=list(INVERSION), default=["tv"], metavar="NAME",
-        help=f"inversion, one map each: {', '.join(INVERSION)} (default: tv)")  # fmt: skip
+    names = [*INVERSION, *COMBINATIONS]
+    add("--method", nargs="+", choices=names, default=["tv"], metavar="NAME",
+        help=f"inversion, one map each: {', '.join(names)} (default: tv); cosmos makes one map of "
+        "all head orientations of a participant")  # fmt: skip
     add("--weights", nargs="+", action="extend", default=[], metavar="[METHOD=]FILE",
         help="weights of a network, as a file or as a name that the package ships")  # fmt: skip
 
@@ -210,8 +213,9 @@ def to_settings(args: argparse.Namespace) -> Settings:
     bids_dir, output_dir = args.bids_dir.resolve(), args.output_dir.resolve()
     work_dir = (args.work_dir or Path("work")).resolve()
     _check_folders(bids_dir, output_dir, work_dir)
-    methods = tuple(dict.fromkeys(args.method))
-    options = values.method_options(args.option, {**INVERSION, **BACKGROUND})
+    chosen = tuple(dict.fromkeys(args.method))
+    methods = tuple(name for name in chosen if name in INVERSION)
+    options = values.method_options(args.option, {**INVERSION, **COMBINATIONS, **BACKGROUND})
     options = with_weights(options, args.weights, methods)
     mode = "group" if args.level == "group" else args.mode
     settings = Settings(
@@ -225,6 +229,7 @@ def to_settings(args: argparse.Namespace) -> Settings:
         database_dir=args.bids_database_dir and args.bids_database_dir.resolve(),
         start=args.start,
         methods=methods,
+        combinations=tuple(name for name in chosen if name in COMBINATIONS),
         options=options,
         weights=digests(methods, options) if mode in _READS_WEIGHTS else {},
         unwrapping=args.unwrapping,

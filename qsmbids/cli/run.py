@@ -8,12 +8,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from qsmbids.bids import Inventory, Series, find_series, write_dataset_description
+from qsmbids.bids import (
+    Inventory,
+    Series,
+    find_series,
+    with_orientations,
+    write_dataset_description,
+)
 from qsmbids.cli.overview import describe_run
 from qsmbids.cli.progress import Progress
 from qsmbids.cli.validation import Validation
 from qsmbids.errors import InputError
-from qsmbids.inversion import METHODS
+from qsmbids.inversion import COMBINATIONS, METHODS
 from qsmbids.settings import Settings
 from qsmbids.workflows import plan, records
 
@@ -31,7 +37,7 @@ def run(settings: Settings) -> int:
         from qsmbids.cli.texts import rewrite_reports
 
         return rewrite_reports(settings)
-    inventory = find_series(settings)
+    inventory = _find(settings)
     if settings.mode == "dry-run":
         print(describe_run(inventory, settings))
         return int(_has_errors(inventory))
@@ -42,14 +48,26 @@ def run(settings: Settings) -> int:
     return process(inventory, settings)
 
 
+def _find(settings: Settings) -> Inventory:
+    """Find every series, and the head orientations that methods of the run combine."""
+    inventory = find_series(settings)
+    groups = [COMBINATIONS[name].resolve(settings.options.get(name, {}))["group"]
+              for name in settings.combinations]  # fmt: skip
+    return with_orientations(inventory, groups[0]) if groups else inventory
+
+
 def process(inventory: Inventory, settings: Settings) -> int:
     """Process all series that are not done yet and return the exit code."""
     _demand_device(settings)
     _prepare(settings)
-    todo = [series for series in inventory.series if not records.is_done(series, settings)]
-    waiting = {series.key for series in todo}
+    undone = [series for series in inventory.series if not records.is_done(series, settings)]
+    # What a combination of orientations takes is no derivative: its series go through again.
+    again = {one.key for series in undone for one in series.orientations}
+    waiting = {series.key for series in undone} | again
+    todo = [series for series in inventory.series if series.key in waiting]
     ready = [series for series in inventory.series if series.key not in waiting]
     stale = {series.participant for series in ready if records.forget_failure(series, settings)}
+    _demand_registration(todo)
     with Progress(settings, inventory, todo) as progress:
         _note_skipped(inventory, settings, progress)
         if todo:
@@ -86,6 +104,15 @@ def _demand_device(settings: Settings) -> None:
     from qsmbids.nets.device import pick_device
 
     pick_device(settings.device)
+
+
+def _demand_registration(todo: Sequence[Series]) -> None:
+    """Refuse head orientations that cannot be registered, before hours are spent on them."""
+    # where the sidecars state B0, the fields may lie on one grid already
+    if any(one.b0_dir is None for series in todo for one in series.orientations[1:]):
+        from qsmbids.registration import demand_simpleitk
+
+        demand_simpleitk()
 
 
 def _prepare(settings: Settings) -> None:
@@ -153,7 +180,10 @@ def _check_memory(
     todo: Sequence[Series], sizes: dict[str, int], settings: Settings, progress: Progress
 ) -> None:
     need = max(
-        plan.series_memory(sizes[s.key], max(len(s.echo_times), 1), settings.methods) for s in todo
+        plan.series_memory(
+            sizes[s.key], max(len(s.echo_times), len(s.orientations), 1), settings.methods
+        )
+        for s in todo
     )
     if need > settings.mem_gb:
         progress.line(

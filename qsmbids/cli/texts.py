@@ -52,12 +52,19 @@ def write_boilerplate(inventory: Inventory, settings: Settings) -> int:
 def _planned(series: Series, settings: Settings) -> Iterator[dict[str, Any]]:
     """Yield the stages of a series as its sidecars will tell them."""
     from qsmbids.background import METHODS as BACKGROUND
+    from qsmbids.inversion import COMBINATIONS
     from qsmbids.inversion import METHODS as INVERSION
     from qsmbids.nets.files import describe
 
     def stage(name: str, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
         return {"Name": name, "Method": method, "Parameters": parameters}
 
+    if series.orientations:
+        for name in settings.combinations:
+            yield stage(
+                "Inversion", name, COMBINATIONS[name].resolve(settings.options.get(name, {}))
+            )
+        return
     if series.mask is None and series.start != "local-field":
         extraction = "none" if settings.brain_extraction == "none" else "template"
         yield stage("Mask", extraction, {})

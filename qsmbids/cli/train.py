@@ -154,11 +154,13 @@ class _Run:
         """Train, and tell whether the end was reached."""
         import torch
 
+        from qsmbids.training.memory import keep_freed_memory
         from qsmbids.training.run import train as run_training
 
         job = self.job
         sources = job.sources or {}
         torch.set_num_threads(job.threads)
+        keep_freed_memory()
         run_training(
             self.recipe,
             job.folder,

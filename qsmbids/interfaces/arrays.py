@@ -47,6 +47,35 @@ def read_image(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     InputError
         If the file is damaged, not three-dimensional, or holds values that are no numbers.
     """
+    data, affine = _read(path)
+    if data.ndim == 4 and data.shape[3] == 1:
+        data = data[..., 0]
+    if data.ndim != 3 or min(data.shape) < 2:
+        raise InputError(
+            f"{path.name} has the shape {data.shape}; a three-dimensional image is needed."
+        )
+    return data, affine
+
+
+def read_echoes(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Return the voxels (echo, x, y, z) of a NIfTI file (x, y, z[, echo]) and its affine.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, has not three or four dimensions, or holds values that are no
+        numbers.
+    """
+    data, affine = _read(path)
+    if data.ndim not in (3, 4) or min(data.shape[:3]) < 2:
+        raise InputError(
+            f"{path.name} has the shape {data.shape}; a volume, or one for each echo along the "
+            "fourth axis, is needed."
+        )
+    return np.moveaxis(data.reshape(*data.shape[:3], -1), 3, 0), affine
+
+
+def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     import nibabel as nib
 
     opener: Any = gzip.open if path.suffix == ".gz" else open
@@ -63,12 +92,6 @@ def read_image(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         raise InputError(
             f"{path.name} is damaged or truncated ({reason}); copy or convert it again."
         ) from error
-    if data.ndim == 4 and data.shape[3] == 1:
-        data = data[..., 0]
-    if data.ndim != 3 or min(data.shape) < 2:
-        raise InputError(
-            f"{path.name} has the shape {data.shape}; a three-dimensional image is needed."
-        )
     if not np.isfinite(data).all():
         raise InputError(f"{path.name} holds NaN or infinite values; convert it again.")
     return data, np.asarray(image.affine, dtype=float)

@@ -18,7 +18,10 @@ from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs
 from qsmbids.interfaces.orientation import turn_back
 from qsmbids.interfaces.targets import TARGETS, chimap, curve_path, uncertainty_map
 
-_DETAILS = ("Weights", "UncertaintyWeights", "Fit", "Device")
+_DETAILS = (
+    *("Weights", "UncertaintyWeights", "Fit", "Device"),
+    *("ConditionNumber", "AnglesBetweenOrientations"),
+)
 STAGES = ("reading", "masking", "mapping", "decay", "background", "inversion")
 
 
@@ -33,6 +36,7 @@ class _WriteInputs(StageInputs):
     total = File(exists=True, desc="ppm")
     local = File(exists=True, desc="ppm")
     magnitude = File(exists=True, desc="(echo, x, y, z)")
+    registration = File(exists=True, desc="checkerboard of head orientations")
     r2star = File(exists=True)
     t2star = File(exists=True)
     s0 = File(exists=True)
@@ -98,11 +102,14 @@ class WriteDerivatives(Stage):
             "Stages": stages,
         }
         if isdefined(inputs.chi):
-            from qsmbids.inversion import METHODS
+            from qsmbids.inversion import COMBINATIONS, METHODS
 
             block |= {name: last[name] for name in _DETAILS if name in last}
-            block["MethodLabel"] = METHODS[inputs.method].label
-            block["Reference"] = "the mean over the eroded mask, which is set to 0 ppm"
+            several = inputs.method in COMBINATIONS
+            entry = COMBINATIONS[inputs.method] if several else METHODS[inputs.method]
+            region = "region that all orientations share" if several else "eroded mask"
+            block["MethodLabel"] = entry.label
+            block["Reference"] = f"the mean over the {region}, which is set to 0 ppm"
         return block
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,23 @@ def upright_grid(grid: Mapping[str, Any]) -> dict[str, Any]:
         "stored": dict(grid),
         "turn": turn.astype(int).tolist(),
     }
+
+
+def with_b0(grid: Mapping[str, Any], b0_dir: Sequence[float]) -> dict[str, Any]:
+    """Return an upright grid in which B0 points along ``b0_dir`` instead of as its affine tells.
+
+    Parameters
+    ----------
+    grid : mapping
+        As `upright_grid` returns it.
+    b0_dir : (3,) sequence of float
+        Along the stored voxel axes.
+    """
+    upright = [0.0] * 3
+    for (axis, sign), component in zip(grid["turn"], b0_dir, strict=True):
+        upright[axis] = sign * component
+    stored = {**grid["stored"], "b0_dir": list(b0_dir)}
+    return {**grid, "b0_dir": upright, "b0_stated": True, "stored": stored}
 
 
 def turn_upright(image: NDArray[Any], grid: Mapping[str, Any]) -> NDArray[Any]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from qsmbids.errors import InputError
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs
-from qsmbids.interfaces.orientation import turn_upright, upright_grid
+from qsmbids.interfaces.orientation import turn_upright, upright_grid, with_b0
 
 
 class _LoadSeriesInputs(StageInputs):
@@ -109,6 +109,7 @@ class _LoadFieldInputs(StageInputs):
     field = traits.Str(mandatory=True)
     field_units = traits.Enum("ppm", "Hz")
     field_strength = traits.Either(None, traits.Float, desc="tesla; needed unless ppm")
+    b0_dir = traits.List(traits.Float, desc="along the stored voxel axes, if not the affine's")
     magnitude = traits.List(traits.Str)
     kind = traits.Enum("total-field", "local-field")
 
@@ -131,6 +132,8 @@ class LoadField(Stage):
         data, affine = arrays.read_image(path)
         stored = arrays.make_grid(path, data.shape, affine)
         grid = upright_grid(stored)
+        if self.inputs.b0_dir:
+            grid = with_b0(grid, self.inputs.b0_dir)
         if (data == data.flat[0]).all():
             raise InputError(f"{path.name} is {data.flat[0]:g} in every voxel; it holds no field.")
         data = turn_upright(data * np.float32(self._to_ppm()), grid)

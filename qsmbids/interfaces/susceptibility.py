@@ -62,7 +62,7 @@ class _InversionInputs(_BackgroundInputs):
 
 class _InversionOutputs(StageOutputs):
     chi = File(exists=True, desc="susceptibility in ppm")
-    uncertainty = File(desc="one standard deviation in ppm, if it was asked for")
+    uncertainty = File(desc="half-width of the 68 % interval in ppm, if it was asked for")
     curves = traits.Dict(desc="the course of an iterative fit")
 
 

@@ -39,6 +39,7 @@ TARGETS = {
     "total": Target("fieldmap", "total", "fmap"),
     "local": Target("fieldmap", "local", "fmap"),
     "magnitude": Target("magnitude", None, "fmap"),
+    "registration": Target("T2starw", "registration", sort="registration"),
     "r2star": Target("R2starmap"),
     "t2star": Target("T2starmap"),
     "s0": Target("S0map"),
@@ -59,6 +60,11 @@ def curve_path(output_dir: Path, series: Series, method: str) -> Path:
     """Return where the course of a method's fit goes: a table, one row an iteration."""
     name = f"{series.key}_desc-{desc_label(method)}_curve.tsv"
     return output_dir / "logs" / f"sub-{series.participant}" / name
+
+
+def note_path(work_dir: Path, series: Series) -> Path:
+    """Return where it is noted what a combination of head orientations takes from a series."""
+    return work_dir / "orientations" / f"{series.key}.json"
 
 
 def subject_path(folder: Path, series: Series) -> Path:

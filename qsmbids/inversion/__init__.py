@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from qsmbids.inversion.methods import METHODS
+from qsmbids.inversion.methods import COMBINATIONS, METHODS
 
-__all__ = ["METHODS", "Reconstruction", "invert", "reconstruct"]
+__all__ = ["COMBINATIONS", "METHODS", "Reconstruction", "invert", "reconstruct"]
 
 
 def __getattr__(name: str) -> Any:

@@ -57,7 +57,7 @@ def finetune(  # noqa: PLR0913 - a method's options are its parameters
         The c of `qsmbids.nets.dipole.closed`, which brings the map of a network that does not do
         so itself into agreement with the field at the end; 0 leaves it as it is.
     uncertainty : bool
-        Estimate one standard deviation of the map's error too.
+        Estimate how far the map may be off too, see `qsmbids.nets.uncertainty`.
     device : {"auto", "cpu", "cuda"}
         Where to compute; auto is a graphics processor where there is one.
 

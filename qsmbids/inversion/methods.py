@@ -8,6 +8,9 @@ FINETUNE = "qsmbids.inversion.finetune:finetune"
 # every processor has it.
 INFERENCE, FIT = 105, 280
 
+DEFAULT = "tv"
+"""The method where none is asked for."""
+
 METHODS = Registry(
     "inversion",
     {
@@ -46,6 +49,15 @@ METHODS = Registry(
             "Data-consistent network",
             "by a U-Net between two closed-form data consistencies, trained on simulated fields",
             ("aggarwal2019",),
+            {"weights": "dcnet"},
+            INFERENCE,
+        ),
+        "dcnet-tv": Method(
+            "qsmbids.inversion.refined:refined",
+            "Data-consistent network refined by total variation",
+            "by total-variation-regularised inversion around the map of a U-Net between two "
+            "closed-form data consistencies, trained on simulated fields",
+            ("aggarwal2019", "bilgic2015", "milovic2018"),
             {"weights": "dcnet"},
             INFERENCE,
         ),
@@ -109,3 +121,17 @@ METHODS = Registry(
         ),
     },
 )
+
+COMBINATIONS = Registry(
+    "multi-orientation",
+    {
+        "cosmos": Method(
+            "qsmbids.inversion.cosmos:cosmos",
+            "COSMOS",
+            "from several head orientations at once, by weighted least squares",
+            ("liu2009",),
+            planning={"group": "auto"},
+        ),
+    },
+)
+"""Methods that take the local fields of several head orientations and give one map."""

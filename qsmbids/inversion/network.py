@@ -51,7 +51,7 @@ def network(  # noqa: PLR0913 - a method's options are its parameters
     average : {1, 2, 4, 8}
         Mean of the maps of so many mirror images of the field.
     uncertainty : bool
-        Estimate one standard deviation of the map's error too.
+        Estimate how far the map may be off too, see `qsmbids.nets.uncertainty`.
     device : {"auto", "cpu", "cuda"}
         Where to compute; auto is a graphics processor where there is one.
 

@@ -24,7 +24,7 @@ class Reconstruction:
     chi : (x, y, z) float32 array
         Susceptibility in ppm.
     uncertainty : (x, y, z) float32 array or None
-        One standard deviation of its error in ppm.
+        Half-width in ppm of the interval that holds the true value with 68 %.
     curves : mapping of str to sequence of float
         What an iterative fit has minimised and watched, one value an iteration.
     details : mapping

@@ -66,6 +66,47 @@ def tv(
     Bilgic et al., Magn Reson Med 72:1444 (2014); the splitting of the weighted data term is that
     of Milovic et al., Magn Reson Med 80:814 (2018), eq. 10.
     """
+    return minimise(
+        field,
+        mask,
+        voxel_size=voxel_size,
+        b0_dir=b0_dir,
+        weight=weight,
+        regularization=regularization,
+        iterations=iterations,
+        tolerance=tolerance,
+    )
+
+
+def minimise(
+    field: Float,
+    mask: NDArray[np.bool_],
+    *,
+    voxel_size: Sequence[float],
+    b0_dir: Sequence[float],
+    weight: Float | None,
+    regularization: float,
+    iterations: int = 40,
+    tolerance: float = 5e-3,
+    prior: Float | None = None,
+    trust: float = 0.0,
+) -> Float:
+    r"""Solve `tv`'s problem, with :math:`\frac{\beta}{2} \|\chi - p\|^2` added to it if so asked.
+
+    Parameters
+    ----------
+    field, mask, voxel_size, b0_dir, weight, regularization, iterations, tolerance
+        As in `tv`.
+    prior : (x, y, z) float32 array, optional
+        The map p in ppm, zero outside the mask.
+    trust : float
+        Beta, where the data term's curvature is the squared kernel, up to 4/9.
+
+    Returns
+    -------
+    (x, y, z) float32 array
+        Susceptibility in ppm.
+    """
     if regularization <= 0:
         raise ValueError(f"the regularization must be positive, not {regularization}")
     if iterations < 1:
@@ -74,12 +115,15 @@ def tv(
     dipole = DipoleConvolution(field.shape, voxel_size, b0_dir)
     weight2 = mask.astype(np.float32) if weight is None else weight**2
     weight2 /= weight2[mask].mean()
-    splitting = _Splitting(dipole, voxel_size, lam)
+    splitting = _Splitting(dipole, voxel_size, lam, trust if prior is not None else 0.0)
+    pulled = None if prior is None else sf.rfftn(_pad(prior * np.float32(trust), dipole.padded))
     data = _WeightedData(dipole, field, weight2)
     chi = np.zeros(dipole.padded, np.float32)
     for _ in range(iterations):
         spectrum = data.pull(dipole)
         spectrum += sf.rfftn(splitting.pull())
+        if pulled is not None:
+            spectrum += pulled
         spectrum *= splitting.inverse
         new = sf.irfftn(spectrum, dipole.padded)
         chi -= new
@@ -123,7 +167,13 @@ class _WeightedData:
 class _Splitting:
     """v = G chi, which carries the norm; and the inverse of the whole quadratic form."""
 
-    def __init__(self, dipole: DipoleConvolution, voxel_size: Sequence[float], lam: np.float32):
+    def __init__(
+        self,
+        dipole: DipoleConvolution,
+        voxel_size: Sequence[float],
+        lam: np.float32,
+        trust: float = 0.0,
+    ):
         shape = dipole.padded
         self.scale = spacing(voxel_size)
         self.threshold = lam / GRADIENT_COUPLING
@@ -131,6 +181,7 @@ class _Splitting:
         self.target = [np.zeros(shape, np.float32) for _ in range(3)]  # v - s
         self.inverse = DATA_COUPLING * dipole.kernel**2
         self.inverse += GRADIENT_COUPLING * laplacian_spectrum(shape, voxel_size)
+        self.inverse += np.float32(trust)
         self.inverse[0, 0, 0] = 1  # the mean is free
         np.reciprocal(self.inverse, out=self.inverse)
         self.inverse[0, 0, 0] = 0

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     Tensors = Mapping[str, NDArray[np.generic]]
 
 FORMAT = "qsmbids-1"
+FOLDER = Path(str(files("qsmbids"))) / "data" / "weights"
 INVERSIONS, SPREADS = ("direct", "consistent"), ("spread",)
 """Architectures of maps and of their uncertainty; told here, for torch takes seconds to import."""
 
 
 def bundled() -> dict[str, Path]:
     """Return the weights files that the package ships, by name."""
-    folder = Path(str(files("qsmbids"))) / "data" / "weights"
-    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+    return {path.stem: path for path in sorted(FOLDER.glob("*.safetensors"))}
 
 
 def locate(weights: str | Path) -> Path:

@@ -56,6 +56,13 @@ CITATIONS: dict[str, Citation] = {
         "inversion with variational regularization. Magn Reson Med 80:814-821 (2018).",
         "10.1002/mrm.27073",
     ),
+    "liu2009": Citation(
+        "Liu T, Spincemaille P, de Rochefort L, Kressler B, Wang Y. Calculation of susceptibility "
+        "through multiple orientation sampling (COSMOS): a method for conditioning the inverse "
+        "problem from measured magnetic field map to susceptibility source image in MRI. "
+        "Magn Reson Med 61:196-204 (2009).",
+        "10.1002/mrm.21828",
+    ),
     "liu2012": Citation(
         "Liu J, Liu T, de Rochefort L, Ledoux J, Khalidov I, Chen W, Tsiouris AJ, Wisnieff C, "
         "Spincemaille P, Prince MR, Wang Y. Morphology enabled dipole inversion for quantitative "

@@ -16,6 +16,7 @@ ROLES: dict[tuple[str, str], str] = {
     ("eroded", "mask"): "eroded",
     ("total", "fieldmap"): "total",
     ("local", "fieldmap"): "local",
+    ("registration", "T2starw"): "registration",
     ("", "R2starmap"): "r2star",
     ("", "T2starmap"): "t2star",
     ("", "S0map"): "s0",

@@ -75,6 +75,7 @@ class _Examiner:
         self._masks()
         for role, show in (
             ("magnitude", self._magnitude),
+            ("registration", self._registration),
             ("total", self._total),
             ("local", self._local),
             ("r2star", self._r2star),
@@ -168,6 +169,14 @@ class _Examiner:
         window = figures.positive_window(inside, 99.5)
         return self._planes("Magnitude", caption, image, window, "a.u.", self.masks)
 
+    def _registration(self, image: Image) -> Picture:
+        caption = (
+            "A checkerboard of the first head orientation and the mean of the others. Expect edges "
+            "that go on from field to field; steps are a registration that failed."
+        )
+        window = figures.positive_window(image[self._mask_of(image)], 99.5)
+        return self._planes("Registration", caption, image, window, "a.u.")
+
     def _in_ppm(self, image: Image) -> tuple[Image, str]:
         return (image, "Hz") if self.hz_per_ppm is None else (image / self.hz_per_ppm, "ppm")
 
@@ -226,7 +235,7 @@ class _Examiner:
             return
         window = figures.positive_window(sigma[self._mask_of(sigma)], 99)
         caption = (
-            "One standard deviation: in about two of three voxels the map is no further than this "
+            "In about two of three voxels the map is no further than this "
             "from the truth, both relative to their mean. Bright is doubtful."
         )
         title = f"Uncertainty, {evidence.label}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from qsmbids import __version__
 from qsmbids.background import METHODS as BACKGROUND
+from qsmbids.inversion import COMBINATIONS
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.masking.brain import METHODS as MASKING
 from qsmbids.phase import FITS, UNWRAPPING
@@ -19,6 +20,7 @@ REGISTRIES: tuple[tuple[Registry, str], ...] = (
     (FITS, "The total field was estimated from the echoes"),
     (BACKGROUND, "The background field was removed"),
     (INVERSION, "Magnetic susceptibility was computed"),
+    (COMBINATIONS, "Magnetic susceptibility was computed"),
 )
 """Each registry and how a sentence about one of its methods begins."""
 

@@ -161,6 +161,11 @@ def _texts(value: Any) -> list[str]:
     return [str(one) for one in values if one not in (None, "")]
 
 
+def _pairs(angles: Any) -> list[float]:
+    """Return the angles of a symmetric table that stand above its diagonal."""
+    return [angle for n, row in enumerate(angles or []) for angle in row[n + 1 :]]
+
+
 def _facts(series: Series, evidence: Evidence) -> list[tuple[str, str]]:
     """Return what the series is, as pairs of name and value."""
     provenance = next((d.provenance for d in series.chimaps.values()), {})
@@ -175,6 +180,11 @@ def _facts(series: Series, evidence: Evidence) -> list[tuple[str, str]]:
         "Matrix": (grid and list(grid.shape), ""),
         "Voxel size": (grid and [round(d, 3) for d in grid.voxel_size], " mm"),
         "B0 direction": (provenance.get("B0Direction"), " (voxel axes)"),
+        "Angles between orientations": (
+            _pairs(provenance.get("AnglesBetweenOrientations")),
+            "\N{DEGREE SIGN}",
+        ),
+        "Condition number": (provenance.get("ConditionNumber"), ""),
         "Susceptibility relative to": (provenance.get("Reference"), ""),
         "Made with": (provenance.get("Version") and f"qsmbids {provenance['Version']}", ""),
     }

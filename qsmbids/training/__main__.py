@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from qsmbids.errors import QsmbidsError, UsageError
+from qsmbids.training.memory import keep_freed_memory
 from qsmbids.training.recipes import RECIPES, find_recipe
 from qsmbids.training.run import train
 
@@ -17,6 +18,7 @@ from qsmbids.training.run import train
 def main() -> int:
     """Run the training that the command line asks for; return the exit code."""
     asked = _parser().parse_args()
+    keep_freed_memory()
     if asked.threads:
         torch.set_num_threads(asked.threads)
     try:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from nipype.pipeline.engine import Node, Workflow
 
 from qsmbids.bids import Series
 from qsmbids.interfaces.reporting import ParticipantReport
 from qsmbids.settings import Settings
+from qsmbids.workflows.orientations import init_orientations_wf
 from qsmbids.workflows.series import init_series_wf
 
 TOP = "qsmbids"
 """The name of the workflow, and of its folder in the work directory."""
 
 
-def init_run_wf(groups: Mapping[str, Sequence[tuple[Series, int]]], settings: Settings) -> Workflow:
+def init_run_wf(
+    groups: Mapping[str, Sequence[tuple[Series, int]]],
+    settings: Settings,
+    unreported: Container[str] = (),
+) -> Workflow:
     """Build the workflow of several participants.
 
     Parameters
@@ -24,15 +29,26 @@ def init_run_wf(groups: Mapping[str, Sequence[tuple[Series, int]]], settings: Se
         The series of each participant, each with the voxels of one of its volumes.
     settings : Settings
         How to process them.
+    unreported : container of str
+        Participants whose report has to wait for what comes after this workflow.
 
     Returns
     -------
     Workflow
-        One inner workflow a series, and one node a participant that writes the report.
+        One inner workflow a series, or a set of head orientations, and one node a participant
+        that writes the report.
     """
     top = Workflow(name=TOP, base_dir=str(settings.work_dir))
     for participant, members in groups.items():
-        inner = [init_series_wf(one, settings, voxels=voxels) for one, voxels in members]
+        inner = [
+            (init_orientations_wf if one.orientations else init_series_wf)(
+                one, settings, voxels=voxels
+            )
+            for one, voxels in members
+        ]
+        top.add_nodes(inner)
+        if participant in unreported:
+            continue
         writers = [(wf, name) for wf in inner for name in writing_nodes(wf)]
         report = Node(ParticipantReport(len(writers)), name=f"report_{participant}", mem_gb=0.5)
         report.inputs.trait_set(

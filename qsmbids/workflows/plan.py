@@ -14,6 +14,7 @@ from qsmbids.settings import Settings
 
 LABELS = {
     "reading": "reading",
+    "alignment": "registration",
     "masking": "brain mask",
     "mapping": "total field",
     "decay": "R2* and T2*",
@@ -24,7 +25,10 @@ LABELS = {
 }
 
 # How long a stage takes beside the others, roughly: to tell the time left.
-_SHARES = {"reading": 1, "masking": 10, "mapping": 5, "decay": 1, "background": 4, "inversion": 4}
+_SHARES = {
+    **{"reading": 1, "masking": 10, "mapping": 5, "decay": 1, "background": 4},
+    **{"alignment": 6, "inversion": 4},
+}
 
 # Peak memory in volumes of float32, measured: fixed part, and part for each echo.
 _VOLUMES = {
@@ -37,6 +41,9 @@ _VOLUMES = {
     "Inversion": (35, 0),  # a mask that fills the grid
     "WriteDerivatives": (5, 0),
     "StoreSubject": (5, 0),
+    "NoteOrientation": (1, 0),
+    "Align": (12, 5),  # each orientation
+    "Combine": (16, 8),
 }
 _PROCESS_GB = 0.15
 
@@ -100,6 +107,9 @@ def writes_local_field(series: Series, settings: Settings) -> bool:
 
 def targets(series: Series, settings: Settings) -> list[Target]:
     """Return the images that a series will have."""
+    if series.orientations:
+        maps = [chimap(method) for method in settings.combinations]
+        return [*maps, TARGETS["registration"]] if shows_registration(series) else maps
     raw = series.start == "raw"
     names = ["eroded"] if series.start == "local-field" else ["brain", "eroded"]
     if raw:
@@ -115,6 +125,11 @@ def targets(series: Series, settings: Settings) -> list[Target]:
     return [TARGETS[name] for name in names] + maps
 
 
+def shows_registration(series: Series) -> bool:
+    """Tell whether all head orientations have a magnitude to compare them by."""
+    return all(one.start == "raw" or one.magnitude for one in series.orientations)
+
+
 def gives_uncertainty(method: str, settings: Settings) -> bool:
     """Tell whether an inversion gives a map of its uncertainty too."""
     return bool(METHODS[method].resolve(settings.options.get(method, {})).get("uncertainty"))
@@ -124,11 +139,18 @@ def outputs(series: Series, settings: Settings) -> list[Path]:
     """Return the paths of the files that a series will have."""
     images = [target.path(settings.output_dir, series) for target in targets(series, settings)]
     folder = settings.subjects_dir
-    return images if folder is None else [*images, subject_path(folder, series)]
+    if folder is None or series.orientations:
+        return images
+    return [*images, subject_path(folder, series)]
 
 
 def steps(series: Series, settings: Settings) -> Iterable[tuple[str, str]]:
     """Yield each stage and how it will be done, in order."""
+    if series.orientations:
+        yield LABELS["alignment"], " and ".join(one.key for one in series.orientations)
+        for method in settings.combinations:
+            yield LABELS["inversion"], _with_options(method, settings)
+        return
     raw = series.start == "raw"
     if raw:
         parts = "real and imaginary part" if series.real else "magnitude and phase"

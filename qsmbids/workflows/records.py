@@ -48,7 +48,8 @@ def write(series: Series, settings: Settings) -> None:
 def fingerprint(series: Series, settings: Settings) -> str:
     """Return a digest of all that decides the maps: version, settings, inputs."""
     files = {str(path): _signature(path) for path in series.images}
-    everything = [__version__, settings.processing(), repr(series), files]
+    asked = settings.combining() if series.orientations else settings.processing()
+    everything = [__version__, asked, repr(series), files]
     text = json.dumps(everything, sort_keys=True, default=str)
     return blake2b(text.encode(), digest_size=16).hexdigest()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,6 +28,9 @@ from qsmbids.workflows.workers import Workers, quieten
 
 _BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _GIVEN_UP = "the run was stopped before the series was done"
+
+
+_Groups = Mapping[str, Sequence[tuple[Series, int]]]  # with the voxels of one volume
 
 
 class Listener(Protocol):
@@ -82,8 +85,10 @@ class Runner:
         """End the workers."""
         self._workers.close(kill)
 
-    def run(self, groups: Mapping[str, Sequence[tuple[Series, int]]]) -> None:
+    def run(self, groups: _Groups) -> None:
         """Process several participants; whatever fails is reported, nothing is raised.
+
+        Combinations of head orientations come after the series that they are made of.
 
         Raises
         ------
@@ -91,12 +96,26 @@ class Runner:
             If the user stops the run.
         """
         start = time.time()
-        top = init_run_wf(groups, self._settings)
-        self._states = {
-            plan.node_name(series.key): _State(series)
-            for members in groups.values()
-            for series, _ in members
-        }
+        self._states = {}
+        single, several = (
+            {p: [m for m in members if bool(m[0].orientations) is combined] for p, members in
+             groups.items()}
+            for combined in (False, True)
+        )  # fmt: skip
+        later = {participant for participant, members in several.items() if members}
+        self._run(single, start, unreported=later)
+        ready = {p: self._ready(several[p]) for p in sorted(later)}
+        if any(ready.values()):
+            self._run(ready, start)
+        for participant, members in groups.items():
+            self._complete_report(participant, [s.key for s, _ in members], start)
+            self._clean(participant)
+
+    def _run(self, groups: _Groups, start: float, unreported: Container[str] = ()) -> None:
+        top = init_run_wf(groups, self._settings, unreported)
+        for members in groups.values():
+            for series, _ in members:
+                self._states[plan.node_name(series.key)] = _State(series)
         for name in top.list_node_names():
             inner, _, node = name.rpartition(".")
             if node.startswith("write_"):
@@ -105,9 +124,30 @@ class Runner:
         for inner, state in self._states.items():
             if not state.ended:
                 self._settle(inner, state, start, trouble)
-        for participant, members in groups.items():
-            self._complete_report(participant, [s.key for s, _ in members], start)
-            self._clean(participant)
+
+    def _ready(self, several: Sequence[tuple[Series, int]]) -> list[tuple[Series, int]]:
+        """Return the sets of head orientations that are left once those that failed are gone."""
+        ready = []
+        for series, voxels in several:
+            fit = [one for one in series.orientations if not self._has_failed(one)]
+            gone = [one.key for one in series.orientations if one not in fit]
+            if len(fit) > 1:
+                warning = (f"The orientation {key} failed and is left out." for key in gone)
+                left = replace(
+                    series,
+                    orientations=tuple(fit),
+                    sources=tuple(dict.fromkeys(uri for one in fit for uri in one.sources)),
+                    warnings=(*series.warnings, *warning),
+                )
+                ready.append((left, voxels))
+                continue
+            state = self._states[plan.node_name(series.key)] = _State(series)
+            reason = f"{series.key}: of the head orientations {', '.join(gone)} failed"
+            self._fail(state, plan.LABELS["alignment"], f"{reason}; two or more are needed.", "")
+        return ready
+
+    def _has_failed(self, series: Series) -> bool:
+        return bool(self._states[plan.node_name(series.key)].failure)
 
     def _execute(self, top: Workflow) -> str:
         """Run the graph and return what its plugin complains of."""

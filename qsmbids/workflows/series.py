@@ -12,10 +12,11 @@ from nipype.pipeline.engine import Node, Workflow
 from qsmbids.bids import Series, desc_label
 from qsmbids.interfaces.derivatives import WriteDerivatives
 from qsmbids.interfaces.fields import BrainMask, FieldMap, Relaxometry
+from qsmbids.interfaces.orientations import NoteOrientation
 from qsmbids.interfaces.reading import LoadField, LoadSeries
 from qsmbids.interfaces.subjects import StoreSubject
 from qsmbids.interfaces.susceptibility import Background, Inversion
-from qsmbids.interfaces.targets import subject_path
+from qsmbids.interfaces.targets import note_path, subject_path
 from qsmbids.settings import Settings
 from qsmbids.workflows.plan import (
     gives_uncertainty,
@@ -70,6 +71,8 @@ class _Builder:
             self._invert(method)
         if self.settings.subjects_dir is not None:
             self._store(self.settings.subjects_dir)
+        if self.settings.combinations:
+            self._note()
         return self.workflow
 
     def _node(self, name: str, interface: Interface, inputs: Mapping[str, Any]) -> Node:
@@ -163,6 +166,7 @@ class _Builder:
                 "field_strength": series.field_strength,
                 "magnitude": [str(path) for path in series.magnitude],
                 "kind": series.start,
+                "b0_dir": list(series.b0_dir or ()),
             },
         )
         self._find_mask()
@@ -218,6 +222,21 @@ class _Builder:
             weight="mapping.weight" if raw else "reading.weight",
             grid="reading.grid",
         )
+
+    def _note(self) -> None:
+        """Note what a combination of several head orientations takes from this one."""
+        raw, local = self.series.start == "raw", self.series.start == "local-field"
+        path = str(note_path(self.settings.work_dir, self.series))
+        self._node("write_orientation", NoteOrientation(), {"path": path})
+        self._link(
+            "write_orientation",
+            field="reading.field" if local else "background.field",
+            mask="masking.mask" if local else "background.mask",
+            weight="mapping.weight" if raw else "reading.weight",
+            grid="reading.grid",
+        )
+        if raw or self.series.magnitude:
+            self._link("write_orientation", magnitude="reading.magnitude")
 
     def _invert(self, method: str) -> None:
         raw, local = self.series.start == "raw", self.series.start == "local-field"

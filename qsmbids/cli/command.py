@@ -1,0 +1,36 @@
+"""How the small commands end: an exit code, and one sentence where something is wrong."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from qsmbids.errors import QsmbidsError, UsageError
+
+
+def finish(name: str, work: Callable[[], None], *, verbose: bool) -> int:
+    """Run a command's work and return its exit code: 0, 1 for bad data, 2 for a bad command.
+
+    Parameters
+    ----------
+    name : str
+        The command's, which begins the sentence on stderr.
+    work : callable
+        What to do.
+    verbose : bool
+        Let errors through, so that one sees where they are from.
+    """
+    try:
+        work()
+    except (QsmbidsError, ValueError, OSError) as error:
+        if verbose:
+            raise
+        print(f"{name}: {_sentence(error)}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+    return 0
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'a file'}: {error.strerror.lower()}; choose another place."
+    return f"{str(error).rstrip('.')}."

@@ -1,0 +1,69 @@
+"""Geometry and timing of an acquisition from one JSON file, as QSM-CI hands it over."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from qsmbids.errors import InputError
+
+KEYS = {
+    "voxel_size": ("voxel_size", 3, "three edge lengths in mm"),
+    "b0_dir": ("B0_dir", 3, "a direction along the voxel axes"),
+    "echo_times": ("TE", None, "echo times in seconds"),
+    "field_strength": ("B0", 0, "tesla"),
+}
+"""By field-standard name: the key, how many numbers (None: one or more, 0: a bare one), what."""
+
+
+def read_params(path: Path, *names: str) -> dict[str, Any]:
+    """Return what a ``params.json`` says.
+
+    Parameters
+    ----------
+    path : Path
+        An object with ``voxel_size`` (mm), ``B0_dir`` (along the voxel axes), ``TE`` (s) and
+        ``B0`` (T), the file of the QSM-CI submission contract.
+    *names : str
+        Which are needed, keys of ``KEYS``; the others may be missing.
+
+    Returns
+    -------
+    dict
+        By ``names``: a float for the field strength, else a list of float.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or a value is missing or of another kind.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path.name} does not exist.") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path.name} cannot be read as JSON: {error}.") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path.name} must hold an object.")
+    found = {name: _numbers(content.get(KEYS[name][0]), KEYS[name][1]) for name in names}
+    for name, value in found.items():
+        if value is None:
+            key, _, what = KEYS[name]
+            raise InputError(f"{path.name}: {key} must be {what}, not {content.get(key)!r}.")
+    return found
+
+
+def _numbers(value: Any, count: int | None) -> Any:
+    """Return the value as float or list of float, None if it is not so many finite numbers."""
+    several = value if isinstance(value, list) and count != 0 else [value]
+    if count and len(several) != count:
+        return None
+    try:
+        read = [float(each) for each in several]
+    except (TypeError, ValueError):
+        return None
+    if not read or not all(map(math.isfinite, read)):
+        return None
+    return read[0] if count == 0 else read

@@ -1,0 +1,247 @@
+"""Susceptibility from several head orientations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from qsmbids.checks import check_field, check_geometry
+from qsmbids.inversion.result import Reconstruction
+from qsmbids.physics import DipoleConvolution, bounding_box
+from qsmbids.physics.solve import conjugate_gradients, spectral_inner
+
+Float = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Complex = NDArray[np.complex64]
+
+ENOUGH = 3
+"""Two cones of unknown frequencies cross; a third orientation is needed to know them all."""
+SINGULAR = 1e6
+"""A condition number that stands for every larger one."""
+DIRECTIONS = 5000
+# Frequencies that the orientations together know worse than this share of the best known wait
+# for later iterations, which early stopping then spares the noise.
+DAMPING = 0.01
+
+
+def cosmos(
+    fields: ArrayLike,
+    masks: ArrayLike,
+    *,
+    voxel_size: Sequence[float],
+    b0_dir: Sequence[Sequence[float]],
+    weight: ArrayLike | None = None,
+    iterations: int = 30,
+    tolerance: float = 1e-4,
+    max_condition: float = 50.0,
+) -> Reconstruction:
+    r"""Return the susceptibility that explains the local fields of all orientations at once.
+
+    Minimises :math:`\sum_i \|W_i (D_i \chi - f_i)\|^2` by conjugate gradients, preconditioned
+    with the solution that is exact where the fields are known everywhere: a division by
+    :math:`\sum_i D_i^2` in k-space. That division alone takes the fields outside of the masks
+    for zero, which costs a fifth of the map. Sources outside the masks are left free.
+
+    Parameters
+    ----------
+    fields : (orientation, x, y, z) array_like
+        Local fields in ppm of B0, on one grid in which the head does not move.
+    masks : (orientation, x, y, z) or (x, y, z) array_like
+        Where each field is valid.
+    voxel_size : (3,) sequence of float
+        Edge lengths in mm.
+    b0_dir : (orientation, 3) sequence of float
+        B0 of each orientation along the voxel axes.
+    weight : (orientation, x, y, z) array_like, optional
+        Confidence in each field, 0 to 1, proportional to 1/noise; uniform by default.
+    iterations : int
+        The most steps; more of them follow the noise.
+    tolerance : float
+        Stop when the residual of the normal equations has fallen to this part.
+    max_condition : float
+        Condition number above which the orientations are said to be too alike.
+
+    Returns
+    -------
+    Reconstruction
+        Susceptibility in ppm where all fields are valid, zero elsewhere, its mean over that
+        region set to zero; the condition number and the angles between the orientations stand
+        in ``details``.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, there are fewer than two orientations, the masks have no voxel in
+        common, or a field or weight cannot be used.
+
+    References
+    ----------
+    Liu et al., Magn Reson Med 61:196 (2009).
+    """
+    data = np.asarray(fields, dtype=np.float32)
+    valid, inside = _check(data, masks, voxel_size, b0_dir, weight)
+    box = bounding_box(np.asarray(valid.any(axis=0)))
+    every = (slice(None), *box)
+    trust = valid[every].astype(np.float32)
+    if weight is not None:
+        trust *= np.asarray(weight, dtype=np.float32)[every]
+    model = _Model(data[every], trust, voxel_size, b0_dir)
+    chi = np.zeros(data.shape[1:], np.float32)
+    chi[box] = model.solve(iterations, tolerance)
+    chi = np.where(inside, chi - chi[inside].mean(dtype=np.float64), 0).astype(np.float32)
+    condition = condition_number(b0_dir)
+    details = {
+        "ConditionNumber": round(condition, 2),
+        "AnglesBetweenOrientations": angles_between(b0_dir),
+    }
+    return Reconstruction(
+        chi, details=details, warnings=_warnings(len(data), condition, max_condition)
+    )
+
+
+def condition_number(b0_dir: Sequence[Sequence[float]]) -> float:
+    r"""Return how much worse the least known frequency is known than the best known.
+
+    That is :math:`\sqrt{\max_k S / \min_k S}` with :math:`S(k) = \sum_i D_i(k)^2`, over all
+    directions of k; 1e6 where a direction is not known at all.
+
+    Parameters
+    ----------
+    b0_dir : (orientation, 3) sequence of float
+        B0 of each orientation along the voxel axes.
+
+    References
+    ----------
+    Liu et al., Magn Reson Med 61:196 (2009).
+    """
+    from scipy.optimize import minimize
+
+    b0 = _unit(b0_dir)
+
+    def known(k: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(((1 / 3 - (_unit(k) @ b0.T) ** 2) ** 2).sum(axis=-1))
+
+    # a spiral with evenly spread points on the upper half of the sphere
+    z = (np.arange(DIRECTIONS) + 0.5) / DIRECTIONS
+    turn = np.pi * (1 + 5**0.5) * np.arange(DIRECTIONS)
+    radius = np.sqrt(1 - z**2)
+    k = np.stack([radius * np.cos(turn), radius * np.sin(turn), z], axis=1)
+    values = known(k)
+    few = k[np.argsort(values)[:8]]  # neighbouring minima may be of different depth
+    least = min(
+        float(minimize(known, start, method="Nelder-Mead", options={"xatol": 1e-9}).fun)
+        for start in few
+    )
+    most = float(values.max())
+    return float(np.sqrt(most / max(least, most / SINGULAR**2)))
+
+
+def angles_between(b0_dir: Sequence[Sequence[float]]) -> list[list[float]]:
+    """Return the angles in degrees between the B0 directions, 0 to 90: B0 has no sign here.
+
+    Parameters
+    ----------
+    b0_dir : (orientation, 3) sequence of float
+        B0 of each orientation along the voxel axes.
+    """
+    b0 = _unit(b0_dir)
+    # by the sine as well, which is exact where the cosine is flat
+    sine = np.linalg.norm(np.cross(b0[:, None], b0[None]), axis=-1)
+    angles = np.degrees(np.arctan2(sine, np.abs(b0 @ b0.T)))
+    return [[round(float(angle), 2) for angle in row] for row in angles]
+
+
+def _unit(vectors: ArrayLike) -> NDArray[np.float64]:
+    v = np.asarray(vectors, dtype=float)
+    return np.asarray(v / np.linalg.norm(v, axis=-1, keepdims=True))
+
+
+def _check(
+    fields: Float,
+    masks: ArrayLike,
+    voxel_size: Sequence[float],
+    b0_dir: Sequence[Sequence[float]],
+    weight: ArrayLike | None,
+) -> tuple[Mask, Mask]:
+    """Return the masks, one a field, and the region that they have in common."""
+    if fields.ndim != 4 or len(fields) < 2:
+        raise ValueError("the fields must be a stack (orientation, x, y, z) of two or more")
+    if len(b0_dir) != len(fields):
+        raise ValueError(f"there are {len(fields)} fields but {len(b0_dir)} B0 directions")
+    if weight is not None and np.shape(weight) != fields.shape:
+        raise ValueError(f"the weights' shape {np.shape(weight)} is not the fields' {fields.shape}")
+    given: Mask = np.asarray(masks, dtype=bool)
+    if given.shape not in (fields.shape, fields.shape[1:]):
+        raise ValueError(f"the masks' shape {given.shape} is not the fields' {fields.shape}")
+    valid = np.broadcast_to(given, fields.shape)
+    for number, direction in enumerate(b0_dir):
+        check_geometry(voxel_size, direction)
+        trust = None if weight is None else np.asarray(weight)[number]
+        check_field(fields[number], valid[number], trust)
+    inside: Mask = np.all(valid, axis=0)
+    if not inside.any():
+        raise ValueError("the orientations' masks have no voxel in common")
+    return valid, inside
+
+
+class _Model:
+    """The normal equations of all orientations, on half spectra."""
+
+    def __init__(
+        self,
+        fields: Float,
+        weight: Float,
+        voxel_size: Sequence[float],
+        b0_dir: Sequence[Sequence[float]],
+    ):
+        self.dipoles = [DipoleConvolution(fields.shape[1:], voxel_size, b0) for b0 in b0_dir]
+        self.weight2 = weight**2
+        self.target = np.zeros(self.dipoles[0].kernel.shape, np.complex64)
+        known = np.zeros(self.dipoles[0].kernel.shape, np.float32)
+        for dipole, field, weight2 in zip(self.dipoles, fields, self.weight2, strict=True):
+            self.target += dipole.kernel * dipole.transform(weight2 * field)
+            known += dipole.kernel**2 * weight2.mean()
+        self.inverse = 1 / (known + DAMPING * known.max())
+        self.inverse[0, 0, 0] = 0  # no field determines the mean
+
+    def normal(self, chi: Complex) -> Complex:
+        """Return what the orientations together make of the image with spectrum ``chi``."""
+        result = np.zeros_like(chi)
+        for dipole, weight2 in zip(self.dipoles, self.weight2, strict=True):
+            field = dipole.inverse(dipole.kernel * chi)
+            field *= weight2
+            image = dipole.transform(field)
+            image *= dipole.kernel
+            result += image
+        return result
+
+    def solve(self, iterations: int, tolerance: float) -> Float:
+        """Return the image (x, y, z)."""
+        first = self.dipoles[0]
+        chi = conjugate_gradients(
+            self.normal,
+            self.target,
+            tolerance,
+            iterations,
+            lambda residual: self.inverse * residual,
+            dot=lambda a, b: spectral_inner(a, b, first.padded[-1]),
+        )
+        return first.inverse(chi)
+
+
+def _warnings(count: int, condition: float, max_condition: float) -> tuple[str, ...]:
+    found = []
+    if count < ENOUGH:
+        found.append(
+            f"COSMOS has {count} orientations; with fewer than {ENOUGH} some spatial frequencies "
+            "stay unknown, and streaks may remain."
+        )
+    if condition > max_condition:
+        known = f"{condition:.0f}" if condition < SINGULAR else "a million or more"
+        found.append(
+            f"The head orientations are too alike or lie badly: the condition number is {known}, "
+            f"above {max_condition:g}; noise and streaks may be strong."
+        )
+    return tuple(found)

@@ -1,0 +1,227 @@
+"""Rigid registration of two magnitudes by mutual information."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from qsmbids.errors import UsageError
+from qsmbids.physics import voxel_size
+
+Float = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+BINS = 40
+LEVELS = (6.0, 3.0, 2.0)
+"""Spacings in mm at which the images are compared, one after the other."""
+TURNS = (-25.0, 0.0, 25.0)
+"""Turns in degrees about each axis from which the search may start."""
+RIM = 5.0
+"""How far around the brain the images are compared, in mm."""
+COIL = 15.0
+"""Standard deviation in mm of the mean that takes the coil's sensitivity out of a magnitude."""
+SAMPLES, SEED = 40_000, 1
+
+
+@dataclass(frozen=True, eq=False)
+class Rigid:
+    """A rigid motion from the world of a fixed image to that of a moving one.
+
+    Parameters
+    ----------
+    matrix : (4, 4) float64 array
+        Takes a point of the fixed image's world in mm to the same place of the head in the
+        moving image's world.
+    information : float
+        Mutual information of the images once registered, in nats; 0 for none.
+    """
+
+    matrix: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
+    information: float = 0.0
+
+    @cached_property
+    def angle(self) -> float:
+        """The angle of the rotation in degrees."""
+        turn = self.matrix[:3, :3]
+        sine = np.linalg.norm([turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0],
+                               turn[1, 0] - turn[0, 1]])  # fmt: skip
+        return float(np.degrees(np.arctan2(sine, np.trace(turn) - 1)))
+
+
+def register(
+    fixed: ArrayLike,
+    moving: ArrayLike,
+    *,
+    fixed_affine: ArrayLike,
+    moving_affine: ArrayLike,
+    fixed_mask: ArrayLike,
+    moving_mask: ArrayLike,
+) -> Rigid:
+    """Return the rigid motion that brings ``moving`` onto ``fixed``.
+
+    The search starts where the masks' centres meet, from the best of a few turns, and goes
+    through three levels of resolution; it compares the images in and close around the fixed
+    mask, where the head is rigid, and without the sensitivity of the coil, in which the head
+    turns.
+
+    Parameters
+    ----------
+    fixed, moving : (x, y, z) array_like
+        Magnitudes of the same contrast.
+    fixed_affine, moving_affine : (4, 4) array_like
+        Voxel to world in mm.
+    fixed_mask, moving_mask : (x, y, z) array_like
+        The brain in each.
+
+    Returns
+    -------
+    Rigid
+        The same for the same input, whatever the number of processors.
+
+    Raises
+    ------
+    UsageError
+        If SimpleITK is not installed.
+    ValueError
+        If a mask is empty, or nothing could be registered.
+
+    References
+    ----------
+    Mattes et al., IEEE Trans Med Imaging 22:120 (2003); Lowekamp et al., Front Neuroinform 7:45
+    (2013), for SimpleITK.
+    """
+    sitk = demand_simpleitk()
+    inside, other = np.asarray(fixed_mask) != 0, np.asarray(moving_mask) != 0
+    if not inside.any() or not other.any():
+        raise ValueError("the registration needs a brain mask that is not empty")
+    still = _image(sitk, _even(fixed, inside, fixed_affine), fixed_affine)
+    moved = _image(sitk, _even(moving, other, moving_affine), moving_affine)
+    transform = sitk.Euler3DTransform()
+    centre = _centre(inside, fixed_affine)
+    transform.SetCenter(centre.tolist())
+    transform.SetTranslation((_centre(other, moving_affine) - centre).tolist())
+    near = _grown(inside, fixed_affine)
+    volume = float(near.sum() * np.prod(voxel_size(fixed_affine)))
+    method = _method(sitk, _image(sitk, near, fixed_affine))
+    try:
+        for spacing in LEVELS:
+            pair = [_coarse(sitk, image, spacing) for image in (still, moved)]
+            if spacing == LEVELS[0]:
+                _turn(method, transform, *pair)
+            share = min(1.0, SAMPLES * np.prod(pair[0].GetSpacing()) / volume)
+            method.SetMetricSamplingPercentage(float(share), SEED)
+            method.SetInitialTransform(transform, True)
+            method.Execute(*pair)
+    except RuntimeError as error:
+        raise ValueError(
+            "the head could not be registered: the images hardly overlap, or hold no head"
+        ) from error
+    return Rigid(_matrix(transform), -float(method.GetMetricValue()))
+
+
+def demand_simpleitk() -> Any:
+    """Return the module SimpleITK; raise `UsageError` where it is not installed."""
+    try:
+        import SimpleITK
+    except ImportError as error:
+        raise UsageError(
+            "COSMOS registers the head's orientations with SimpleITK, which is not installed; "
+            "install it with: pip install 'qsmbids[cosmos]'."
+        ) from error
+    return SimpleITK
+
+
+def _method(sitk: Any, near: Any) -> Any:
+    method = sitk.ImageRegistrationMethod()
+    method.SetNumberOfThreads(1)  # sums of several threads differ in the last digit
+    method.SetMetricAsMattesMutualInformation(BINS)
+    method.SetMetricFixedMask(near)
+    method.SetInterpolator(sitk.sitkLinear)
+    # off the grid: between voxels that coincide, interpolation would be the best of matches
+    method.SetMetricSamplingStrategy(method.RANDOM)
+    method.SetOptimizerScalesFromPhysicalShift()
+    # without derivatives, whose errors stop the others a millimetre off
+    method.SetOptimizerAsPowell(10, 30, 1.0, 1e-3, 1e-5)
+    return method
+
+
+def _turn(method: Any, transform: Any, fixed: Any, moving: Any) -> None:
+    """Set the turn among those to start from at which the images are most alike."""
+    metric: dict[tuple[float, ...], float] = {}
+    for turns in product(np.radians(TURNS).tolist(), repeat=3):
+        transform.SetRotation(*turns)
+        method.SetInitialTransform(transform, False)
+        metric[turns] = method.MetricEvaluate(fixed, moving)
+    transform.SetRotation(*min(metric, key=lambda turns: metric[turns]))
+
+
+def _image(sitk: Any, array: ArrayLike, affine: ArrayLike) -> Any:
+    """Return an array (x, y, z) as an image in the world of its affine."""
+    voxels = np.asarray(array)
+    voxels = voxels.astype(np.uint8 if voxels.dtype == bool else np.float32)
+    matrix = np.asarray(affine, dtype=float)
+    size = np.array(voxel_size(matrix))
+    image = sitk.GetImageFromArray(np.ascontiguousarray(voxels.T))
+    image.SetSpacing(size.tolist())
+    image.SetOrigin(matrix[:3, 3].tolist())
+    image.SetDirection((matrix[:3, :3] / size).ravel().tolist())
+    return image
+
+
+def _coarse(sitk: Any, image: Any, spacing: float) -> Any:
+    """Return an image smoothed for and sampled at a spacing in mm, no finer than it is."""
+    size, old = np.array(image.GetSize()), np.array(image.GetSpacing())
+    new = np.maximum(old, spacing)
+    # the mean of a new voxel, as a Gaussian of the same variance
+    sigma = np.sqrt(np.maximum(new**2 - old**2, 1e-6) / 12)
+    smooth = sitk.SmoothingRecursiveGaussian(image, sigma.tolist())
+    counts = np.maximum(np.ceil(size * old / new), 1).astype(int)
+    return sitk.Resample(
+        smooth,
+        counts.tolist(),
+        sitk.Transform(),
+        sitk.sitkLinear,
+        image.GetOrigin(),
+        new.tolist(),
+        image.GetDirection(),
+    )
+
+
+def _centre(mask: ArrayLike, affine: ArrayLike) -> NDArray[np.float64]:
+    """Return the centre of gravity of a mask in the world, in mm."""
+    matrix = np.asarray(affine, dtype=float)
+    voxel = np.argwhere(np.asarray(mask)).mean(axis=0)
+    return np.asarray(matrix[:3, :3] @ voxel + matrix[:3, 3])
+
+
+def _even(image: ArrayLike, mask: Mask, affine: ArrayLike) -> Float:
+    """Return an image over its mean around each voxel, taken over the brain and its rim."""
+    values = np.asarray(image, dtype=np.float32)
+    near = _grown(mask, affine).astype(np.float32)
+    sigma = [COIL / size for size in voxel_size(affine)]
+    level = ndimage.gaussian_filter(values * near, sigma)
+    level /= np.maximum(ndimage.gaussian_filter(near, sigma), np.float32(1e-3))
+    level = np.maximum(level, np.float32(0.05 * values[mask].mean(dtype=np.float64)))
+    return np.asarray(np.clip(values / level, 0, 4) * near, np.float32)
+
+
+def _grown(mask: Mask, affine: ArrayLike) -> Mask:
+    """Return a mask with the rim around it in which images are compared too."""
+    outside = ndimage.distance_transform_edt(~mask, sampling=voxel_size(affine))
+    return np.asarray(outside <= RIM)
+
+
+def _matrix(transform: Any) -> NDArray[np.float64]:
+    """Return y = R (x - c) + c + t as one matrix."""
+    turn = np.array(transform.GetMatrix()).reshape(3, 3)
+    centre = np.array(transform.GetCenter())
+    matrix = np.eye(4)
+    matrix[:3, :3] = turn
+    matrix[:3, 3] = centre + np.array(transform.GetTranslation()) - turn @ centre
+    return matrix
