@@ -25,11 +25,12 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import yaml
+from qsm_ci.qsm_eval import load, nrmse_challenge
 from qsm_ci.stages import ARTIFACT_FILE, STAGES
 
 from qsmbids import __version__
 from qsmbids.inversion import METHODS
-from qsmbids.nets.files import describe
+from qsmbids.nets.files import digest, locate, read
 from qsmbids.simulation import TISSUES, Head, HeadRecipe, simulate_head
 
 ENTRIES = Path(__file__).resolve().parents[1] / "docker" / "qsm-ci"
@@ -42,7 +43,7 @@ SEGMENTATION = {
     "vein": 11, "bone": 13, "air": 14, "muscle": 15, "calcification": 16,
 }  # fmt: skip
 COLUMNS = {
-    "nrmse": "NRMSE", "nrmse_detrend": "detrended", "nrmse_tissue": "tissue",
+    "nrmse": "NRMSE", "floor": "floor", "nrmse_detrend": "detrended", "nrmse_tissue": "tissue",
     "nrmse_blood": "blood", "nrmse_dgm": "deep grey", "hfen": "HFEN", "dgm_linearity": "slope",
     "calc_moment_dev": "calc. moment", "calc_streak": "calc. streak", "xsim": "XSIM",
     "coverage": "coverage",
@@ -101,7 +102,7 @@ def run_entry(entry: str, artifacts: Path, out: Path, settings: Sequence[str] = 
 
 
 def score(chimap: Path, artifacts: Path, scratch: Path) -> dict[str, Any]:
-    """Return the scorer's metrics of a map; what is undefined is None."""
+    """Return the scorer's metrics of a map and its floor; what is undefined is None."""
     out = scratch / "metrics.json"
     files = {"recon": chimap, "truth": artifacts / "chimap.nii.gz", "out": out}
     files |= {"mask": artifacts / "mask.nii.gz", "seg": artifacts / "dseg.nii.gz"}
@@ -109,6 +110,8 @@ def score(chimap: Path, artifacts: Path, scratch: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "qsm_ci.qsm_eval", *options]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     metrics: dict[str, Any] = json.loads(out.read_text())["metrics"]
+    found, truth, mask = (load(files[name]) for name in ("recon", "truth", "mask"))
+    metrics["floor"] = nrmse_challenge(np.where(found != 0, truth, 0), truth, mask)[0]
     return metrics
 
 
@@ -126,8 +129,12 @@ def used_weights(entries: Sequence[str]) -> list[str]:
     }
     defaults = [METHODS[name].defaults() for name in methods & set(METHODS)]
     used = {str(values["weights"]) for values in defaults if "weights" in values}
-    about = [describe(name) for name in sorted(used)]
-    return [f"| {one['Name']} | {one['Steps']} | `{one['SHA256']}` |" for one in about]
+    rows = []
+    for path in map(locate, sorted(used)):
+        card, _ = read(path)
+        steps = f"{card['steps']} of {card['recipe']['steps']}"
+        rows.append(f"| {path.stem} | {steps} | `{digest(path)}` |")
+    return rows
 
 
 def page(recipe: HeadRecipe, entries: Sequence[str], rows: Sequence[str]) -> str:
@@ -150,6 +157,9 @@ def page(recipe: HeadRecipe, entries: Sequence[str], rows: Sequence[str]) -> str
             "nobody, without network, within 2 h; the dipole entries got the true local field",
             "- NRMSE and HFEN in % over the whole brain mask, where a voxel without a value counts "
             "as 0; lower is better, for XSIM and coverage higher",
+            "- floor: the NRMSE of a map that is true wherever this one has a value, and 0 elsewhere",
+            "- the head's field was made with the same discrete kernel that the methods invert: read "
+            "the dipole rows as an upper bound of what they can do",
             "",
             f"| {' | '.join(head)} |",
             "|" + "---|" * len(head),

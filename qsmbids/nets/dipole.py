@@ -95,8 +95,8 @@ def closed(
 
     It is :math:`(D f' + \mu \chi) / (D^2 + \mu)`, where f' is the field inside the mask and the
     map's own outside of it. With the noise n of the field over its mean absolute value,
-    :math:`\mu = c (1 + 3 n^2 / (1 - n^2))`: white noise alone asks for the second term, and
-    errors of another kind, which no noise level tells, for a first that does not vanish.
+    :math:`\mu = c (0.05 + 8 n^2)`: white noise asks for a mu that grows with its variance, and
+    errors of another kind, which no noise level tells, for a first term that does not vanish.
 
     Parameters
     ----------
@@ -114,8 +114,7 @@ def closed(
     """
     field = field * mask
     noise = noise_level(field, mask) / mean_over(field.abs(), mask).clamp(min=1e-9)
-    noise2 = noise.clamp(max=0.99) ** 2
-    mu = consistency * (1 + 3 * noise2 / (1 - noise2))
+    mu = consistency * (0.05 + 8 * noise**2)
     return demean(chi + dipole.solve((field - dipole(chi)) * mask, mu), mask)
 
 
