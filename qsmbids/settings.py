@@ -27,7 +27,7 @@ class Settings:
     database_dir: Path | None = None
     start: str = "auto"  # auto (raw first), nearest (fields first), raw, total-field, local-field
     # processing
-    methods: tuple[str, ...] = ("tv",)
+    methods: tuple[str, ...] = ()  # none: masks and fields alone
     combinations: tuple[str, ...] = ()  # methods that take several head orientations
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     unwrapping: str = "best-path"

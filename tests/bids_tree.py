@@ -81,6 +81,7 @@ def add_series(
 
 
 def settings_for(root: Path, **more: Any) -> Settings:
-    """Return the settings of a run on a dataset."""
+    """Return the settings of a run on a dataset; by total variation if nothing else is said."""
+    more.setdefault("methods", ("tv",))
     beside = root.parent
     return Settings(root, beside / "out", beside / "work", **more)

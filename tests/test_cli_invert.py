@@ -108,3 +108,30 @@ def test_bad_input_gets_one_sentence(spoil, message, images, tmp_path, capsys):
     assert message in said
     assert len(said.splitlines()) == 1
     assert not (tmp_path / "chi.nii.gz").exists()
+
+
+def test_a_field_of_exactly_zero_counts_as_not_measured(images, tmp_path, capsys):
+    field, mask = images
+    values = nib.load(field).get_fdata()
+    values[:8] = 0
+    holes = save(tmp_path / "holes.nii.gz", values)
+    weight = save(tmp_path / "weight.nii.gz", values != 0)
+    trusted = save(tmp_path / "trusted.nii.gz", np.ones(SHAPE))
+    maps = []
+    for extra in ([], ["--weight", weight], ["--weight", trusted]):
+        out = tmp_path / "chi.nii.gz"
+        assert run(capsys, holes, mask, "--out", out, "--method", "tv", *extra)[0] == 0
+        maps.append(nib.load(out).get_fdata())
+    np.testing.assert_array_equal(maps[0], maps[1])
+    assert abs(maps[0] - maps[2]).max() > 1e-3
+
+
+def test_params_come_instead_of_the_affine(images, tmp_path, capsys):
+    field, mask = images
+    params = tmp_path / "params.json"
+    params.write_text(json.dumps({"voxel_size": [1, 1, 2], "B0_dir": [-1e-17, 1, 0]}))
+    out = tmp_path / "chi.nii.gz"
+    assert run(capsys, field, mask, "--out", out, "--method", "tkd", "--params", params) == (0, "")
+    told = json.loads((tmp_path / "chi.json").read_text())["Qsmbids"]
+    assert told["VoxelSize"] == [1, 1, 2]
+    assert told["B0Direction"] == [-1e-17, 1, 0]

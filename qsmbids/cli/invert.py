@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qsmbids import __version__
 from qsmbids.cli.command import finish
 from qsmbids.errors import InputError, UsageError
-from qsmbids.inversion import METHODS
+from qsmbids.inversion import DEFAULT, METHODS
 
 if TYPE_CHECKING:
     from qsmbids.inversion.result import Reconstruction
@@ -38,7 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("field", type=Path, help="local field, NIfTI")
     parser.add_argument("mask", type=Path, help="where the field is valid, NIfTI on the same grid")
     parser.add_argument("--out", type=Path, required=True, help="the map to write, .nii.gz")
-    parser.add_argument("--method", choices=[*METHODS], default="tv", help="default: %(default)s")
+    parser.add_argument(
+        "--method", choices=[*METHODS], default=DEFAULT, help="default: %(default)s"
+    )
     parser.add_argument(
         "--option", action="append", default=[], metavar="NAME=VALUE", help="of the method; repeat"
     )

@@ -14,7 +14,7 @@ from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.cli import machine, values
 from qsmbids.cli.weights import digests, with_weights
 from qsmbids.errors import UsageError
-from qsmbids.inversion import COMBINATIONS
+from qsmbids.inversion import COMBINATIONS, DEFAULT
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.phase import FITS, UNWRAPPING
 from qsmbids.settings import Settings
@@ -121,9 +121,9 @@ def add_data(group: Adder) -> None:
 def _add_methods(group: Adder) -> None:
     add = group.add_argument
     names = [*INVERSION, *COMBINATIONS]
-    add("--method", nargs="+", choices=names, default=["tv"], metavar="NAME",
-        help=f"inversion, one map each: {', '.join(names)} (default: tv); cosmos makes one map of "
-        "all head orientations of a participant")  # fmt: skip
+    add("--method", nargs="+", choices=names, default=[DEFAULT], metavar="NAME",
+        help=f"inversion, one map each: {', '.join(names)} (default: {DEFAULT}); cosmos makes one map "
+        "of all head orientations of a participant")  # fmt: skip
     add("--weights", nargs="+", action="extend", default=[], metavar="[METHOD=]FILE",
         help="weights of a network, as a file or as a name that the package ships")  # fmt: skip
 

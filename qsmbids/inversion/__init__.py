@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from qsmbids.inversion.methods import COMBINATIONS, METHODS
+from qsmbids.inversion.methods import COMBINATIONS, DEFAULT, METHODS
 
-__all__ = ["COMBINATIONS", "METHODS", "Reconstruction", "invert", "reconstruct"]
+__all__ = ["COMBINATIONS", "DEFAULT", "METHODS", "Reconstruction", "invert", "reconstruct"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qsmbids.checks import check_field, check_geometry
-from qsmbids.inversion.methods import METHODS
+from qsmbids.inversion.methods import DEFAULT, METHODS
 from qsmbids.inversion.result import Reconstruction
 from qsmbids.physics import bounding_box
 
@@ -32,7 +32,7 @@ def reconstruct(
     b0_dir: Sequence[float] = (0, 0, 1),
     weight: ArrayLike | None = None,
     magnitude: ArrayLike | None = None,
-    method: str = "tv",
+    method: str = DEFAULT,
     device: str = "auto",
     **options: Any,
 ) -> Reconstruction:

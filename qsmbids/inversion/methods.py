@@ -8,7 +8,7 @@ FINETUNE = "qsmbids.inversion.finetune:finetune"
 # every processor has it.
 INFERENCE, FIT = 105, 280
 
-DEFAULT = "tv"
+DEFAULT = "dcnet-tv"
 """The method where none is asked for."""
 
 METHODS = Registry(
