@@ -157,9 +157,10 @@ def page(recipe: HeadRecipe, entries: Sequence[str], rows: Sequence[str]) -> str
             "nobody, without network, within 2 h; the dipole entries got the true local field",
             "- NRMSE and HFEN in % over the whole brain mask, where a voxel without a value counts "
             "as 0; lower is better, for XSIM and coverage higher",
-            "- floor: the NRMSE of a map that is true wherever this one has a value, and 0 elsewhere",
-            "- the head's field was made with the same discrete kernel that the methods invert: read "
-            "the dipole rows as an upper bound of what they can do",
+            "- floor: the NRMSE of a map that is true wherever this one has a value, and 0 "
+            "elsewhere",
+            "- the head's field was made with the same discrete kernel that the methods invert: "
+            "read the dipole rows as an upper bound of what they can do",
             "",
             f"| {' | '.join(head)} |",
             "|" + "---|" * len(head),

@@ -122,8 +122,8 @@ def _add_methods(group: Adder) -> None:
     add = group.add_argument
     names = [*INVERSION, *COMBINATIONS]
     add("--method", nargs="+", choices=names, default=[DEFAULT], metavar="NAME",
-        help=f"inversion, one map each: {', '.join(names)} (default: {DEFAULT}); cosmos makes one map "
-        "of all head orientations of a participant")  # fmt: skip
+        help=f"inversion, one map each: {', '.join(names)} (default: {DEFAULT}); "
+        "cosmos makes one map of all head orientations of a participant")  # fmt: skip
     add("--weights", nargs="+", action="extend", default=[], metavar="[METHOD=]FILE",
         help="weights of a network, as a file or as a name that the package ships")  # fmt: skip
 
