@@ -17,7 +17,9 @@ import numpy as np
 import phantom
 import pytest
 
+from qsmbids.bids import desc_label
 from qsmbids.cli.main import main
+from qsmbids.inversion import DEFAULT
 
 pytestmark = pytest.mark.slow
 
@@ -233,7 +235,7 @@ def test_a_dry_run_touches_nothing(
 ) -> None:
     assert run(dataset, tmp_path / "out", "--dry-run", "--participant-label", "01") == 0
     text = capsys.readouterr().out
-    assert "sub-01_desc-tv_Chimap.nii.gz" in text
+    assert f"sub-01_desc-{desc_label(DEFAULT)}_Chimap.nii.gz" in text
     assert "best-path unwrapping, linear fit" in text
     assert "1 series to process" in text
     assert list(tmp_path.iterdir()) == []
