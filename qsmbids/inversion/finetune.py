@@ -30,7 +30,7 @@ def finetune(  # noqa: PLR0913 - a method's options are its parameters
     patience: int = 5,
     seed: int = 0,
     consistency: float = 0.1,
-    uncertainty: bool = False,
+    uncertainty: bool = True,
     device: str = "auto",
 ) -> Reconstruction:
     """Fit a trained network to this field by the nonlinear data term and total variation.

@@ -32,7 +32,7 @@ def network(  # noqa: PLR0913 - a method's options are its parameters
     consistency: float = 0.1,
     memory_gb: float = 3.0,
     average: int = 1,
-    uncertainty: bool = False,
+    uncertainty: bool = True,
     device: str = "auto",
 ) -> Reconstruction:
     r"""Apply a trained network to the whole volume.

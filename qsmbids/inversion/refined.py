@@ -37,7 +37,7 @@ def refined(  # noqa: PLR0913 - a method's options are its parameters
     regularization: float = 0.15,
     iterations: int = 40,
     memory_gb: float = 3.0,
-    uncertainty: bool = False,
+    uncertainty: bool = True,
     device: str = "auto",
 ) -> Reconstruction:
     r"""Apply a network, then fit the field with the least total variation around its map.
