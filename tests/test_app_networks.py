@@ -88,7 +88,7 @@ def command(tmp_path: Path) -> list[str]:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_each_network_has_weights_of_its_own_name(name: str) -> None:
-    assert METHODS[name].defaults()["weights"] == name
+    assert METHODS[name].defaults()["weights"] == name.removesuffix("-tv")
     assert METHODS[name].resolve({"weights": "x"})["weights"] == "x"
 
 
@@ -183,7 +183,8 @@ def test_weights_go_to_the_one_method_that_takes_them(
     monkeypatch.chdir(weights.parent)
     settings = parse([*command, "--method", "tkd", "uqsm", "--weights", weights.name])
     assert settings.options == {"uqsm": {"weights": str(weights)}}
-    assert settings.weights == {"uqsm": {"weights": files.digest(weights)}}
+    assert settings.weights["uqsm"]["weights"] == files.digest(weights)
+    assert set(settings.weights) == {"uqsm"}
     settings = parse([*command, "--method", "uqsm", "--option", f"uqsm.weights={weights.name}"])
     assert settings.options == {"uqsm": {"weights": str(weights)}}
 
@@ -330,14 +331,14 @@ def test_other_weights_in_the_same_file_are_to_be_done(series: Series, tmp_path:
     assert not records.is_done(series, replace(settings, weights={"uqsm": {"weights": "b"}}))
 
 
-def test_an_uncertainty_that_was_asked_for_belongs_to_the_outputs(
+def test_an_uncertainty_belongs_to_the_outputs_unless_it_is_unwanted(
     series: Series, tmp_path: Path
 ) -> None:
     settings = settings_for(tmp_path / "ds", methods=("uqsm+", "tkd"))
-    assert not any("Uncertainty" in path.name for path in plan.outputs(series, settings))
-    settings = replace(settings, options={"uqsm+": {"uncertainty": True}})
     (path,) = (p for p in plan.outputs(series, settings) if "Uncertainty" in p.name)
     assert path.name == "sub-01_desc-uqsmplusUncertainty_Chimap.nii.gz"
+    settings = replace(settings, options={"uqsm+": {"uncertainty": False}})
+    assert not any("Uncertainty" in path.name for path in plan.outputs(series, settings))
 
 
 def test_fits_of_networks_take_the_most_memory() -> None:
@@ -408,7 +409,7 @@ def test_the_stage_writes_the_uncertainty_with_its_origin(
     assert told["Qsmbids"]["UncertaintyWeights"]["SHA256"] == files.digest(spread)
     page = write_participant_page(tmp_path / "out", "01").read_text()
     assert "Uncertainty, uQSM</h3>" in page
-    assert "in about two of three voxels" in page
+    assert "In about two of three voxels" in page
 
 
 # whole runs
