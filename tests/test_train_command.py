@@ -224,7 +224,7 @@ def test_from_fields_to_weights_and_a_page(dataset, tmp_path, capsys):
     assert sorted(card["data"]["subjects"]) == ["sub-01", "sub-03"]
     rows = [line.split("\t") for line in (folder / "comparison.tsv").read_text().splitlines()]
     assert {"participant_id", "field_residual", "nrmse"} <= set(rows[0])
-    assert [row[2] for row in rows[1:]] == ["trained", "tv", "tkd"]
+    assert [row[2] for row in rows[1:]] == ["trained", "uqsm (shipped)", "tv", "tkd"]
     page = (folder / "report.html").read_text()
     assert page.count("<img") == 3
     assert {"curves.png", "curves.svg"} <= {path.name for path in folder.iterdir()}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from qsmbids.inversion.network import network, with_uncertainty
+from qsmbids.inversion.network import network
 from qsmbids.inversion.result import Reconstruction
 from qsmbids.inversion.tv import minimise
 from qsmbids.physics import DipoleConvolution
@@ -37,7 +37,6 @@ def refined(  # noqa: PLR0913 - a method's options are its parameters
     regularization: float = 0.15,
     iterations: int = 40,
     memory_gb: float = 3.0,
-    uncertainty: bool = True,
     device: str = "auto",
 ) -> Reconstruction:
     r"""Apply a network, then fit the field with the least total variation around its map.
@@ -57,7 +56,7 @@ def refined(  # noqa: PLR0913 - a method's options are its parameters
         Beta; with 0 it is found from the field.
     regularization, iterations
         As in `qsmbids.inversion.tv.tv`.
-    memory_gb, uncertainty, device
+    memory_gb, device
         As in `qsmbids.inversion.network.network`.
 
     Returns
@@ -76,7 +75,7 @@ def refined(  # noqa: PLR0913 - a method's options are its parameters
         raise ValueError(f"the trust must not be negative, not {trust}")
     found = network(
         field, mask, voxel_size=voxel_size, b0_dir=b0_dir, weights=weights, memory_gb=memory_gb,
-        device=device,
+        uncertainty=False, device=device,
     )  # fmt: skip
     prior = np.where(mask, found.chi, np.float32(0))
     beta = trust or fitting_trust(prior, field, mask, voxel_size=voxel_size, b0_dir=b0_dir)
@@ -84,11 +83,8 @@ def refined(  # noqa: PLR0913 - a method's options are its parameters
         field, mask, voxel_size=voxel_size, b0_dir=b0_dir, weight=weight,
         regularization=regularization, iterations=iterations, prior=prior, trust=beta,
     )  # fmt: skip
-    details = {**found.details, "PriorTrust": round(beta, 5)}
-    return with_uncertainty(
-        replace(found, chi=chi, details=details),
-        field, mask, voxel_size=voxel_size, b0_dir=b0_dir, wanted=uncertainty, device=device,
-    )  # fmt: skip
+    # The uncertainty is learnt from maps of networks; those refined here err less and elsewhere.
+    return replace(found, chi=chi, details={**found.details, "PriorTrust": round(beta, 5)})
 
 
 def fitting_trust(

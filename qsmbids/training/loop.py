@@ -106,10 +106,10 @@ class Trainer:
         steps = self.recipe.steps if steps is None and minutes is None else steps
         limit = None if minutes is None else 60 * minutes
         self.clock = Clock(steps, limit, self.clock.step, self.clock.seconds)
-        batches = self._batches(workers)
-        keeper = Keeper(self, report_every, check_every) if self.ranks.first else None
-        self.clock.start()
         with Stopping(self.stop):
+            batches = self._batches(workers)
+            keeper = Keeper(self, report_every, check_every) if self.ranks.first else None
+            self.clock.start()
             while self.clock.progress < 1 and not self._ended:
                 loss = self._step(batches)
                 self._ended |= self.clock.step == stop_at
