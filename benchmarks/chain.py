@@ -21,6 +21,7 @@ import psutil
 from scipy.ndimage import distance_transform_edt
 
 from qsmbids.background import METHODS as BACKGROUND
+from qsmbids.bids import desc_label
 from qsmbids.inversion import METHODS
 
 SINUS_DISTANCE = 10.0  # mm from the brain's surface, where the sinus' field is no longer steep
@@ -67,7 +68,7 @@ def score(bids: Path, out: Path, method: str) -> str:
     deep = (distance_transform_edt(brain, sampling=size) > SINUS_DISTANCE) & seen
     total = nrmse(read(out, "desc-total_fieldmap"), read(truth, "desc-total_fieldmap"), deep)
     local = nrmse(read(out, "desc-local_fieldmap"), read(truth, "desc-local_fieldmap"), mask & seen)
-    chi, true = read(out, f"desc-{method}_Chimap"), read(truth, "Chimap")
+    chi, true = read(out, f"desc-{desc_label(method)}_Chimap"), read(truth, "Chimap")
     scores = (total, local, nrmse(chi, true, mask & seen), nrmse(chi, true, mask))
     return " ".join(f"{value:9.1f}" for value in scores) + f" {100 * mask.sum() / brain.sum():8.1f}"
 
