@@ -115,8 +115,8 @@ class Trainer:
                 self._ended |= self.clock.step == stop_at
                 if keeper:
                     keeper.after_step(loss)
-        if keeper:
-            keeper.finish(complete=not self._ended)
+            if keeper:
+                keeper.finish(complete=not self._ended)
         self.ranks.wait()
 
     def stop(self) -> None:
