@@ -67,7 +67,8 @@ def with_errors(head: Head, number: int, how: Degradation) -> Case:
 def measured(head: Head, number: int) -> Case:
     """Return a field as hard as measured ones."""
     how = Degradation(background=0.3, model=0.0, noise=0.003, wrong=0.002, scale=(1.0, 1.0))
-    case, mask = with_errors(head, number, how), head.brain_mask[bounding_box(head.brain_mask)]
+    case = with_errors(head, number, how)
+    mask = case["mask"]
     smooth = SmoothNoise(np.random.default_rng(number), mask.shape)(3.0 / head.voxel_size[0])
     case["field"] += np.where(mask, 0.5 * case["field"][mask].std() * smooth, 0)
     return case
@@ -156,8 +157,8 @@ def shell(chi: np.ndarray, case: Case, voxel_size: tuple[float, ...]) -> float:
     distance = ndi.distance_transform_edt(~lesions, sampling=voxel_size)
     # the voxels at the lesion's rim hold parts of it
     near = (distance > 2 * max(voxel_size)) & (distance <= 5 + max(voxel_size)) & case["mask"]
-    error = (chi - case["chi"])[case["mask"]]
-    return float(1e3 * np.sqrt(np.mean(((chi - case["chi"])[near] - error.mean()) ** 2)))
+    error = chi - case["chi"]
+    return float(1e3 * np.sqrt(np.mean((error[near] - error[case["mask"]].mean()) ** 2)))
 
 
 def _plain(text: str) -> object:

@@ -100,7 +100,7 @@ def minimise(
     prior : (x, y, z) float32 array, optional
         The map p in ppm, zero outside the mask.
     trust : float
-        Beta, where the data term's curvature is the squared kernel, up to 4/9.
+        Beta, 0 without a prior, where the data term's curvature is the squared kernel, up to 4/9.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def minimise(
     dipole = DipoleConvolution(field.shape, voxel_size, b0_dir)
     weight2 = mask.astype(np.float32) if weight is None else weight**2
     weight2 /= weight2[mask].mean()
-    splitting = _Splitting(dipole, voxel_size, lam, trust if prior is not None else 0.0)
+    splitting = _Splitting(dipole, voxel_size, lam, trust)
     pulled = None if prior is None else sf.rfftn(_pad(prior * np.float32(trust), dipole.padded))
     data = _WeightedData(dipole, field, weight2)
     chi = np.zeros(dipole.padded, np.float32)
@@ -172,7 +172,7 @@ class _Splitting:
         dipole: DipoleConvolution,
         voxel_size: Sequence[float],
         lam: np.float32,
-        trust: float = 0.0,
+        trust: float,
     ):
         shape = dipole.padded
         self.scale = spacing(voxel_size)
