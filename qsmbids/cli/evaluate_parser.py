@@ -9,7 +9,7 @@ from pathlib import Path
 
 from qsmbids import __version__
 from qsmbids.cli import values
-from qsmbids.cli.parser import with_config
+from qsmbids.cli.parser import level_parser, with_config
 from qsmbids.errors import UsageError
 
 _EPILOG = """\
@@ -72,12 +72,10 @@ def parse_evaluation(argv: Sequence[str] | None = None) -> EvaluationJob:
         From ``argparse``: after ``--help``, ``--version`` or an argument it cannot read.
     """
     options = _options()
-    parser = argparse.ArgumentParser(
-        prog="qsmbids",
-        description="Compare the susceptibility maps of several methods with a reference.",
-        epilog=_EPILOG,
-        parents=[options],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = level_parser(
+        options,
+        "Compare the susceptibility maps of several methods with a reference.",
+        _EPILOG,
     )
     add = parser.add_argument
     add("bids_dir", type=Path, metavar="BIDS", help="the dataset")

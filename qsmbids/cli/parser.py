@@ -46,12 +46,10 @@ def parse(argv: Sequence[str] | None = None) -> Settings:
         From ``argparse``: after ``--help``, ``--version`` or an argument it cannot read.
     """
     options = _options()
-    parser = argparse.ArgumentParser(
-        prog="qsmbids",
-        description="Susceptibility maps from every gradient-echo series of a BIDS dataset.",
-        epilog=_EPILOG,
-        parents=[options],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = level_parser(
+        options,
+        "Susceptibility maps from every gradient-echo series of a BIDS dataset.",
+        _EPILOG,
     )
     parser.add_argument("bids_dir", type=Path, metavar="BIDS", help="the dataset")
     parser.add_argument("output_dir", type=Path, metavar="OUT", help="where the results go")
@@ -62,6 +60,19 @@ def parse(argv: Sequence[str] | None = None) -> Settings:
         "--help and qsmbids BIDS OUT evaluate --help",
     )  # fmt: skip
     return to_settings(with_config(parser, options, argv))
+
+
+def level_parser(
+    options: argparse.ArgumentParser, description: str, epilog: str
+) -> argparse.ArgumentParser:
+    """Return the parser of a level, with its options; its positional arguments are to come."""
+    return argparse.ArgumentParser(
+        prog="qsmbids",
+        description=description,
+        epilog=epilog,
+        parents=[options],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 def with_config(

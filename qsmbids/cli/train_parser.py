@@ -9,7 +9,14 @@ from pathlib import Path
 
 from qsmbids import __version__
 from qsmbids.cli import machine, values
-from qsmbids.cli.parser import add_data, add_processing, add_running, to_settings, with_config
+from qsmbids.cli.parser import (
+    add_data,
+    add_processing,
+    add_running,
+    level_parser,
+    to_settings,
+    with_config,
+)
 from qsmbids.errors import UsageError
 from qsmbids.settings import Settings
 from qsmbids.workflows.training_job import SOURCES, TrainingJob
@@ -38,13 +45,11 @@ def parse_training(argv: Sequence[str] | None = None) -> TrainingJob:
         From ``argparse``: after ``--help``, ``--version`` or an argument it cannot read.
     """
     options = _options()
-    parser = argparse.ArgumentParser(
-        prog="qsmbids",
-        description="Train a network by its recipe, on the local fields of a BIDS dataset or on "
+    parser = level_parser(
+        options,
+        "Train a network by its recipe, on the local fields of a BIDS dataset or on "
         "synthetic data.",
-        epilog=_EPILOG,
-        parents=[options],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        _EPILOG,
     )
     add = parser.add_argument
     add("bids_dir", type=Path, metavar="BIDS", help="the dataset; - for none")
