@@ -12,6 +12,8 @@ __all__ = ["RECIPES", "Recipe", "find_recipe"]
 
 
 _NET = {"base": 16, "levels": 5}
+# Every measured field has been through a background removal, which keeps more than its sources.
+_REMOVED = Degradation(removal=0.35)
 _UQSM = Recipe(
     name="uqsm",
     config=_NET,
@@ -41,6 +43,7 @@ RECIPES: dict[str, Recipe] = {
             name="dcnet",
             architecture="consistent",
             config={**_NET, "iterations": 1},
+            degradation=_REMOVED,
             patches={64: 0.85, 96: 0.15},
             learning_rate=5e-4,
         ),
@@ -48,6 +51,7 @@ RECIPES: dict[str, Recipe] = {
             name="dcnet2",
             architecture="consistent",
             config={**_NET, "iterations": 2},
+            degradation=_REMOVED,
             patches={64: 0.85, 96: 0.15},
             learning_rate=5e-4,
         ),
@@ -73,7 +77,7 @@ RECIPES: dict[str, Recipe] = {
             architecture="spread",
             config={"base": 8, "levels": 4},
             objective="spread",
-            degradation=Degradation(removal=0.3),
+            degradation=_REMOVED,
             steps=4_000,
         ),
     )
