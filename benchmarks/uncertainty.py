@@ -19,7 +19,7 @@ from scipy.ndimage import distance_transform_edt
 from scipy.stats import spearmanr
 
 from qsmbids.background import remove_background
-from qsmbids.inversion import METHODS, invert
+from qsmbids.inversion import DEFAULT, METHODS, invert
 from qsmbids.inversion.network import network
 from qsmbids.nets.uncertainty import estimate
 from qsmbids.nets.weights import bundled
@@ -116,9 +116,11 @@ def maps(case: Case, asked: argparse.Namespace) -> Iterator[tuple[str, np.ndarra
     """Yield the name and the map of each network and method that is asked for."""
     for weights in asked.networks:
         name = weights.removesuffix("/weights.safetensors").split("/")[-1]
-        yield name, network(case.field, case.mask, weights=weights, **case.geometry).chi
+        found = network(case.field, case.mask, weights=weights, uncertainty=False, **case.geometry)
+        yield name, found.chi
     for method in asked.methods:
-        yield method, invert(case.field, case.mask, method=method, **case.geometry)
+        off = {"uncertainty": False} if METHODS[method].takes("uncertainty") else {}
+        yield method, invert(case.field, case.mask, method=method, **off, **case.geometry)
 
 
 def header(parts: Mapping[str, np.ndarray]) -> str:
@@ -134,7 +136,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--weights", default="uncertainty", help="of the uncertainty")
     parser.add_argument("--networks", nargs="*", default=list(bundled()), help="names or paths")
-    parser.add_argument("--methods", nargs="*", default=[], choices=list(METHODS))
+    parser.add_argument("--methods", nargs="*", default=[DEFAULT], choices=list(METHODS))
     parser.add_argument("--cases", nargs="*", help="only those whose name has one of these words")
     asked = parser.parse_args()
     with sf.set_workers(asked.threads):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import binary_dilation, gaussian_filter
 from test_inversion import VOXEL, error, phantom
 
-from qsmbids.inversion.refined import LIMITS, fitting_trust
+from qsmbids.inversion import invert
+from qsmbids.inversion.refined import LIMITS, fitting_trust, refine, strong_sources
 from qsmbids.inversion.tv import minimise, tv
+from qsmbids.physics import DipoleConvolution
 
 AXIAL = {"voxel_size": VOXEL, "b0_dir": (0, 0, 1)}
 
@@ -43,9 +45,53 @@ def test_a_good_prior_helps_where_the_field_holds_errors(balls):
 
 def test_trust_follows_what_the_prior_leaves_of_the_field(balls):
     chi, field, mask = balls
-    trusts = [fitting_trust(share * chi, field, mask, **AXIAL) for share in (1.0, 0.85, 0.8, 0.0)]
+    dipole = DipoleConvolution(mask.shape, **AXIAL)
+    trusts = [fitting_trust(share * chi, field, mask, dipole) for share in (1.0, 0.85, 0.8, 0.0)]
     assert trusts == sorted(trusts)
     assert (trusts[0], trusts[-1]) == LIMITS
     assert LIMITS[0] < trusts[1] < trusts[2] < LIMITS[1]
-    scaled = fitting_trust(2.4 * chi, 3 * field, mask, **AXIAL)
+    scaled = fitting_trust(2.4 * chi, 3 * field, mask, dipole)
     assert scaled == pytest.approx(trusts[2], rel=1e-3)
+
+
+def test_a_strong_source_casts_no_shadow_of_the_network(balls):
+    weak, _, mask = balls
+    chi = (0.05 * weak / np.abs(weak).max()).astype(np.float32)
+    chi[17:20, 19:22, 15:18] = 1.5
+    field = np.where(mask, DipoleConvolution(mask.shape, **AXIAL)(chi), 0).astype(np.float32)
+    seen = []
+
+    def solve(part):
+        """Stand in for a network: truncated division leaves streaks around what is strong."""
+        seen.append(part)
+        return invert(part, mask, **AXIAL, method="tkd")
+
+    once = refine(solve, field, mask, **AXIAL, trust=0.1, strong=0)
+    twice = refine(solve, field, mask, **AXIAL, trust=0.1)
+    assert (once.strong, len(seen)) == (0, 3)
+    assert 27 <= twice.strong < 500
+    around = mask & ~binary_dilation(chi == 1.5, iterations=3)
+    assert error(twice.chi, chi, around) < 0.5 * error(once.chi, chi, around)
+
+
+def test_weak_sources_are_left_to_the_network(balls):
+    chi, field, mask = balls
+    calls = []
+
+    def solve(part):
+        calls.append(part)
+        return np.where(mask, 0.5 * chi, 0).astype(np.float32)
+
+    found = refine(solve, field, mask, **AXIAL, trust=0.1, strong=3 * float(np.abs(chi).max()))
+    assert (len(calls), found.strong) == (1, 0)
+    np.testing.assert_array_equal(calls[0], np.where(mask, field, 0))
+
+
+def test_a_strong_source_reaches_to_a_third_of_the_threshold_and_has_its_sign():
+    chi = np.zeros((9, 9, 9), np.float32)
+    chi[4, 4, 2:7] = [-0.05, -0.15, -0.4, 0.2, 0.05]
+    chi[1, 1, 1] = 0.25  # weak, and not connected
+    sources = strong_sources(chi, np.ones(chi.shape, bool), 0.3)
+    expected = np.zeros_like(chi)
+    expected[4, 4, 3:6] = [-0.15, -0.4, 0.2]
+    np.testing.assert_array_equal(sources, expected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,10 @@ from qsmbids.physics import DipoleConvolution
 
 torch = pytest.importorskip("torch")
 
+from qsmbids.cli.weights import digests  # noqa: E402
+from qsmbids.inversion import DEFAULT, reconstruct  # noqa: E402
 from qsmbids.inversion.network import network  # noqa: E402
+from qsmbids.inversion.refined import refined  # noqa: E402
 from qsmbids.nets import files  # noqa: E402
 from qsmbids.nets.dipole import Dipole  # noqa: E402
 from qsmbids.nets.inversion import ConsistentNet, DirectNet  # noqa: E402
@@ -21,16 +25,21 @@ from qsmbids.nets.spread import SpreadNet  # noqa: E402
 from qsmbids.nets.uncertainty import estimate  # noqa: E402
 from qsmbids.nets.weights import bundled, save_weights  # noqa: E402
 from qsmbids.simulation import HeadRecipe, simulate_head  # noqa: E402
-from qsmbids.training.degrade import background_removed  # noqa: E402
+from qsmbids.training.degrade import Degradation, background_removed, degraded  # noqa: E402
 from qsmbids.training.models import build  # noqa: E402
+from qsmbids.training.noise import SmoothNoise  # noqa: E402
 from qsmbids.training.objectives import score, step_loss  # noqa: E402
 from qsmbids.training.recipes import RECIPES  # noqa: E402
 from qsmbids.training.samples import Samples  # noqa: E402
 from qsmbids.training.spread import (  # noqa: E402
     ONE_SIGMA,
+    REFINED,
+    coverage,
     drawn_maps,
+    drawn_way,
     load_inversions,
     pinball,
+    refinements,
 )
 
 SMALL = {"base": 2, "levels": 3}
@@ -136,21 +145,92 @@ def test_the_loss_is_least_where_68_percent_lie_below(draw):
     assert float(pinball(0.01 * best * mask, 0.01 * error, mask)) == pytest.approx(at[1.0], 0.01)
 
 
-def test_each_network_gives_its_maps_and_direct_ones_consistent_ones_too(inversions):
-    direct, consistent = load_inversions(inversions, "cpu")
-    assert (len(direct), len(consistent)) == (2, 1)
-    recipe = replace(recipe_of(inversions), batch=1)
-    batch = Samples(recipe)[0]
-    maps = {}
-    for choice in (0.1, 0.4, 0.9):
-        maps[choice] = drawn_maps({**batch, "choice": torch.tensor([choice])}, (direct, consistent))
-        assert not maps[choice].requires_grad
-    assert not torch.allclose(maps[0.1], maps[0.4])
-    assert not torch.allclose(maps[0.1], maps[0.9])
-    field, mask = batch["field"], batch["mask"]
+def drawn(batch, inversions, choice):
+    return drawn_maps({**batch, "choice": torch.tensor([choice])}, inversions)
+
+
+def residual(batch, chi):
+    """Return the mean square of what a map leaves of the field."""
     dipole = Dipole(batch["kernel"], tuple(batch["padded"].tolist()))
-    raw, closed = ((field - dipole(maps[c])).mul(mask).square().mean() for c in (0.1, 0.4))
-    assert closed < raw
+    return (batch["field"] - dipole(chi)).mul(batch["mask"]).square().mean()
+
+
+def test_each_network_gives_its_maps_and_direct_ones_consistent_ones_too(inversions):
+    direct, consistent = found = load_inversions(inversions, "cpu")
+    assert (len(direct), len(consistent)) == (2, 1)
+    batch = Samples(replace(recipe_of(inversions), batch=1))[0]
+    rest = 1 - REFINED
+    raw, closed, other = (drawn(batch, found, REFINED + c * rest) for c in (0.1, 0.4, 0.9))
+    assert not any(chi.requires_grad for chi in (raw, closed, other))
+    assert not torch.allclose(raw, other)
+    assert residual(batch, closed) < residual(batch, raw)
+    # without a network that closes its maps by itself there is nothing to refine
+    assert refinements([direct]) == []
+    assert [drawn_way(c, [direct]) for c in (0.1, 0.6)] == list(direct)
+
+
+def test_the_refinement_of_the_networks_map_is_drawn_as_often_as_it_should(inversions):
+    found = load_inversions(inversions, "cpu")
+    (consistent,) = found[1]
+    ways = [drawn_way(c, found) for c in (np.arange(1000) + 0.5) / 1000]
+    refined_ones = [way for way in ways if way not in (*found[0], consistent)]
+    assert len(refined_ones) == 1000 * REFINED
+    assert {way.prior for way in refined_ones} == {consistent}
+    batch = Samples(replace(recipe_of(inversions), batch=1, patches={32: 1.0}))[0]
+    plain, refined_map = consistent(batch, 0), drawn(batch, found, 0.1)
+    assert not torch.allclose(refined_map, plain, atol=0.1 * float(plain.abs().max()))
+    assert residual(batch, refined_map) < 0.9 * residual(batch, plain)
+    assert not refined_map[batch["mask"] == 0].any()
+    assert abs(float(refined_map.sum() / batch["mask"].sum())) < 1e-6
+
+
+def test_the_score_counts_the_refined_maps_too(inversions):
+    batch = Samples(recipe_of(inversions))[0]
+
+    class OnlyRefined(torch.nn.Module):
+        """Holds the truth wherever a map is the refined one."""
+
+        def forward(self, chi, *_):
+            return torch.full_like(chi, 1e3 if torch.equal(chi, expected) else 0.0)
+
+    (way,) = refinements(load_inversions(inversions, "cpu"))
+    expected = torch.cat([way(batch, number) for number in range(2)])
+    share = coverage(OnlyRefined(), batch, inversions)
+    torch.testing.assert_close(share, torch.full((2,), 25.0))  # one of four ways
+
+
+def test_clean_samples_hold_noise_alone():
+    chi, _, mask = head()
+    dipole = DipoleConvolution(SHAPE, (1, 1, 1), (0, 0, 1), 32)
+    # nothing but what a clean sample leaves out would be larger than the noise
+    how = Degradation(background=2.0, model=0.0, noise=1e-5, wrong=0.5, removal=1.0, clean=0.5)
+
+    def error(seed):
+        rng = np.random.default_rng(seed)
+        noise = SmoothNoise(rng, SHAPE)
+        made = degraded(rng, chi, mask, dipole=dipole, noise=noise, how=how)
+        inside = made["mask"] > 0
+        left = (made["field"] - dipole(made["chi"]))[inside]
+        return np.abs(left).max(), inside.sum()
+
+    found = [error(seed) for seed in range(12)]
+    clean = [kept for worst, kept in found if worst < 1e-3]
+    assert 2 <= len(clean) <= 10
+    assert all(kept == mask.sum() for kept in clean)
+
+
+@pytest.mark.parametrize("quiet", [0.02, 0.5])
+def test_the_noise_stays_in_its_range(quiet):
+    _, _, mask = head()
+    dipole, chi = DipoleConvolution(SHAPE, (1, 1, 1), (0, 0, 1), 32), np.zeros(SHAPE, np.float32)
+    how = Degradation(0.0, 0.0, 0.01, 0.0, quiet=quiet)
+    levels = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        made = degraded(rng, chi, mask, dipole=dipole, noise=SmoothNoise(rng, SHAPE), how=how)
+        levels.append(float(np.median(np.abs(made["field"] * made["weight"])[mask])) / 0.6745)
+    assert 0.8 * 0.01 * quiet < min(levels) < max(levels) < 1.2 * 0.01
+    assert min(levels) < 3 * 0.01 * quiet
 
 
 def test_a_removal_takes_the_background_off_and_part_of_the_mask():
@@ -199,9 +279,56 @@ def test_training_brings_the_coverage_to_68_percent(inversions):
     assert 50 < found() < 80
 
 
+def test_the_default_method_gives_an_uncertainty_unless_it_is_unwanted(
+    spread, inversions, monkeypatch
+):
+    _, field, mask = head()
+    monkeypatch.setattr(files, "bundled", lambda: {"uncertainty": Path(spread)})
+    how = {"voxel_size": (1, 1, 1), "b0_dir": (0, 0, 1), "weights": inversions[1]}
+    found = refined(field, mask, **how, iterations=3)
+    assert (found.uncertainty[mask] > 0).all()
+    assert not found.uncertainty[~mask].any()
+    assert found.details["UncertaintyWeights"]["SHA256"] == files.digest(Path(spread))
+    assert found.details["Weights"]["SHA256"] == files.digest(Path(inversions[1]))
+    # it is that of the refined map, not of the network's
+    geometry = {key: how[key] for key in ("voxel_size", "b0_dir")}
+    again = estimate(found.chi, field, mask, weights=spread, **geometry)
+    np.testing.assert_array_equal(found.uncertainty, again)
+    without = refined(field, mask, **how, iterations=3, uncertainty=False)
+    assert without.uncertainty is None
+    assert "UncertaintyWeights" not in without.details
+    np.testing.assert_array_equal(without.chi, found.chi)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_run_knows_which_uncertainty_the_default_method_reads(
+    spread, inversions, monkeypatch, wanted
+):
+    monkeypatch.setattr(
+        files, "bundled", lambda: {"uncertainty": Path(spread), "dcnet": Path(inversions[1])}
+    )
+    read = digests([DEFAULT], {} if wanted else {DEFAULT: {"uncertainty": False}})[DEFAULT]
+    expected = {"weights": files.digest(Path(inversions[1]))}
+    assert read == expected | ({"uncertainty": files.digest(Path(spread))} if wanted else {})
+
+
+def test_the_network_does_not_estimate_one_of_its_own_map(spread, inversions, monkeypatch):
+    _, field, mask = head()
+    asked = []
+    monkeypatch.setattr(files, "bundled", lambda: {"uncertainty": Path(spread)})
+    monkeypatch.setattr(
+        "qsmbids.nets.uncertainty.estimate", lambda chi, *_, **__: asked.append(chi) or abs(chi)
+    )
+    found = refined(
+        field, mask, voxel_size=(1, 1, 1), b0_dir=(0, 0, 1), weights=inversions[1], iterations=2
+    )
+    assert len(asked) == 1
+    assert asked[0] is found.chi
+
+
 @pytest.mark.slow
 @pytest.mark.skipif("uncertainty" not in files.bundled(), reason="its weights are not shipped")
-@pytest.mark.parametrize("name", bundled())
+@pytest.mark.parametrize("name", [*bundled(), DEFAULT])
 def test_one_sigma_holds_what_it_should_of_a_head_it_has_not_seen(name):
     made = simulate_head(
         HeadRecipe(shape=(82, 102, 102), voxel_size=(2.0, 2.0, 2.0), anatomy=4242, seed=4242)
@@ -209,8 +336,10 @@ def test_one_sigma_holds_what_it_should_of_a_head_it_has_not_seen(name):
     mask, noise = made.brain_mask, np.random.default_rng(0).normal(0, 0.002, made.chi.shape)
     field = np.where(mask, made.local_field + noise, 0).astype(np.float32)
     geometry = {"voxel_size": made.voxel_size, "b0_dir": made.b0_dir}
-    chi = network(field, mask, weights=name, **geometry).chi
-    error = np.abs(chi - made.chi_brain)[mask]
-    sigma = estimate(chi, field, mask, **geometry)[mask]
+    if name == DEFAULT:
+        found = reconstruct(field, mask, **geometry)
+    else:
+        found = network(field, mask, weights=name, **geometry)
+    error = np.abs(found.chi - made.chi_brain)[mask]
     # 68 % over all that it was trained on; this head is cleaner than most of that
-    assert 0.60 < np.mean(error <= sigma) < 0.85
+    assert 0.60 < np.mean(error <= found.uncertainty[mask]) < 0.85

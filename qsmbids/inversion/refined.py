@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import binary_propagation, gaussian_filter
 
-from qsmbids.inversion.network import network
+from qsmbids.inversion.network import network, with_uncertainty
 from qsmbids.inversion.result import Reconstruction
 from qsmbids.inversion.tv import minimise
 from qsmbids.physics import DipoleConvolution
@@ -22,7 +22,27 @@ Mask = NDArray[np.bool_]
 # fields hold smooth errors of 0 to 50 % of their spread; the best beta goes from 0.003 to 0.1.
 TRUST, UNEXPLAINED = 0.03, 0.2
 LIMITS = (0.002, 0.3)
+EDGE = 1 / 3  # what belongs to a strong source, as a share of what makes one
 SMOOTH = 1.5  # voxels: noise is gone, errors of the model and of the background are not
+
+
+@dataclass(frozen=True)
+class Refined:
+    """A refined map and how it came to be.
+
+    Attributes
+    ----------
+    chi : (x, y, z) float32 array
+        Susceptibility in ppm.
+    trust : float
+        Beta as given or found.
+    strong : int
+        Voxels of strong sources that the network did not see.
+    """
+
+    chi: Float
+    trust: float
+    strong: int = 0
 
 
 def refined(  # noqa: PLR0913 - a method's options are its parameters
@@ -34,9 +54,11 @@ def refined(  # noqa: PLR0913 - a method's options are its parameters
     weight: Float | None = None,
     weights: str = "dcnet",
     trust: float = 0.0,
+    strong: float = 0.3,
     regularization: float = 0.15,
     iterations: int = 40,
     memory_gb: float = 3.0,
+    uncertainty: bool = True,
     device: str = "auto",
 ) -> Reconstruction:
     r"""Apply a network, then fit the field with the least total variation around its map.
@@ -46,6 +68,10 @@ def refined(  # noqa: PLR0913 - a method's options are its parameters
     field is to the dipole model; the network alone withstands errors of the model. Beta follows
     what the network could not explain of the field's smooth part.
 
+    Networks leave shadows around a haemorrhage, a calcification, a large vein; total variation
+    does not. Sources as strong as those are taken from a first map: the network is then given the
+    field without theirs, and they are added to what it makes of that.
+
     Parameters
     ----------
     field, mask, voxel_size, b0_dir, weight
@@ -54,10 +80,15 @@ def refined(  # noqa: PLR0913 - a method's options are its parameters
         Path of a weights file, or the name of one that the package ships.
     trust : float
         Beta; with 0 it is found from the field.
+    strong : float
+        Susceptibility in ppm, of either sign, that makes a source a strong one; it reaches as far
+        as a third of that. With 0 none is.
     regularization, iterations
         As in `qsmbids.inversion.tv.tv`.
     memory_gb, device
         As in `qsmbids.inversion.network.network`.
+    uncertainty : bool
+        Estimate how far the map may be off too, see `qsmbids.nets.uncertainty`.
 
     Returns
     -------
@@ -71,40 +102,102 @@ def refined(  # noqa: PLR0913 - a method's options are its parameters
     ValueError
         If an option is out of range, or the mask is too small for a network.
     """
-    if trust < 0:
-        raise ValueError(f"the trust must not be negative, not {trust}")
-    found = network(
-        field, mask, voxel_size=voxel_size, b0_dir=b0_dir, weights=weights, memory_gb=memory_gb,
-        uncertainty=False, device=device,
+    if trust < 0 or strong < 0:
+        raise ValueError(f"trust and strong must not be negative, not {min(trust, strong)}")
+    runs: list[Reconstruction] = []
+
+    def solve(part: Float) -> Float:
+        runs.append(
+            network(
+                part, mask, voxel_size=voxel_size, b0_dir=b0_dir, weights=weights,
+                memory_gb=memory_gb, uncertainty=False, device=device,
+            )
+        )  # fmt: skip
+        return runs[-1].chi
+
+    found = refine(
+        solve, field, mask, voxel_size=voxel_size, b0_dir=b0_dir, weight=weight,
+        trust=trust, strong=strong, regularization=regularization, iterations=iterations,
     )  # fmt: skip
-    prior = np.where(mask, found.chi, np.float32(0))
-    beta = trust or fitting_trust(prior, field, mask, voxel_size=voxel_size, b0_dir=b0_dir)
-    chi = minimise(
-        field, mask, voxel_size=voxel_size, b0_dir=b0_dir, weight=weight,
-        regularization=regularization, iterations=iterations, prior=prior, trust=beta,
+    details = {"PriorTrust": round(found.trust, 5), "StrongSourceVoxels": found.strong}
+    return with_uncertainty(
+        replace(runs[-1], chi=found.chi, details={**runs[-1].details, **details}),
+        field, mask, voxel_size=voxel_size, b0_dir=b0_dir, wanted=uncertainty, device=device,
     )  # fmt: skip
-    # The uncertainty is learnt from maps of networks; those refined here err less and elsewhere.
-    return replace(found, chi=chi, details={**found.details, "PriorTrust": round(beta, 5)})
 
 
-def fitting_trust(
-    prior: Float,
+def refine(
+    solve: Callable[[Float], Float],
     field: Float,
     mask: Mask,
     *,
     voxel_size: Sequence[float],
     b0_dir: Sequence[float],
-) -> float:
+    weight: Float | None = None,
+    trust: float = 0.0,
+    strong: float = 0.3,
+    regularization: float = 0.15,
+    iterations: int = 40,
+) -> Refined:
+    """Return the map of least total variation around that of a network.
+
+    Parameters
+    ----------
+    solve : callable
+        The network: from a field in ppm to its map in ppm, which may be anything outside the mask.
+    field, mask, voxel_size, b0_dir, weight, trust, strong, regularization, iterations
+        As in `refined`.
+    """
+    dipole = DipoleConvolution(field.shape, voxel_size, b0_dir)
+
+    def around(sources: Float) -> Refined:
+        rest = field - dipole(sources) if sources.any() else field
+        prior = np.where(mask, solve(np.where(mask, rest, np.float32(0))) + sources, np.float32(0))
+        beta = trust or fitting_trust(prior, field, mask, dipole)
+        chi = minimise(
+            field, mask, voxel_size=voxel_size, b0_dir=b0_dir, weight=weight,
+            regularization=regularization, iterations=iterations, prior=prior, trust=beta,
+        )  # fmt: skip
+        return Refined(chi, beta, int(np.count_nonzero(sources)))
+
+    first = around(np.zeros_like(field))
+    sources = strong_sources(first.chi, mask, strong)
+    return around(sources) if sources.any() else first
+
+
+def strong_sources(chi: Float, mask: Mask, threshold: float) -> Float:
+    """Return the part of a map that strong sources make, zero elsewhere.
+
+    Parameters
+    ----------
+    chi : (x, y, z) float32 array
+        Susceptibility in ppm.
+    mask : (x, y, z) bool array
+        Where it counts.
+    threshold : float
+        Of its magnitude in ppm; neighbours belong to a source down to a third of it. With 0
+        there are no strong sources.
+    """
+    if not threshold:
+        return np.zeros_like(chi)
+    size = np.abs(chi)
+    seeds = mask & (size > threshold)
+    found = binary_propagation(seeds, mask=mask & (size > EDGE * threshold))
+    return np.where(found, chi, np.float32(0))
+
+
+def fitting_trust(prior: Float, field: Float, mask: Mask, dipole: DipoleConvolution) -> float:
     """Return the weight of the prior that fits what it leaves of the field.
 
     Parameters
     ----------
     prior : (x, y, z) float32 array
         The network's map in ppm, zero outside the mask.
-    field, mask, voxel_size, b0_dir
+    field, mask
         As in `refined`.
+    dipole : DipoleConvolution
+        On the same grid.
     """
-    dipole = DipoleConvolution(field.shape, voxel_size, b0_dir)
     residual = np.where(mask, field - dipole(prior), np.float32(0))
     share = gaussian_filter(mask.astype(np.float32), SMOOTH)
     smooth = gaussian_filter(residual, SMOOTH)[mask] / share[mask]

@@ -26,7 +26,7 @@ def estimate(
     device: str = "cpu",
     memory_gb: float = 3.0,
 ) -> Float:
-    r"""Return the one-sigma error of a susceptibility map that one of the networks made.
+    r"""Return the one-sigma error of a susceptibility map of a network or its refinement.
 
     The truth lies between :math:`\chi - \sigma` and :math:`\chi + \sigma` in 68 % of the voxels,
     whatever the shape of the errors' distribution: sigma is their quantile, learnt on simulated

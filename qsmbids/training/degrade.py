@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,9 @@ class Degradation:
     model : float
         Smooth field that no susceptibility explains: anisotropy, exchange, flow, motion.
     noise : float
-        Noise in ppm at full magnitude, drawn on a logarithmic scale down to a fiftieth.
+        Noise in ppm at full magnitude, at most.
+    quiet : float
+        The least noise as a share of the most; between the two it is drawn on a logarithmic scale.
     wrong : float
         Share of the voxels that hold a wrong field.
     tilt : float
@@ -46,6 +48,9 @@ class Degradation:
     removal : float
         Share of the samples that have been through a background removal: to the field that of
         strong outer sources is added, and a method of the app takes off what it finds.
+    clean : float
+        Share of the samples that have noise alone: no background, no removal of one, no field
+        beyond the model and no wrong voxels.
     """
 
     background: float = 0.4
@@ -57,11 +62,15 @@ class Degradation:
     axial: float = 0.5
     scale: tuple[float, float] = (0.3, 2.0)
     removal: float = 0.0
+    quiet: float = 1 / 50
+    clean: float = 0.0
 
 
 CLEAN = Degradation(0.0, 0.0, 1e-4, 0.0, 0.0, 1.0, 1.0, (1.0, 1.0))
 RADIANS = np.float32(16)  # of phase a ppm: 3 T and an echo time of 20 ms
 DEEPEST = 12.0  # mm to the mask's surface at its middle, of which a removal takes half
+# few spheres, since each takes as long as all else that makes a sample
+REMOVALS: dict[str, dict[str, float]] = {"resharp": {}, "vsharp": {"step": 3.0}}
 MARGIN = 32  # voxels of padding: the images that the FFT repeats are this far off
 
 
@@ -110,6 +119,8 @@ def degraded(
         ``field`` in ppm, ``mask``, ``chi`` in ppm with zero mean over the mask, ``weight`` (0..1,
         zero outside the mask), float32.
     """
+    if how.clean and rng.random() < how.clean:
+        how = replace(how, background=0.0, model=0.0, wrong=0.0, removal=0.0)
     scale = np.float32(rng.uniform(*how.scale))
     chi = np.where(mask, scale * (chi - chi[mask].mean(dtype=np.float64)), 0).astype(np.float32)
     field = dipole(chi)
@@ -120,7 +131,7 @@ def degraded(
     if how.model:
         rough = noise(np.exp(rng.uniform(np.log(1.0), np.log(8.0))))
         field += np.float32(spread * how.model * rng.random() ** 2) * rough
-    error, magnitude = _measured(rng, noise, magnitude, how.noise)
+    error, magnitude = _measured(rng, noise, magnitude, how)
     field += error
     if how.wrong:
         _spoil(rng, field, mask, magnitude, how.wrong)
@@ -201,22 +212,23 @@ def background_removed(
     if ndimage.distance_transform_edt(np.pad(mask, 1), sampling=edges).max() < DEEPEST:
         return field, mask
     total = field + _outer_field(rng, mask, dipole, strength)
+    method = str(rng.choice(list(REMOVALS)))
     local = remove_background(
         np.where(mask, total, 0), mask, voxel_size=edges, b0_dir=dipole.b0_dir,
-        method=str(rng.choice(("resharp", "vsharp"))),
+        method=method, **REMOVALS[method],
     )  # fmt: skip
     return local.field, local.mask
 
 
 def _measured(
-    rng: np.random.Generator, noise: SmoothNoise, magnitude: Float, largest: float
+    rng: np.random.Generator, noise: SmoothNoise, magnitude: Float, how: Degradation
 ) -> tuple[Float, Float]:
     """Return the error of the field in ppm and the magnitude that a noisy signal gives.
 
     Complex noise, a little correlated, is added to the signal: the magnitude becomes Rician,
     and the phase's error grows, beyond a Gaussian's, where the magnitude is low.
     """
-    size = np.float32(RADIANS * largest * 50 ** -rng.random())
+    size = np.float32(RADIANS * how.noise * how.quiet ** rng.random())
     share = np.float32(rng.uniform(0, 0.7))
     parts = []
     for _ in range(2):

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from inspect import signature
 from typing import Any
 
+import numpy as np
+import scipy.fft
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from qsmbids.inversion.network import network
+from qsmbids.inversion.refined import refine
 from qsmbids.nets.device import has_bfloat16
 from qsmbids.nets.dipole import closed, demean
 from qsmbids.nets.infer import choose_frame
-from qsmbids.nets.inversion import DirectNet, Inversion, plain
+from qsmbids.nets.inversion import ConsistentNet, DirectNet, Inversion, plain
 from qsmbids.nets.losses import masked_mean
 from qsmbids.nets.unet import Network, prepare
 from qsmbids.nets.weights import bundled, load_weights
@@ -24,8 +28,12 @@ from qsmbids.training.samples import Batch, dipole_of
 
 ONE_SIGMA = math.erf(math.sqrt(0.5))
 """Share of a normal distribution within one standard deviation, 68.27 %."""
+MakeMap = Callable[[Batch, int], Tensor]
+"""From a batch and the number of a sample to that sample's map."""
 SMALLEST = 1e-6
 """Errors below that, in ppm, count as this large."""
+REFINED = 0.25
+"""Share of the samples whose map is refined by total variation: that is what the app does."""
 CONSISTENCY: float = signature(network).parameters["consistency"].default
 """The consistency with which a whole-volume inference closes by default."""
 
@@ -72,25 +80,45 @@ def pinball(sigma: Tensor, error: Tensor, mask: Tensor) -> Tensor:
 
 @torch.no_grad()
 def coverage(model: Network, batch: Batch, networks: Sequence[str]) -> Tensor:
-    """Return the share in % of each sample's voxels within one sigma, mean over all networks."""
+    """Return the share in % of each sample's voxels within one sigma, mean over all maps."""
     mask = batch["mask"]
     truth, shares = demean(batch["chi"], mask), []
-    for ways in load_inversions(tuple(networks), str(mask.device)):
-        for way in ways:
-            chi = torch.cat([way(batch, number) for number in range(len(mask))])
-            inside = (chi - truth).abs() <= model(chi, batch["field"], mask, dipole_of(batch))
-            shares.append(masked_mean(inside.to(mask.dtype), mask))
+    inversions = load_inversions(tuple(networks), str(mask.device))
+    ways: list[MakeMap] = [way for ways in inversions for way in ways]
+    ways += refinements(inversions)
+    for way in ways:
+        chi = torch.cat([way(batch, number) for number in range(len(mask))])
+        inside = (chi - truth).abs() <= model(chi, batch["field"], mask, dipole_of(batch))
+        shares.append(masked_mean(inside.to(mask.dtype), mask))
     return 100 * torch.stack(shares).mean(0)
 
 
 def drawn_maps(batch: Batch, inversions: Sequence[Sequence[Way]]) -> Tensor:
     """Return a map of each sample in ppm, made in the way that the sample has drawn."""
-    maps = []
-    for number, choice in enumerate(batch["choice"].tolist()):
-        which, rest = divmod(choice * len(inversions), 1)
-        ways = inversions[int(which)]
-        maps.append(ways[int(rest * len(ways))](batch, number))
-    return torch.cat(maps)
+    ways = [drawn_way(choice, inversions) for choice in batch["choice"].tolist()]
+    return torch.cat([way(batch, number) for number, way in enumerate(ways)])
+
+
+def drawn_way(choice: float, inversions: Sequence[Sequence[Way]]) -> MakeMap:
+    """Return the way to a map that a number from 0 to 1 stands for.
+
+    The refined maps have their share, where there are any; the networks share the rest alike,
+    and the ways of each share its part.
+    """
+    refined = refinements(inversions)
+    if refined and choice < REFINED:
+        return refined[int(choice / REFINED * len(refined))]
+    if refined:
+        choice = (choice - REFINED) / (1 - REFINED)
+    which, rest = divmod(choice * len(inversions), 1)
+    ways = inversions[int(which)]
+    return ways[int(rest * len(ways))]
+
+
+def refinements(inversions: Sequence[Sequence[Way]]) -> list[Refinement]:
+    """Return the refinement of each network that closes its maps by itself, as `refined` does."""
+    ways = [way for ways in inversions for way in ways]
+    return [Refinement(way) for way in ways if isinstance(way.model, ConsistentNet)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +151,37 @@ class Way:
         if self.consistency:
             return closed(chi, field, mask, dipole, self.consistency)
         return demean(chi, mask)
+
+
+@dataclass(frozen=True, eq=False)
+class Refinement:
+    """A network's map refined by total variation, as the method ``dcnet-tv`` does it.
+
+    Attributes
+    ----------
+    prior : Way
+        To the network's map.
+    """
+
+    prior: Way
+
+    def __call__(self, batch: Batch, number: int) -> Tensor:
+        """Return the (1, 1, x, y, z) map in ppm of one sample, of zero mean over the mask."""
+        one, whole = slice(number, number + 1), batch["mask"]
+        edges, b0_dir = batch["geometry"][number].reshape(2, 3).tolist()
+        field, inside, weight = (
+            batch[name][number, 0].cpu().numpy() for name in ("field", "mask", "weight")
+        )
+
+        def solve(part: NDArray[np.float32]) -> NDArray[np.float32]:
+            given = torch.zeros_like(whole)
+            given[number, 0] = torch.from_numpy(part)
+            chi = self.prior({**batch, "field": given}, number)
+            return np.asarray(chi[0, 0].cpu())
+
+        with scipy.fft.set_workers(torch.get_num_threads()):
+            found = refine(solve, field, inside > 0, voxel_size=edges, b0_dir=b0_dir, weight=weight)
+        return demean(torch.from_numpy(found.chi)[None, None].to(whole.device), whole[one])
 
 
 @cache
