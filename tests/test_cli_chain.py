@@ -10,6 +10,7 @@ import phantom
 import pytest
 
 from qsmbids.cli.chain import main
+from qsmbids.inversion import DEFAULT
 
 PARAMS = {
     "TE": phantom.ECHO_TIMES,
@@ -39,10 +40,10 @@ def inputs(series, tmp_path):
     }
 
 
-def run(capsys, inputs, out, *more):
+def run(capsys, inputs, out, *more, method=("--method", "tkd")):
     """Return the exit code and what stands on stderr."""
     *images, params = map(str, inputs.values())
-    code = main([*images, "--params", params, "--out", str(out), "--method", "tkd", *more])
+    code = main([*images, "--params", params, "--out", str(out), *method, *more])
     return code, capsys.readouterr().err
 
 
@@ -73,6 +74,13 @@ def test_finds_the_sources_and_tells_how(inputs, tmp_path, capsys):
     stages = json.loads((tmp_path / "chi.json").read_text())["Qsmbids"]["Stages"]
     assert [stage["Name"] for stage in stages] == ["Mask", "Total field", "Background", "Inversion"]
     assert stages[-1]["Parameters"]["threshold"] == 0.15
+
+
+def test_the_default_is_that_of_the_app(inputs, tmp_path, capsys):
+    out = tmp_path / "chi.nii.gz"
+    assert run(capsys, inputs, out, method=()) == (0, "")
+    stages = json.loads((tmp_path / "chi.json").read_text())["Qsmbids"]["Stages"]
+    assert stages[-1]["Method"] == DEFAULT
 
 
 @pytest.mark.parametrize(

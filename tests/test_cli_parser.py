@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from qsmbids.cli import machine, values
+from qsmbids.cli.levels import find_level
 from qsmbids.cli.main import main
 from qsmbids.cli.parser import parse
 from qsmbids.errors import UsageError
@@ -165,3 +166,34 @@ def test_a_container_limits_what_is_used(tmp_path: Path, monkeypatch: pytest.Mon
     assert machine.free_memory() <= 1.8
     (tmp_path / "cpu.max").write_text("max 100000\n")
     assert machine.processors() >= 1
+
+
+@pytest.mark.parametrize(
+    ("line", "level"),
+    [
+        ("ds out participant --participant-label train", "participant"),
+        ("ds out participant --participant-label 01 evaluate --nprocs 2", "participant"),
+        ("--participant-label train --nprocs 2 ds out group", "group"),
+        ("--clean-workdir ds out train", "train"),
+        ("train evaluate participant", "participant"),
+        ("group evaluate train --recipe participant", "train"),
+        ("- participant train --recipe uqsm", "train"),
+        ("ds --maps train=elsewhere -- out evaluate", "evaluate"),
+        ("ds --method uqsm out train --held-out participant", "train"),
+        ("ds out evaluate --reference train --help", "evaluate"),
+        ("ds out train --nprocs many", "train"),
+        ("ds out train --nonsense evaluate", "train"),
+        ("ds out", None),
+        ("ds out analyse", None),
+    ],
+)
+def test_the_level_is_the_third_word_whatever_others_are_called(line: str, level: str) -> None:
+    assert find_level(line.split()) == level
+
+
+def test_a_participant_called_as_a_level(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "train").mkdir()
+    out, work = str(tmp_path / "evaluate"), str(tmp_path / "w")
+    command = [str(tmp_path / "train"), out, "participant", "-w", work, "--dry-run"]
+    assert main([*command, "--participant-label", "train"]) == 2
+    assert "sub-train" in capsys.readouterr().err

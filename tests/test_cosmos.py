@@ -7,12 +7,13 @@ import pytest
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from qsmbids.inversion.cosmos import angles_between, condition_number, cosmos
+from qsmbids.inversion.conditioning import angles_between, condition_number
+from qsmbids.inversion.cosmos import cosmos
 from qsmbids.physics import forward_field
 from qsmbids.registration import b0_after, register, resample, resample_mask
 from qsmbids.simulation import HeadRecipe, simulate_head
 
-VOXEL = (3.0, 3.0, 3.0)
+VOXEL = (4.0, 4.0, 4.0)
 NOISE = 2e-4  # ppm: the local field of four echoes at 7 T
 
 
@@ -24,7 +25,10 @@ def tilted(about_x: float = 0, about_y: float = 0) -> tuple[float, float, float]
 
 @pytest.fixture(scope="module")
 def head():
-    return simulate_head(HeadRecipe(shape=(56, 68, 62), voxel_size=VOXEL, field_strength=3.0))
+    echoes = (0.004, 0.012)
+    return simulate_head(
+        HeadRecipe(shape=(42, 52, 46), voxel_size=VOXEL, field_strength=3.0, echo_times=echoes)
+    )
 
 
 def fields_of(head, directions, noise=0.0, seed=0):
@@ -39,21 +43,26 @@ def error(chi, truth, mask) -> float:
     return float(np.linalg.norm(difference - difference.mean()) / np.linalg.norm(truth[mask]))
 
 
-def test_three_orientations_recover_the_susceptibility(head):
-    directions = [tilted(), tilted(20), tilted(-20)]
+@pytest.mark.parametrize("axis", ["about_x", "about_y"])
+def test_three_orientations_recover_the_susceptibility(head, axis):
+    directions = [tilted(), tilted(**{axis: 20}), tilted(**{axis: -20})]
     fields = fields_of(head, directions, NOISE)
     found = cosmos(fields, head.brain_mask, voxel_size=VOXEL, b0_dir=directions)
-    assert error(found.chi, head.chi_brain, head.brain_mask) < 0.05
+    assert error(found.chi, head.chi_brain, head.brain_mask) < 0.025
+    assert not found.details["SourcesOutsideMasks"]
     assert not found.warnings
     assert (found.chi[~head.brain_mask] == 0).all()
     assert abs(found.chi[head.brain_mask].mean()) < 1e-6
 
 
-def test_turns_to_the_shoulders_are_harder_than_nods(head):
-    directions = [tilted(), tilted(0, 20), tilted(0, -20)]
-    fields = fields_of(head, directions, NOISE)
-    found = cosmos(fields, head.brain_mask, voxel_size=VOXEL, b0_dir=directions)
-    assert error(found.chi, head.chi_brain, head.brain_mask) < 0.065
+@pytest.mark.parametrize("noise", [NOISE, 1e-3])
+def test_sources_in_an_eroded_rim_are_found_out(head, noise):
+    directions = [tilted(), tilted(20), tilted(0, 20)]
+    eroded = ndimage.binary_erosion(head.brain_mask)
+    fields = fields_of(head, directions, noise) * eroded
+    found = cosmos(fields, eroded, voxel_size=VOXEL, b0_dir=directions)
+    assert found.details["SourcesOutsideMasks"]
+    assert error(found.chi, head.chi_brain, eroded) < 0.2  # 0.4 with sources in the mask alone
 
 
 def test_more_orientations_are_better_and_two_are_worse(head):
@@ -164,7 +173,7 @@ def test_masks_without_a_common_voxel():
 
 
 def scanned(image, turn, shift, *, voxel, shape, order=3):
-    """Return an image (3 mm) of a head that was moved in the scanner, and its axial affine."""
+    """Return an image (4 mm) of a head that was moved in the scanner, and its axial affine."""
     own, new = axial(VOXEL, image.shape), axial(voxel, shape)
     back = np.eye(4)
     back[:3, :3], back[:3, 3] = turn.T, -turn.T @ shift
@@ -181,7 +190,7 @@ def axial(voxel, shape):
     return affine
 
 
-GRID = {"voxel": (2.7, 3.2, 3.0), "shape": (78, 72, 74)}
+GRID = {"voxel": (3.6, 4.3, 4.0), "shape": (58, 54, 56)}
 SHIFT = np.array([6.0, -9.0, 4.0])
 
 

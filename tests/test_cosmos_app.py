@@ -130,6 +130,7 @@ def test_aligned_fields_make_one_map_and_a_second_run_nothing(dataset, capsys):
     block = meta["Qsmbids"]
     assert block["MethodLabel"] == "COSMOS"
     assert block["ConditionNumber"] < 10
+    assert block["SourcesOutsideMasks"] is False
     assert block["AnglesBetweenOrientations"][0] == pytest.approx([0, 30, 30], abs=0.1)
     stated = [one["B0Direction"] for one in block["Stages"][0]["Orientations"]]
     assert np.array(stated) == pytest.approx(np.array([*B0.values()]), abs=1e-3)

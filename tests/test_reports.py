@@ -16,8 +16,8 @@ from qsmbids.physics import forward_field, hz_per_ppm
 from qsmbids.reports import write_participant_page
 from qsmbids.reports.collect import find_series
 from qsmbids.reports.evidence import examine
-from qsmbids.reports.figures import planes
 from qsmbids.reports.measures import ForwardModel, map_checks, volume_checks
+from qsmbids.reports.slices import planes
 from qsmbids.reports.volumes import Grid, View, read, view_of
 
 SHAPE = (24, 30, 20)
@@ -278,6 +278,28 @@ def test_field_without_field_strength_stays_in_hertz(tmp_path: Path) -> None:
     path.with_name("sub-01_desc-local_fieldmap.json").write_text("{}")
     (picture,) = examine(find_series(tmp_path, "01")[0]).pictures
     assert picture.caption.endswith("Hz.")
+
+
+@pytest.mark.parametrize("storage", [[0, 1, 2], [2, 0, 1]], ids=["upright", "turned"])
+def test_the_residual_takes_b0_as_the_inversion_did(tmp_path: Path, storage: list[int]) -> None:
+    """The sidecar states B0 along the stored axes; the page shows upright ones."""
+    b0 = np.array([0.0, 0.6, 0.8])
+    field = forward_field(_chi(), ZOOM, b0) * _ball() * hz_per_ppm(3)
+    turn = np.array([[storage.index(axis), 1 if axis else -1] for axis in range(3)])
+    stored = (b0 * turn[:, 1])[storage].tolist()
+    for name, data in (
+        ("fmap/sub-01_desc-local_fieldmap", field.astype(np.float32)),
+        ("anat/sub-01_desc-eroded_mask", _ball().astype(np.uint8)),
+        ("anat/sub-01_desc-tkd_Chimap", _chi()),
+    ):
+        path = _save(tmp_path, name, data, Qsmbids={"B0Direction": stored})
+        nib.save(nib.load(path).as_reoriented(turn), path)
+    (made,) = examine(find_series(tmp_path, "01")[0]).maps
+    (check,) = (one for one in made.checks if "unexplained" in one.name)
+    assert check.value < 5  # 106 % with B0 as the affine has it
+    _save(tmp_path, "fmap/sub-01_desc-local_fieldmap", field, Qsmbids={"B0Direction": "up"})
+    told = examine(find_series(tmp_path, "01")[0])
+    assert "up is no direction" in " ".join(told.notes)
 
 
 def test_slices_show_right_on_the_right_in_true_proportions() -> None:

@@ -19,7 +19,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "SkullStripped": True,
     },
     "Uncertainty_Chimap": {
-        "Description": "Half-width of the interval that holds the true susceptibility with 68 %",
+        "Description": "Half-width of the interval meant to hold the true susceptibility with 68 %",
         "Units": "ppm",
         "SkullStripped": True,
     },

@@ -13,7 +13,7 @@ from qsmbids import __version__
 from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.cli.command import finish
 from qsmbids.errors import InputError, UsageError
-from qsmbids.inversion import METHODS
+from qsmbids.inversion import DEFAULT, METHODS
 from qsmbids.phase import FITS, UNWRAPPING
 
 
@@ -57,7 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--background", choices=[*BACKGROUND], default="resharp", help="default: %(default)s"
     )
-    parser.add_argument("--method", choices=[*METHODS], default="tv", help="default: %(default)s")
+    parser.add_argument(
+        "--method", choices=[*METHODS], default=DEFAULT, help="default: %(default)s"
+    )
     parser.add_argument(
         "--option",
         action="append",

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from qsmbids import __version__
 from qsmbids.cli import values
-from qsmbids.cli.parser import level_parser, with_config
+from qsmbids.cli.config import with_config
+from qsmbids.cli.parser import level_parser
 from qsmbids.errors import UsageError
 
 _EPILOG = """\
@@ -71,7 +72,7 @@ def parse_evaluation(argv: Sequence[str] | None = None) -> EvaluationJob:
     SystemExit
         From ``argparse``: after ``--help``, ``--version`` or an argument it cannot read.
     """
-    options = _options()
+    options = level_options()
     parser = level_parser(
         options,
         "Compare the susceptibility maps of several methods with a reference.",
@@ -84,7 +85,8 @@ def parse_evaluation(argv: Sequence[str] | None = None) -> EvaluationJob:
     return _to_job(with_config(parser, options, argv))
 
 
-def _options() -> argparse.ArgumentParser:
+def level_options() -> argparse.ArgumentParser:
+    """Return a parser of the options of the level `evaluate` alone."""
     options = argparse.ArgumentParser(prog="qsmbids", add_help=False)
     add = options.add_argument_group("what to compare").add_argument
     add("--maps", nargs="+", action="extend", default=[], metavar="[NAME=]PATH",

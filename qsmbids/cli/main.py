@@ -6,10 +6,10 @@ import os
 import sys
 from collections.abc import Sequence
 
+from qsmbids.cli.levels import find_level
 from qsmbids.errors import QsmbidsError, UsageError
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
-_LEVELS = ("participant", "group", "train", "evaluate")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(arguments: list[str]) -> int:
     """Parse what a level asks for, and only then import what does it."""
-    level = _level(arguments)
+    level = find_level(arguments)
     if level == "train":
         from qsmbids.cli.train import train
 
@@ -61,11 +61,6 @@ def _dispatch(arguments: list[str]) -> int:
     from qsmbids.cli.run import run
 
     return run(settings)
-
-
-def _level(arguments: Sequence[str]) -> str | None:
-    """Return the first word that names a level: some have options of their own."""
-    return next((word for word in arguments if word in _LEVELS), None)
 
 
 def _sentence(error: Exception) -> str:

@@ -1,19 +1,16 @@
-"""The command line and the configuration file, turned into `Settings`."""
+"""The command line of the levels ``participant`` and ``group``, turned into `Settings`."""
 
 from __future__ import annotations
 
 import argparse
-import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from qsmbids import __version__
 from qsmbids.background import METHODS as BACKGROUND
-from qsmbids.cli import machine, values
-from qsmbids.cli.weights import digests, with_weights
-from qsmbids.errors import UsageError
+from qsmbids.cli import values
+from qsmbids.cli.config import with_config
+from qsmbids.cli.resolve import to_settings
 from qsmbids.inversion import COMBINATIONS, DEFAULT
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.phase import FITS, UNWRAPPING
@@ -24,8 +21,6 @@ _EPILOG = """\
 Exit codes: 0 all is well, 1 something failed, 2 the command cannot be understood.
 Every option may stand in a TOML file given with --config-file, under its name without dashes.
 """
-
-_READS_WEIGHTS = ("run", "dry-run", "boilerplate-only")
 
 
 def parse(argv: Sequence[str] | None = None) -> Settings:
@@ -45,7 +40,7 @@ def parse(argv: Sequence[str] | None = None) -> Settings:
     SystemExit
         From ``argparse``: after ``--help``, ``--version`` or an argument it cannot read.
     """
-    options = _options()
+    options = level_options()
     parser = level_parser(
         options,
         "Susceptibility maps from every gradient-echo series of a BIDS dataset.",
@@ -75,20 +70,8 @@ def level_parser(
     )
 
 
-def with_config(
-    parser: argparse.ArgumentParser,
-    options: argparse.ArgumentParser,
-    argv: Sequence[str] | None,
-) -> argparse.Namespace:
-    """Read the arguments, and before them those of the configuration file that they name."""
-    first = parser.parse_args(argv)
-    if first.config_file is None:
-        return first
-    config = _config_arguments(first.config_file, options)
-    return parser.parse_args(argv, namespace=options.parse_args(config))
-
-
-def _options() -> argparse.ArgumentParser:
+def level_options() -> argparse.ArgumentParser:
+    """Return a parser of the options of the levels `participant` and `group` alone."""
     options = argparse.ArgumentParser(prog="qsmbids", add_help=False)
     data = options.add_argument_group("which data")
     add_data(data)
@@ -191,104 +174,3 @@ def _add_other(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "-v", "--verbose", action="count", default=0, help="say more; -vv: Nipype's log too"
     )
-
-
-def _config_arguments(path: Path, options: argparse.ArgumentParser) -> list[str]:
-    """Turn a configuration file into the arguments that it stands for."""
-    known = {
-        name.lstrip("-"): action
-        for action in options._actions
-        for name in action.option_strings
-        if name.startswith("--")
-    }
-    arguments: list[str] = []
-    for name, value in values.read_toml(path).items():
-        key = name.replace("_", "-")
-        if key not in known or key in ("config-file", "version"):
-            raise UsageError(f"{path}: there is no option {name!r}.")
-        takes_values = known[key].nargs != 0
-        if isinstance(value, bool) and not takes_values:
-            arguments += [f"--{key}"] if value else []
-        elif key == "verbose" and isinstance(value, int):
-            arguments += ["--verbose"] * value
-        elif takes_values and not isinstance(value, bool):
-            arguments += [f"--{key}", *values.as_arguments(value)]
-        else:
-            kind = "a value" if takes_values else "true or false"
-            raise UsageError(f"{path}: the option {name!r} takes {kind}.")
-    return arguments
-
-
-def to_settings(args: argparse.Namespace) -> Settings:
-    """Check the arguments against each other and return the settings."""
-    bids_dir, output_dir = args.bids_dir.resolve(), args.output_dir.resolve()
-    work_dir = (args.work_dir or Path("work")).resolve()
-    _check_folders(bids_dir, output_dir, work_dir)
-    chosen = tuple(dict.fromkeys(args.method))
-    methods = tuple(name for name in chosen if name in INVERSION)
-    options = values.method_options(args.option, {**INVERSION, **COMBINATIONS, **BACKGROUND})
-    options = with_weights(options, args.weights, methods)
-    mode = "group" if args.level == "group" else args.mode
-    settings = Settings(
-        bids_dir=bids_dir,
-        output_dir=output_dir,
-        work_dir=work_dir,
-        participants=values.labels(args.participant_label, "sub-"),
-        sessions=values.labels(args.session_label, "ses-"),
-        filters=values.read_filters(args.bids_filter_file) if args.bids_filter_file else {},
-        derivatives=values.derivatives(args.derivatives),
-        database_dir=args.bids_database_dir and args.bids_database_dir.resolve(),
-        start=args.start,
-        methods=methods,
-        combinations=tuple(name for name in chosen if name in COMBINATIONS),
-        options=options,
-        weights=digests(methods, options) if mode in _READS_WEIGHTS else {},
-        unwrapping=args.unwrapping,
-        fit=args.fit,
-        phase_sign=args.phase_sign,
-        brain_extraction=args.brain_extraction,
-        background=args.background,
-        write_fields=not args.no_fieldmaps,
-        mode=mode,
-        validate=not args.skip_bids_validation,
-        device=args.device,
-        nprocs=args.nprocs or machine.processors(),
-        omp_nthreads=args.omp_nthreads or 0,
-        mem_gb=args.mem or machine.free_memory(),
-        stop_on_first_crash=args.stop_on_first_crash,
-        plugin=values.read_plugin(args.use_plugin) if args.use_plugin else None,
-        clean_workdir=args.clean_workdir,
-        verbose=args.verbose,
-    )
-    return _with_plugin_resources(settings)
-
-
-def _with_plugin_resources(settings: Settings) -> Settings:
-    """A MultiProc plugin file says how many processors and how much memory to use."""
-    plugin: Mapping[str, Any] | None = settings.plugin
-    if plugin is None or plugin["plugin"] != "MultiProc":
-        return settings
-    given = plugin["plugin_args"]
-    return replace(
-        settings,
-        plugin=None,
-        nprocs=int(given.get("n_procs", settings.nprocs)),
-        mem_gb=float(given.get("memory_gb", settings.mem_gb)),
-    )
-
-
-def _check_folders(bids_dir: Path, output_dir: Path, work_dir: Path) -> None:
-    if not bids_dir.is_dir():
-        raise UsageError(f"{bids_dir} is not a folder; give the path of a BIDS dataset.")
-    if output_dir == bids_dir:
-        raise UsageError(
-            f"The output folder is the dataset itself; choose another, such as "
-            f"{bids_dir / 'derivatives' / 'qsmbids'}."
-        )
-    for name, folder in (("dataset", bids_dir), ("output folder", output_dir)):
-        if work_dir == folder or folder in work_dir.parents:
-            elsewhere = Path(tempfile.gettempdir()) / "qsmbids-work"
-            raise UsageError(
-                f"The work directory {work_dir} lies in the {name}; choose another, such as "
-                f"-w {elsewhere}."
-            )

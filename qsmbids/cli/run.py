@@ -21,7 +21,7 @@ from qsmbids.cli.validation import Validation
 from qsmbids.errors import InputError
 from qsmbids.inversion import COMBINATIONS, METHODS
 from qsmbids.settings import Settings
-from qsmbids.workflows import plan, records
+from qsmbids.workflows import locks, plan, records
 
 _MOST_THREADS = 8
 _BATCH = 8  # series for each processor in one graph: large enough to keep all of them busy
@@ -68,7 +68,7 @@ def process(inventory: Inventory, settings: Settings) -> int:
     ready = [series for series in inventory.series if series.key not in waiting]
     stale = {series.participant for series in ready if records.forget_failure(series, settings)}
     _demand_registration(todo)
-    with Progress(settings, inventory, todo) as progress:
+    with locks.held(todo, settings), Progress(settings, inventory, todo) as progress:
         _note_skipped(inventory, settings, progress)
         if todo:
             with Validation(settings, progress):

@@ -9,14 +9,9 @@ from pathlib import Path
 
 from qsmbids import __version__
 from qsmbids.cli import machine, values
-from qsmbids.cli.parser import (
-    add_data,
-    add_processing,
-    add_running,
-    level_parser,
-    to_settings,
-    with_config,
-)
+from qsmbids.cli.config import with_config
+from qsmbids.cli.parser import add_data, add_processing, add_running, level_parser
+from qsmbids.cli.resolve import to_settings
 from qsmbids.errors import UsageError
 from qsmbids.settings import Settings
 from qsmbids.workflows.training_job import SOURCES, TrainingJob
@@ -44,7 +39,7 @@ def parse_training(argv: Sequence[str] | None = None) -> TrainingJob:
     SystemExit
         From ``argparse``: after ``--help``, ``--version`` or an argument it cannot read.
     """
-    options = _options()
+    options = level_options()
     parser = level_parser(
         options,
         "Train a network by its recipe, on the local fields of a BIDS dataset or on "
@@ -58,7 +53,8 @@ def parse_training(argv: Sequence[str] | None = None) -> TrainingJob:
     return _to_job(with_config(parser, options, argv))
 
 
-def _options() -> argparse.ArgumentParser:
+def level_options() -> argparse.ArgumentParser:
+    """Return a parser of the options of the level `train` alone."""
     options = argparse.ArgumentParser(prog="qsmbids", add_help=False)
     _add_training(options.add_argument_group("what to train"))
     _add_sources(options.add_argument_group("what to learn from"))

@@ -20,7 +20,7 @@ from qsmbids.interfaces.targets import TARGETS, chimap, curve_path, uncertainty_
 
 _DETAILS = (
     *("Weights", "UncertaintyWeights", "Fit", "Device"),
-    *("ConditionNumber", "AnglesBetweenOrientations"),
+    *("ConditionNumber", "AnglesBetweenOrientations", "SourcesOutsideMasks"),
 )
 STAGES = ("reading", "masking", "mapping", "decay", "background", "inversion")
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qsmbids.checks import check_field, check_geometry
+from qsmbids.inversion.conditioning import SINGULAR, angles_between, condition_number
 from qsmbids.inversion.result import Reconstruction
 from qsmbids.physics import DipoleConvolution, bounding_box
 from qsmbids.physics.solve import conjugate_gradients, spectral_inner
@@ -18,12 +19,12 @@ Complex = NDArray[np.complex64]
 
 ENOUGH = 3
 """Two cones of unknown frequencies cross; a third orientation is needed to know them all."""
-SINGULAR = 1e6
-"""A condition number that stands for every larger one."""
-DIRECTIONS = 5000
 # Frequencies that the orientations together know worse than this share of the best known wait
 # for later iterations, which early stopping then spares the noise.
 DAMPING = 0.01
+# Sources outside the masks are believed in where they lower the residual by more than noise lets
+# them: a little in proportion, and a part of the field.
+BETTER, MORE = 1.15, 0.01
 
 
 def cosmos(
@@ -42,7 +43,12 @@ def cosmos(
     Minimises :math:`\sum_i \|W_i (D_i \chi - f_i)\|^2` by conjugate gradients, preconditioned
     with the solution that is exact where the fields are known everywhere: a division by
     :math:`\sum_i D_i^2` in k-space. That division alone takes the fields outside of the masks
-    for zero, which costs a fifth of the map. Sources outside the masks are left free.
+    for zero, which costs a fifth of the map.
+
+    Sources are looked for within the masks first: that a map ends there tells much of the
+    frequencies that the orientations leave open. Where such sources leave clearly more of the
+    fields unexplained than sources everywhere do, those outside are left free. So it is after
+    background removal with an eroded mask, for the fields of the eroded rim stay in.
 
     Parameters
     ----------
@@ -57,7 +63,7 @@ def cosmos(
     weight : (orientation, x, y, z) array_like, optional
         Confidence in each field, 0 to 1, proportional to 1/noise; uniform by default.
     iterations : int
-        The most steps; more of them follow the noise.
+        The most steps; more of them follow the noise. Within the masks half of them are enough.
     tolerance : float
         Stop when the residual of the normal equations has fallen to this part.
     max_condition : float
@@ -67,8 +73,8 @@ def cosmos(
     -------
     Reconstruction
         Susceptibility in ppm where all fields are valid, zero elsewhere, its mean over that
-        region set to zero; the condition number and the angles between the orientations stand
-        in ``details``.
+        region set to zero; the condition number, the angles between the orientations and whether
+        there are sources outside the masks stand in ``details``.
 
     Raises
     ------
@@ -89,73 +95,17 @@ def cosmos(
         trust *= np.asarray(weight, dtype=np.float32)[every]
     model = _Model(data[every], trust, voxel_size, b0_dir)
     chi = np.zeros(data.shape[1:], np.float32)
-    chi[box] = model.solve(iterations, tolerance)
+    chi[box], beyond = _solve(model, np.asarray(valid[every].any(axis=0)), iterations, tolerance)
     chi = np.where(inside, chi - chi[inside].mean(dtype=np.float64), 0).astype(np.float32)
     condition = condition_number(b0_dir)
     details = {
         "ConditionNumber": round(condition, 2),
         "AnglesBetweenOrientations": angles_between(b0_dir),
+        "SourcesOutsideMasks": beyond,
     }
     return Reconstruction(
         chi, details=details, warnings=_warnings(len(data), condition, max_condition)
     )
-
-
-def condition_number(b0_dir: Sequence[Sequence[float]]) -> float:
-    r"""Return how much worse the least known frequency is known than the best known.
-
-    That is :math:`\sqrt{\max_k S / \min_k S}` with :math:`S(k) = \sum_i D_i(k)^2`, over all
-    directions of k; 1e6 where a direction is not known at all.
-
-    Parameters
-    ----------
-    b0_dir : (orientation, 3) sequence of float
-        B0 of each orientation along the voxel axes.
-
-    References
-    ----------
-    Liu et al., Magn Reson Med 61:196 (2009).
-    """
-    from scipy.optimize import minimize
-
-    b0 = _unit(b0_dir)
-
-    def known(k: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(((1 / 3 - (_unit(k) @ b0.T) ** 2) ** 2).sum(axis=-1))
-
-    # a spiral with evenly spread points on the upper half of the sphere
-    z = (np.arange(DIRECTIONS) + 0.5) / DIRECTIONS
-    turn = np.pi * (1 + 5**0.5) * np.arange(DIRECTIONS)
-    radius = np.sqrt(1 - z**2)
-    k = np.stack([radius * np.cos(turn), radius * np.sin(turn), z], axis=1)
-    values = known(k)
-    few = k[np.argsort(values)[:8]]  # neighbouring minima may be of different depth
-    least = min(
-        float(minimize(known, start, method="Nelder-Mead", options={"xatol": 1e-9}).fun)
-        for start in few
-    )
-    most = float(values.max())
-    return float(np.sqrt(most / max(least, most / SINGULAR**2)))
-
-
-def angles_between(b0_dir: Sequence[Sequence[float]]) -> list[list[float]]:
-    """Return the angles in degrees between the B0 directions, 0 to 90: B0 has no sign here.
-
-    Parameters
-    ----------
-    b0_dir : (orientation, 3) sequence of float
-        B0 of each orientation along the voxel axes.
-    """
-    b0 = _unit(b0_dir)
-    # by the sine as well, which is exact where the cosine is flat
-    sine = np.linalg.norm(np.cross(b0[:, None], b0[None]), axis=-1)
-    angles = np.degrees(np.arctan2(sine, np.abs(b0 @ b0.T)))
-    return [[round(float(angle), 2) for angle in row] for row in angles]
-
-
-def _unit(vectors: ArrayLike) -> NDArray[np.float64]:
-    v = np.asarray(vectors, dtype=float)
-    return np.asarray(v / np.linalg.norm(v, axis=-1, keepdims=True))
 
 
 def _check(
@@ -197,7 +147,7 @@ class _Model:
         b0_dir: Sequence[Sequence[float]],
     ):
         self.dipoles = [DipoleConvolution(fields.shape[1:], voxel_size, b0) for b0 in b0_dir]
-        self.weight2 = weight**2
+        self.fields, self.weight2 = fields, weight**2
         self.target = np.zeros(self.dipoles[0].kernel.shape, np.complex64)
         known = np.zeros(self.dipoles[0].kernel.shape, np.float32)
         for dipole, field, weight2 in zip(self.dipoles, fields, self.weight2, strict=True):
@@ -217,18 +167,42 @@ class _Model:
             result += image
         return result
 
-    def solve(self, iterations: int, tolerance: float) -> Float:
-        """Return the image (x, y, z)."""
+    def solve(self, iterations: int, tolerance: float, within: Mask | None = None) -> Complex:
+        """Return the spectrum of the image, which is zero outside of ``within``."""
         first = self.dipoles[0]
-        chi = conjugate_gradients(
-            self.normal,
-            self.target,
+
+        def confine(chi: Complex) -> Complex:
+            return chi if within is None else first.transform(first.inverse(chi) * within)
+
+        return conjugate_gradients(
+            lambda chi: confine(self.normal(chi)),
+            confine(self.target),
             tolerance,
             iterations,
-            lambda residual: self.inverse * residual,
+            lambda residual: confine(self.inverse * residual),
             dot=lambda a, b: spectral_inner(a, b, first.padded[-1]),
         )
-        return first.inverse(chi)
+
+    def unexplained(self, chi: Complex) -> float:
+        """Return the weighted norm of what the image leaves of the fields, 1 being all."""
+        left, whole = 0.0, 0.0
+        for dipole, field, weight2 in zip(self.dipoles, self.fields, self.weight2, strict=True):
+            difference = dipole.inverse(dipole.kernel * chi) - field
+            left += float(np.vdot(weight2 * difference, difference))
+            whole += float(np.vdot(weight2 * field, field))
+        return float(np.sqrt(left / whole)) if whole else 0.0
+
+
+def _solve(model: _Model, within: Mask, iterations: int, tolerance: float) -> tuple[Float, bool]:
+    """Return the image, and whether the fields ask for sources outside of ``within``."""
+    image = model.dipoles[0].inverse
+    confined = model.solve(max(iterations // 2, 1), tolerance, within)
+    left = model.unexplained(confined)
+    if left <= MORE:
+        return image(confined), False
+    free = model.solve(iterations, tolerance)
+    beyond = left > BETTER * model.unexplained(free) + MORE
+    return image(free if beyond else confined), beyond
 
 
 def _warnings(count: int, condition: float, max_condition: float) -> tuple[str, ...]:

@@ -23,9 +23,10 @@ from qsmbids.evaluation import (
     measure_agreement,
 )
 from qsmbids.evaluation.regional import centred
-from qsmbids.reports import figures
+from qsmbids.reports import figures, slices
 from qsmbids.reports.evidence import TISSUE_PPM, WIDE_PPM, Picture
-from qsmbids.reports.figures import DPI, FAINT, METHOD_COLOURS, PANEL, TEXT, WIDTH, Panel
+from qsmbids.reports.figures import DPI, FAINT, METHOD_COLOURS, PANEL, TEXT, WIDTH
+from qsmbids.reports.slices import Panel
 from qsmbids.reports.volumes import Grid, Image, Mask, View, Volume, view_of
 
 Values = Mapping[str, Mapping[str, Mapping[str, float]]]  # by method, participant, metric
@@ -164,12 +165,12 @@ def _maps_and_errors(shown: Mapping[str, Image], view: View) -> Picture:
         f"All in one grey window, {TISSUE_PPM[0]:g} to {TISSUE_PPM[1]:g} ppm; the mean over the "
         "mask is 0 ppm in each.",
         f"Axial and coronal slices of {names}, and the errors of the maps.",
-        figures.strip(panels, TISSUE_PPM, "ppm", columns=len(shown)),
+        slices.strip(panels, TISSUE_PPM, "ppm", columns=len(shown)),
     )
 
 
 def _row(shown: Mapping[str, Image], view: View, plane: int, *, titled: bool) -> list[Panel]:
-    panels = [figures.planes(image, view, {})[plane] for image in shown.values()]
+    panels = [slices.planes(image, view, {})[plane] for image in shown.values()]
     named = zip(panels, shown, strict=True)
     return [replace(panel, title=name if titled else "") for panel, name in named]
 
@@ -181,7 +182,7 @@ def _lesion(shown: Mapping[str, Image], view: View, at: tuple[int, ...]) -> Pict
         f"The axial slice through it in a wide grey window, {WIDE_PPM[0]:g} to {WIDE_PPM[1]:g} "
         "ppm: streaks around it come from the inversion.",
         f"Axial slices through a diamagnetic lesion: {', '.join(shown)}.",
-        figures.strip(_row(shown, replace(view, centre=inside), 0, titled=True), WIDE_PPM, "ppm"),
+        slices.strip(_row(shown, replace(view, centre=inside), 0, titled=True), WIDE_PPM, "ppm"),
     )
 
 

@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from qsmbids.reports import figures
+from qsmbids.reports import figures, slices
 from qsmbids.reports.evidence import LOCAL_PPM, TISSUE_PPM, Picture
 from qsmbids.reports.volumes import Grid, Image, Mask, Volume, view_of
 
@@ -95,21 +95,21 @@ def field_and_maps(
         return np.where(inside, view.cut(Volume(image, grid)), np.float32(np.nan))
 
     names = list(maps)
-    slices = [figures.planes(cut(image), view, {}) for image in maps.values()]
-    rows = [panels[plane] for plane in range(3) for panels in slices]
+    drawn = [slices.planes(cut(image), view, {}) for image in maps.values()]
+    rows = [panels[plane] for plane in range(3) for panels in drawn]
     columns = ", ".join(names)
     return [
         Picture(
             "Local field",
             f"Grey window {LOCAL_PPM[0]:g} to {LOCAL_PPM[1]:g} ppm.",
             "Local field: axial, coronal and sagittal slice.",
-            figures.strip(figures.planes(cut(field), view, {}), LOCAL_PPM, "ppm"),
+            slices.strip(slices.planes(cut(field), view, {}), LOCAL_PPM, "ppm"),
         ),
         Picture(
             "Susceptibility",
             f"From left to right: {columns}. Grey window {TISSUE_PPM[0]:g} to {TISSUE_PPM[1]:g} "
             "ppm.",
             f"Axial, coronal and sagittal slices of the maps by {columns}.",
-            figures.strip(rows, TISSUE_PPM, "ppm", columns=len(names)),
+            slices.strip(rows, TISSUE_PPM, "ppm", columns=len(names)),
         ),
     ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,21 @@ _UNREADABLE = (OSError, EOFError, ValueError, zlib.error, ImageFileError, Header
 
 @dataclass(frozen=True)
 class Grid:
-    """Where voxels lie: the shape (x, y, z) and the 4x4 voxel-to-world affine."""
+    """Where voxels lie.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Voxels along (x, y, z).
+    affine : (4, 4) array
+        From voxels to the world.
+    turn : (3, 3) array
+        Columns: the axes of this grid along those in which the file stores its voxels.
+    """
 
     shape: tuple[int, ...]
     affine: NDArray[np.float64]
+    turn: NDArray[np.float64] = field(default_factory=lambda: np.eye(3))
 
     @property
     def voxel_size(self) -> Triple:
@@ -39,6 +51,20 @@ class Grid:
     def b0_direction(self) -> Triple:
         """B0 along the axes; ``ValueError`` if the affine is sheared."""
         return b0_direction(self.affine)
+
+    def turned(self, direction: Sequence[float]) -> Triple:
+        """Return along these axes a direction along those in which the file stores its voxels.
+
+        Raises
+        ------
+        ValueError
+            If it is not made of three numbers.
+        """
+        try:
+            x, y, z = np.asarray(direction, dtype=np.float64) @ self.turn
+        except (TypeError, ValueError):
+            raise ValueError(f"{direction} is no direction") from None
+        return float(x), float(y), float(z)
 
     def same(self, other: Grid) -> bool:
         """Return whether the voxels of both lie at the same places."""
@@ -65,7 +91,8 @@ def read(path: Path) -> Volume | None:
         return None
     orientation = io_orientation(affine)
     turned = apply_orientation(data, orientation)
-    return Volume(turned, Grid(turned.shape, affine @ inv_ornt_aff(orientation, data.shape)))
+    back = inv_ornt_aff(orientation, data.shape)
+    return Volume(turned, Grid(turned.shape, affine @ back, back[:3, :3]))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,95 @@
+"""Arguments, checked against each other and turned into `Settings`."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from qsmbids.background import METHODS as BACKGROUND
+from qsmbids.cli import machine, values
+from qsmbids.cli.weights import digests, with_weights
+from qsmbids.errors import UsageError
+from qsmbids.inversion import COMBINATIONS
+from qsmbids.inversion import METHODS as INVERSION
+from qsmbids.settings import Settings
+
+_READS_WEIGHTS = ("run", "dry-run", "boilerplate-only")
+
+
+def to_settings(args: argparse.Namespace) -> Settings:
+    """Check the arguments against each other and return the settings."""
+    bids_dir, output_dir = args.bids_dir.resolve(), args.output_dir.resolve()
+    work_dir = (args.work_dir or Path("work")).resolve()
+    _check_folders(bids_dir, output_dir, work_dir)
+    chosen = tuple(dict.fromkeys(args.method))
+    methods = tuple(name for name in chosen if name in INVERSION)
+    options = values.method_options(args.option, {**INVERSION, **COMBINATIONS, **BACKGROUND})
+    options = with_weights(options, args.weights, methods)
+    mode = "group" if args.level == "group" else args.mode
+    settings = Settings(
+        bids_dir=bids_dir,
+        output_dir=output_dir,
+        work_dir=work_dir,
+        participants=values.labels(args.participant_label, "sub-"),
+        sessions=values.labels(args.session_label, "ses-"),
+        filters=values.read_filters(args.bids_filter_file) if args.bids_filter_file else {},
+        derivatives=values.derivatives(args.derivatives),
+        database_dir=args.bids_database_dir and args.bids_database_dir.resolve(),
+        start=args.start,
+        methods=methods,
+        combinations=tuple(name for name in chosen if name in COMBINATIONS),
+        options=options,
+        weights=digests(methods, options) if mode in _READS_WEIGHTS else {},
+        unwrapping=args.unwrapping,
+        fit=args.fit,
+        phase_sign=args.phase_sign,
+        brain_extraction=args.brain_extraction,
+        background=args.background,
+        write_fields=not args.no_fieldmaps,
+        mode=mode,
+        validate=not args.skip_bids_validation,
+        device=args.device,
+        nprocs=args.nprocs or machine.processors(),
+        omp_nthreads=args.omp_nthreads or 0,
+        mem_gb=args.mem or machine.free_memory(),
+        stop_on_first_crash=args.stop_on_first_crash,
+        plugin=values.read_plugin(args.use_plugin) if args.use_plugin else None,
+        clean_workdir=args.clean_workdir,
+        verbose=args.verbose,
+    )
+    return _with_plugin_resources(settings)
+
+
+def _with_plugin_resources(settings: Settings) -> Settings:
+    """A MultiProc plugin file says how many processors and how much memory to use."""
+    plugin: Mapping[str, Any] | None = settings.plugin
+    if plugin is None or plugin["plugin"] != "MultiProc":
+        return settings
+    given = plugin["plugin_args"]
+    return replace(
+        settings,
+        plugin=None,
+        nprocs=int(given.get("n_procs", settings.nprocs)),
+        mem_gb=float(given.get("memory_gb", settings.mem_gb)),
+    )
+
+
+def _check_folders(bids_dir: Path, output_dir: Path, work_dir: Path) -> None:
+    if not bids_dir.is_dir():
+        raise UsageError(f"{bids_dir} is not a folder; give the path of a BIDS dataset.")
+    if output_dir == bids_dir:
+        raise UsageError(
+            f"The output folder is the dataset itself; choose another, such as "
+            f"{bids_dir / 'derivatives' / 'qsmbids'}."
+        )
+    for name, folder in (("dataset", bids_dir), ("output folder", output_dir)):
+        if work_dir == folder or folder in work_dir.parents:
+            elsewhere = Path(tempfile.gettempdir()) / "qsmbids-work"
+            raise UsageError(
+                f"The work directory {work_dir} lies in the {name}; choose another, such as "
+                f"-w {elsewhere}."
+            )

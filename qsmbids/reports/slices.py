@@ -1,0 +1,138 @@
+"""Slices of images side by side, as a data URI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+# ruff: noqa: TID253 - imported with the page only, see the package's __getattr__
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from qsmbids.reports.figures import DPI, PANEL, TEXT, WIDTH, encode
+from qsmbids.reports.volumes import Image, Mask, View
+
+OUTLINES = {"brain": "#4cc9f0", "eroded": "#ffb703"}
+_GAP, _PAD, _BAR = 22, 16, 96  # pixels: between panels, around them, for the colour bar
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One slice: rows from bottom to top, its size in mm, and the sides it is labelled with.
+
+    A title stands above it.
+    """
+
+    image: Image
+    size: tuple[float, float]
+    sides: tuple[str, str]
+    outlines: Mapping[str, Mask]
+    title: str = ""
+
+
+def planes(image: Image, view: View, masks: Mapping[str, Mask]) -> list[Panel]:
+    """Return the axial, coronal and sagittal plane through the centre of the view."""
+    i, j, k = view.centre
+    return [
+        _panel(image, view, masks, 2, k),
+        _panel(image, view, masks, 1, j),
+        _panel(image, view, masks, 0, i),
+    ]
+
+
+def axials(image: Image, view: View, masks: Mapping[str, Mask]) -> list[Panel]:
+    """Return the axial slices of the view, from the feet to the head."""
+    return [_panel(image, view, masks, 2, k) for k in view.levels]
+
+
+def _panel(image: Image, view: View, masks: Mapping[str, Mask], axis: int, at: int) -> Panel:
+    across, up = (a for a in range(3) if a != axis)
+    size = (
+        image.shape[across] * view.grid.voxel_size[across],
+        image.shape[up] * view.grid.voxel_size[up],
+    )
+    plane = tuple(at if a == axis else slice(None) for a in range(3))
+    outlines = {name: mask[plane].T for name, mask in masks.items()}
+    sides = ("P", "A") if axis == 0 else ("L", "R")
+    return Panel(image[plane].T, size, sides, outlines)
+
+
+def strip(
+    panels: Sequence[Panel], window: tuple[float, float], unit: str, *, columns: int | None = None
+) -> str:
+    """Return slices side by side at one scale, with a grey bar, as a data URI.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+        NaN is not drawn.
+    window : (float, float)
+        Values shown black and white.
+    unit : str
+        For the grey bar.
+    columns : int, optional
+        Panels a row; all in one row by default.
+    """
+    columns = columns or len(panels)
+    rows = [panels[i : i + columns] for i in range(0, len(panels), columns)]
+    widest = max(sum(p.size[0] for p in row) for row in rows)
+    scale = (WIDTH - _BAR - 2 * _PAD - _GAP * (columns - 1)) / widest  # pixels a mm
+    heights = [max(p.size[1] for p in row) * scale for row in rows]
+    height = sum(heights) + 2 * _PAD + _GAP * (len(rows) - 1)
+    figure = Figure(figsize=(WIDTH / DPI, height / DPI), dpi=DPI, facecolor=PANEL)
+    # One pair of axes in pixels for all panels: making axes costs more than drawing in them.
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    top = height - _PAD
+    for row, tall in zip(rows, heights, strict=True):
+        left = float(_PAD)
+        for panel in row:
+            w, h = panel.size[0] * scale, panel.size[1] * scale
+            bottom = top - (tall + h) / 2
+            _draw(axes, panel, (left, left + w, bottom, bottom + h), window)
+            left += w + _GAP
+        top -= tall + _GAP
+    _grey_bar(axes, height, window, unit)
+    axes.set(xlim=(0, WIDTH), ylim=(0, height), aspect="auto")
+    return encode(figure)
+
+
+def _draw(
+    axes: Axes, panel: Panel, extent: tuple[float, float, float, float], window: tuple[float, float]
+) -> None:
+    left, right, bottom, top = extent
+    axes.imshow(
+        panel.image,
+        cmap="gray",
+        vmin=window[0],
+        vmax=window[1],
+        origin="lower",
+        extent=extent,
+        interpolation="bicubic",
+    )
+    rows, columns = panel.image.shape
+    x = left + (np.arange(columns) + 0.5) * (right - left) / columns
+    y = bottom + (np.arange(rows) + 0.5) * (top - bottom) / rows
+    for name, outline in panel.outlines.items():
+        if outline.any() and not outline.all():
+            axes.contour(x, y, outline, levels=[0.5], colors=OUTLINES[name], linewidths=1.0)
+    middle = (bottom + top) / 2
+    style: dict[str, Any] = {"va": "center", "color": TEXT, "fontsize": 10}
+    axes.text(left + 2, middle, panel.sides[0], ha="left", **style)
+    axes.text(right - 2, middle, panel.sides[1], ha="right", **style)
+    above: dict[str, Any] = {"ha": "center", "va": "center", "color": TEXT, "fontsize": 9}
+    axes.text((left + right) / 2, top + _PAD / 2, panel.title, **above)
+
+
+def _grey_bar(axes: Axes, height: float, window: tuple[float, float], unit: str) -> None:
+    left, bottom, top = WIDTH - _BAR + 14, 0.2 * height, 0.8 * height
+    ramp = np.linspace(0, 1, 256)[:, None]
+    axes.imshow(ramp, cmap="gray", origin="lower", extent=(left, left + 14, bottom, top))
+    style: dict[str, Any] = {"va": "center", "color": TEXT, "fontsize": 9}
+    for share in (0, 0.5, 1):
+        value = f"{window[0] + share * (window[1] - window[0]):g}".replace("-", "\N{MINUS SIGN}")
+        axes.text(left + 20, bottom + share * (top - bottom), value, **style)
+    axes.text(left, top + 16, unit, **style)
