@@ -100,7 +100,8 @@ def _refuse_alive(path: Path) -> None:
     who = f"process {process} on {host}" if host else "it is not known which"
     raise InputError(
         f"{path.stem.replace('_', ', ')} is being processed by another run ({who}); wait until it "
-        f"has ended; if it was killed, start again in {math.ceil(left / 60)} minutes or remove {path}."
+        f"has ended; if it was killed, start again in {math.ceil(left / 60)} minutes, or remove "
+        f"{path}."
     )
 
 
