@@ -49,8 +49,8 @@ class Degradation:
         Share of the samples that have been through a background removal: to the field that of
         strong outer sources is added, and a method of the app takes off what it finds.
     clean : float
-        Share of the samples that have noise alone: no background, no removal of one, no field
-        beyond the model and no wrong voxels.
+        Share of the samples whose field, before any removal, has noise alone: no background, no
+        field beyond the model and no wrong voxels.
     """
 
     background: float = 0.4
@@ -120,7 +120,7 @@ def degraded(
         zero outside the mask), float32.
     """
     if how.clean and rng.random() < how.clean:
-        how = replace(how, background=0.0, model=0.0, wrong=0.0, removal=0.0)
+        how = replace(how, background=0.0, model=0.0, wrong=0.0)
     scale = np.float32(rng.uniform(*how.scale))
     chi = np.where(mask, scale * (chi - chi[mask].mean(dtype=np.float64)), 0).astype(np.float32)
     field = dipole(chi)

@@ -77,7 +77,7 @@ RECIPES: dict[str, Recipe] = {
             architecture="spread",
             config={"base": 8, "levels": 4},
             objective="spread",
-            degradation=Degradation(removal=0.5, clean=0.35, noise=0.03, quiet=1 / 200),
+            degradation=Degradation(removal=0.65, clean=0.4, noise=0.03, quiet=1 / 200),
             steps=4_000,
         ),
     )
