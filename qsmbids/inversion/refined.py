@@ -18,10 +18,11 @@ Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 # How much the prior counts: TRUST where the smooth part of what the network leaves of the field
-# is UNEXPLAINED of it, and by the fourth power more or less elsewhere. From simulated heads whose
-# fields hold smooth errors of 0 to 50 % of their spread; the best beta goes from 0.003 to 0.1.
-TRUST, UNEXPLAINED = 0.03, 0.2
-LIMITS = (0.002, 0.3)
+# is UNEXPLAINED of it, more or less elsewhere by a power of that. From two simulated heads whose
+# fields hold noise, or smooth errors of 0 to 50 % of their spread, or what a background removal
+# leaves: from 0.06 to 0.29 unexplained, the best beta goes from 0.006 to 0.3.
+TRUST, UNEXPLAINED, POWER = 0.11, 0.2, 2.5
+LIMITS = (0.004, 0.5)
 EDGE = 1 / 3  # what belongs to a strong source, as a share of what makes one
 SMOOTH = 1.5  # voxels: noise is gone, errors of the model and of the background are not
 
@@ -202,4 +203,4 @@ def fitting_trust(prior: Float, field: Float, mask: Mask, dipole: DipoleConvolut
     share = gaussian_filter(mask.astype(np.float32), SMOOTH)
     smooth = gaussian_filter(residual, SMOOTH)[mask] / share[mask]
     unexplained = float(np.abs(smooth).mean() / max(float(np.abs(field[mask]).mean()), 1e-9))
-    return float(np.clip(TRUST * (unexplained / UNEXPLAINED) ** 4, *LIMITS))
+    return float(np.clip(TRUST * (unexplained / UNEXPLAINED) ** POWER, *LIMITS))
