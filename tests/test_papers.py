@@ -189,7 +189,7 @@ def test_challenge_fields_are_noisier_where_the_snr_is_lower():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["augmentation", "training_data"])
+@pytest.mark.parametrize("name", ["augmentation", "training_data", "domains"])
 def test_pages_of_trainings(tmp_path, name):
     module = load(name)
     text = make(name, tmp_path)
