@@ -56,7 +56,7 @@ METHODS = Registry(
             "qsmbids.inversion.refined:refined",
             "Data-consistent network refined by total variation",
             "by total-variation-regularised inversion around the map of a U-Net between two "
-            "closed-form data consistencies, trained on simulated fields",
+            "closed-form data consistencies, trained on simulated fields, strong sources first",
             ("aggarwal2019", "bilgic2015", "milovic2018"),
             {"weights": "dcnet"},
             INFERENCE,
