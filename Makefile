@@ -15,7 +15,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast lint format types imports check bench docker clean
+.PHONY: help install demo test test-fast lint format types imports check bench speed papers docker clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,12 @@ check: test lint types imports ## all of the above
 
 bench: $(INSTALLED) ## print the figures, a script each
 	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+speed: $(INSTALLED) ## measure speed and memory of everything, docs/results/speed.md
+	$(BIN)/python benchmarks/scaling --out docs/results/speed
+
+papers: $(INSTALLED) ## make the papers' tables again, docs/results
+	@for table in cosmos challenge augmentation training_data domains; do $(BIN)/python -m benchmarks.papers.$$table || exit 1; done
 
 docker: ## build the container image for the CPU
 	docker build -f Dockerfile -t qsmbids .
