@@ -183,6 +183,7 @@ def test_a_container_limits_what_is_used(tmp_path: Path, monkeypatch: pytest.Mon
         ("ds out evaluate --reference train --help", "evaluate"),
         ("ds out train --nprocs many", "train"),
         ("ds out train --nonsense evaluate", "train"),
+        ("train out participant --work w", "participant"),  # or workers, of the level train
         ("ds out", None),
         ("ds out analyse", None),
     ],

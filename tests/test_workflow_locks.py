@@ -45,12 +45,22 @@ def locks(settings: Settings) -> list[Path]:
     return sorted([*settings.output_dir.rglob("*.lock"), *settings.work_dir.rglob("*.lock")])
 
 
-def leave(settings: Settings, series: Sequence[Series], *, process: int, host: str = "") -> None:
+def leave(
+    settings: Settings,
+    series: Sequence[Series],
+    *,
+    process: int,
+    host: str = "",
+    namespace: int | None = None,
+) -> None:
     """Leave the locks of a run behind that has not let go of them."""
     with held(series, settings):
         made = locks(settings)
+        held_as = made[0].read_text()
     for path in made:
-        owner = {"Host": host or socket.gethostname(), "Process": process}
+        owner = json.loads(held_as)
+        owner |= {"Host": host or socket.gethostname(), "Process": process}
+        owner |= {} if namespace is None else {"Namespace": namespace}
         path.write_text(json.dumps(owner))
 
 
@@ -58,21 +68,19 @@ def test_a_session_is_held_once_and_let_go(settings: Settings, another_run: int)
     with held([series(), series(run="2")], settings):
         assert [path.name for path in locks(settings)] == ["sub-01.lock"] * 2
         owner = json.loads(locks(settings)[0].read_text())
-        assert owner == {"Host": socket.gethostname(), "Process": os.getpid()}
+        assert (owner["Host"], owner["Process"]) == (socket.gethostname(), os.getpid())
     assert not locks(settings)
+    # another session is not free: the page is of both
     leave(settings, [series(session="a")], process=another_run)
-    refused = pytest.raises(
-        InputError, match=rf"sub-01, ses-a is .*process {another_run}.*wait.*remove"
-    )
-    with refused, held([series(session="b"), series(session="a")], settings):
+    refused = pytest.raises(InputError, match=rf"sub-01 is .*process {another_run}.*wait.*remove")
+    with refused, held([series(session="b")], settings):
         pytest.fail("held twice")
     assert len(locks(settings)) == 2  # the other run's
 
 
-@pytest.mark.parametrize("other", [series("02"), series("01", "b")])
-def test_others_go_on(settings: Settings, another_run: int, other: Series) -> None:
+def test_others_go_on(settings: Settings, another_run: int) -> None:
     leave(settings, [series("01", "a")], process=another_run)
-    with held([other], settings):
+    with held([series("02")], settings):
         assert len(locks(settings)) == 4
 
 
@@ -96,6 +104,29 @@ def test_the_lock_of_a_killed_run_is_taken_over(settings: Settings) -> None:
         leave(settings, [series()], process=process)
         with held([series()], settings):
             assert json.loads(locks(settings)[0].read_text())["Process"] == os.getpid()
+
+
+def test_a_process_of_another_container_is_not_known(settings: Settings) -> None:
+    leave(settings, [series()], process=os.getpid(), namespace=1)
+    with pytest.raises(InputError, match="another run"), held([series()], settings):
+        pytest.fail("held twice")
+
+
+def test_a_faster_run_keeps_the_lock_that_it_took_over(
+    settings: Settings, another_run: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave(settings, [series()], process=1, host="node-7")
+
+    def age(path: Path) -> float:
+        """Find it forgotten, and be slow enough for another run to take it."""
+        owner = json.loads(path.read_text()) | {"Host": "node-8", "Process": 5}
+        path.write_text(json.dumps(owner))
+        return FORGOTTEN
+
+    monkeypatch.setattr("qsmbids.workflows.locks._age", age)
+    with pytest.raises(InputError, match="process 5 on node-8"), held([series()], settings):
+        pytest.fail("held twice")
+    assert len(locks(settings)) == 2
 
 
 @pytest.mark.parametrize("content", ['{"Host": "node-7", "Process": 12}', "", "[]"])

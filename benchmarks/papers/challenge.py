@@ -18,7 +18,7 @@ import scipy.fft as sf
 from numpy.typing import NDArray
 
 from benchmarks.methods import FIELD_OF_VIEW, FIRST_HEAD, LESIONS, Case
-from benchmarks.papers.ledger import Ledger, Record, parser
+from benchmarks.papers.ledger import Ledger, Record, parser, read_command
 from benchmarks.papers.page import write_page
 from benchmarks.papers.scoring import QUICK, inverted, score_table, weights_of
 from qsmbids.evaluation import evaluate, regions_of
@@ -166,15 +166,15 @@ def body(found: dict[str, Found]) -> list[str]:
 def main(argv: Sequence[str] | None = None) -> None:
     """Compute what is not known yet, and write the page."""
     command = list(sys.argv[1:] if argv is None else argv)
-    read = parser(__doc__, "challenge")
+    read = parser(__doc__)
     read.add_argument("--size", type=float, help="voxel edge in mm, 2.5 by default")
     read.add_argument("--anatomies", type=int, default=2)
     read.add_argument("--slow", type=int, default=1, help="anatomies for zs-uqsm+")
     read.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
-    asked = read.parse_args(command)
+    asked = read_command(read, command, "challenge")
     asked.size = asked.size or (6.0 if asked.quick else 2.5)
     ledger = Ledger(
-        asked.scratch / "challenge.json",
+        asked.scratch / f"challenge-{asked.size:g}mm.json",
         {"size": asked.size, "quick": asked.quick, "snr": SNR, "contrasts": CONTRASTS},
         weights_of({row: ROWS[row] for row in (*asked.rows, WEIGHTED)}),
         asked.fresh,

@@ -19,7 +19,7 @@ import numpy as np
 import scipy.fft as sf
 
 from benchmarks.methods import FIRST_HEAD, Case, measured, simulated, with_errors
-from benchmarks.papers.ledger import Ledger, Record, parser
+from benchmarks.papers.ledger import Ledger, Record, parser, read_command
 from benchmarks.papers.page import write_page
 from benchmarks.papers.scoring import QUICK, inverted, pair_table, score_table, weights_of
 from qsmbids.evaluation import evaluate
@@ -136,17 +136,17 @@ def body(found: dict[str, dict[str, dict[str, Record]]]) -> list[str]:
 def main(argv: Sequence[str] | None = None) -> None:
     """Compute what is not known yet, and write the page."""
     command = list(sys.argv[1:] if argv is None else argv)
-    read = parser(__doc__, "cosmos")
+    read = parser(__doc__)
     read.add_argument("--size", type=float, help="voxel edge in mm, 2.5 by default")
     read.add_argument("--anatomies", type=int, default=4)
     read.add_argument("--slow", type=int, default=2, help=f"anatomies for {', '.join(SLOW)}")
     read.add_argument("--methods", nargs="+", default=[*FAST, *SLOW])
     read.add_argument("--kinds", nargs="+", choices=("noisy", "measured"),
                       default=["noisy", "measured"])  # fmt: skip
-    asked = read.parse_args(command)
+    asked = read_command(read, command, "cosmos")
     asked.size = asked.size or (6.0 if asked.quick else 2.5)
     ledger = Ledger(
-        asked.scratch / "cosmos.json",
+        asked.scratch / f"cosmos-{asked.size:g}mm.json",
         {"size": asked.size, "quick": asked.quick, "noise": NOISE.noise, "tilts": TILTS},
         weights_of({name: (name, {}) for name in asked.methods}),
         asked.fresh,

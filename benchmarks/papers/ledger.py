@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import hashlib
 import json
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,27 @@ from qsmbids.nets.files import digest, locate, read
 from qsmbids.training.checkpoint import commit
 
 ROOT = Path(__file__).resolve().parents[2]
+METHODS = ("physics", "nets", "inversion", "evaluation")
+CODE = hashlib.sha256(
+    b"".join(
+        file.read_bytes()
+        for package in METHODS
+        for file in sorted((ROOT / "qsmbids" / package).rglob("*.py"))
+    )
+).hexdigest()[:12]
+"""Of what turns a field into a map and a map into scores, when this process began."""
+COMMIT = (commit() or "unknown")[:12]
 Record = dict[str, Any]
 """Scores by reference, or ``error``: the sentence of a method that failed."""
 
 
-def parser(doc: str, page: str) -> argparse.ArgumentParser:
-    """Return a parser with what all scripts ask; ``page`` is the stem of the page's name."""
+def parser(doc: str) -> argparse.ArgumentParser:
+    """Return a parser with what all scripts ask."""
     asked = argparse.ArgumentParser(description=doc.splitlines()[0])
     asked.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")
     asked.add_argument("--threads", type=int, default=1)
     asked.add_argument("--fresh", action="store_true", help="forget what was computed before")
-    asked.add_argument(
-        "--page", type=Path, default=ROOT / "docs" / "results" / f"{page}.md", help="to write"
-    )
+    asked.add_argument("--page", type=Path, help="to write; in docs/results unless it is quick")
     asked.add_argument(
         "--scratch", type=Path, default=ROOT / "checkpoints" / "papers",
         help="folder of what was computed before, and of trainings",
@@ -36,8 +45,18 @@ def parser(doc: str, page: str) -> argparse.ArgumentParser:
     return asked
 
 
+def read_command(
+    asked: argparse.ArgumentParser, command: Sequence[str], page: str
+) -> argparse.Namespace:
+    """Return what a command asks for, its page by default of the name ``page``."""
+    found = asked.parse_args(command)
+    folder = found.scratch / "quick" if found.quick else ROOT / "docs" / "results"
+    found.page = found.page or folder / f"{page}.md"
+    return found
+
+
 class Ledger:
-    """Records by key in a JSON file, kept while settings and weights stay the same.
+    """Records by key in a JSON file, kept while settings, weights and the methods' code stay.
 
     Parameters
     ----------
@@ -60,13 +79,14 @@ class Ledger:
     ):
         self.path = path
         self.cards = {method: _card(file) for method, file in weights.items()}
-        self.settings = json.loads(json.dumps(settings))
+        self.settings = json.loads(json.dumps({**settings, "code": CODE}))
         self.records: dict[str, Record] = {}
         self.used: list[Record] = []
         if path.exists() and not fresh:
             known = json.loads(path.read_text())
             if known["settings"] == self.settings:
-                self.records = known["records"]
+                sound = {key: one for key, one in known["records"].items() if "error" not in one}
+                self.records = sound
 
     def get(self, case: str, method: str, compute: Callable[[], Record]) -> Record:
         """Return the record of a case and method; compute what is not known.
@@ -118,5 +138,5 @@ def _card(file: Path | str) -> dict[str, Any]:
 def _made() -> str:
     return (
         f"{datetime.date.today().isoformat()}, qsmbids {__version__}, commit "
-        f"{(commit() or 'unknown')[:12]}, {os.cpu_count()} cores ({platform.machine()}), CPU only"
+        f"{COMMIT}, {os.cpu_count()} cores ({platform.machine()}), CPU only"
     )

@@ -60,7 +60,7 @@ def score_table(
         for metric in metrics:
             one = found.get(metric)
             known = _spread(metric, one.mean, one.sd) if one else "undefined"
-            cells.append(known if sound else "failed")
+            cells.append(known if sound else "failed" if cases else "not run")
             if paper:
                 cells.append(paper.get(method, {}).get(metric, ""))
         rows.append(cells)

@@ -15,7 +15,7 @@ import scipy.fft as sf
 import torch
 
 from benchmarks.methods import FIRST_HEAD, Case, measured, simulated, with_errors
-from benchmarks.papers.ledger import Ledger, Record, parser
+from benchmarks.papers.ledger import Ledger, Record, parser, read_command
 from benchmarks.papers.scoring import inverted
 from qsmbids.evaluation import evaluate, regions_of
 from qsmbids.simulation import Head
@@ -33,12 +33,12 @@ Found = dict[str, dict[str, dict[str, Record]]]
 
 def arguments(doc: str, page: str, command: Sequence[str], steps: int) -> argparse.Namespace:
     """Return what was asked of a script that trains networks."""
-    read = parser(doc, page)
+    read = parser(doc)
     read.add_argument("--size", type=float, help="voxel edge of the unseen heads in mm")
     read.add_argument("--anatomies", type=int, help="unseen heads")
     read.add_argument("--steps", type=int, help=f"of each training, {steps} by default")
     read.add_argument("--heads", type=Path, help="folder of simulated heads for training")
-    asked = read.parse_args(command)
+    asked = read_command(read, command, page)
     asked.size = asked.size or (6.0 if asked.quick else 2.5)
     asked.anatomies = asked.anatomies or (2 if asked.quick else 6)
     asked.steps = asked.steps or (2 if asked.quick else steps)
@@ -67,13 +67,17 @@ def trained(recipe: Recipe, out: Path, asked: argparse.Namespace) -> Path:
         If the training was told to stop; the same command goes on with it.
     """
     card = out / "weights.json"
-    if not (card.exists() and json.loads(card.read_text())["steps"] == asked.steps):
+    if not (card.exists() and _is_of(json.loads(card.read_text()), recipe, asked.steps)):
         torch.set_num_threads(asked.threads)
         print(f"training {out}", flush=True)
         train(recipe, out, heads=asked.heads, steps=asked.steps, workers=0, resume=True)
     if json.loads(card.read_text())["steps"] != asked.steps:
         raise SystemExit(f"{out} was stopped; the same command goes on with it")
     return out / "weights.safetensors"
+
+
+def _is_of(card: Mapping[str, Any], recipe: Recipe, steps: int) -> bool:
+    return (card["recipe"], card["steps"]) == (json.loads(json.dumps(recipe.card())), steps)
 
 
 def collect(

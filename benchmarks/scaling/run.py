@@ -77,8 +77,10 @@ def too_large(before: Results | None, size: int, limits: Limits) -> Results | No
     """Return why a case is not run, if what it took on the grid before says so."""
     if before is None:
         return None
-    if "note" in before:
+    if before.get("note", "").startswith("more than"):
         return {"note": before["note"]}
+    if "note" in before:  # it failed, which says nothing of this grid
+        return None
     growth = (size / before["size"]) ** 3
     if before["longest"] * growth > limits.seconds:
         return {"note": f"more than {limits.seconds} s"}
@@ -104,7 +106,10 @@ def measure(case: Any, python: str, folder: Path, warm: Path, limits: Limits) ->
         lines = said.read().split("\n")
     if note is None and process.returncode:
         note = f"failed: {lines[-2] if len(lines) > 1 else process.returncode}"
-    return {"note": note} if note else json.loads(lines[-2])
+    said_last = next((line for line in reversed(lines) if line.startswith("{")), None)
+    if note is None and said_last is None:
+        note = "failed: it ended without a result"
+    return {"note": note} if note else json.loads(str(said_last))
 
 
 def watch(process: subprocess.Popen[bytes], limits: Limits) -> str | None:

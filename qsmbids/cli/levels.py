@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import redirect_stderr
 from importlib import import_module
+from io import StringIO
 
 _PARSERS = {
     "participant": "qsmbids.cli.parser",
@@ -38,7 +40,8 @@ def _positional(level: str, arguments: Sequence[str]) -> list[str]:
     for action in options._actions:  # values are checked later, by the level itself
         action.type = action.choices = None
     try:
-        words = options.parse_known_args(arguments)[1]
-    except argparse.ArgumentError:
+        with redirect_stderr(StringIO()):
+            words = options.parse_known_args(arguments)[1]
+    except (argparse.ArgumentError, SystemExit):  # the latter of what Python 3.11 finds ambiguous
         return []
     return [word for word in words if word == "-" or not word.startswith("-")]

@@ -88,6 +88,7 @@ def cosmos(
     """
     data = np.asarray(fields, dtype=np.float32)
     valid, inside = _check(data, masks, voxel_size, b0_dir, weight)
+    data = np.where(valid, data, np.float32(0))  # what lies outside may be anything
     box = bounding_box(np.asarray(valid.any(axis=0)))
     every = (slice(None), *box)
     trust = valid[every].astype(np.float32)

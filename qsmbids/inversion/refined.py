@@ -153,7 +153,9 @@ def refine(
 
     def around(sources: Float) -> Refined:
         rest = field - dipole(sources) if sources.any() else field
-        prior = np.where(mask, solve(np.where(mask, rest, np.float32(0))) + sources, np.float32(0))
+        prior = solve(np.where(mask, rest, np.float32(0))) + sources
+        # The network's map has zero mean, that of the sources would lift the whole brain.
+        prior = np.where(mask, prior - prior[mask].mean(), np.float32(0))
         beta = trust or fitting_trust(prior, field, mask, dipole)
         chi = minimise(
             field, mask, voxel_size=voxel_size, b0_dir=b0_dir, weight=weight,

@@ -1,4 +1,4 @@
-"""Locks, so that two runs never process the same session at once."""
+"""Locks, so that two runs never process the same participant at once."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ from qsmbids.workflows.records import log_dir
 
 REFRESHED = 60.0  # s between the signs of life that the holder of a lock gives
 FORGOTTEN = 300.0  # s without one, after which the holder counts as killed
+Owner = tuple[str, int, int]
+_KEYS = ("Host", "Process", "Namespace")
 
 
 @contextmanager
 def held(series: Sequence[Series], settings: Settings) -> Iterator[None]:
-    """Hold the sessions of these series, in the output and in the work folder, within the block.
+    """Hold the participants of these series, in the output and in the work folder.
 
-    Other sessions and participants are free for other runs with the same folders.
+    Other participants are free for other runs with the same folders.
 
     Raises
     ------
@@ -39,7 +41,10 @@ def held(series: Sequence[Series], settings: Settings) -> Iterator[None]:
     taken: list[Path] = []
     ended = threading.Event()
     alive = threading.Thread(target=_refresh, args=(taken, ended), daemon=True)
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        before = signal.signal(signal.SIGTERM, _interrupt)
+    except ValueError:  # not in the main thread: nothing to catch
+        before = None
     try:
         for path in _paths(series, settings):
             _take(path)
@@ -49,9 +54,10 @@ def held(series: Sequence[Series], settings: Settings) -> Iterator[None]:
     finally:
         ended.set()
         for path in taken:
-            if _owner(path) == (socket.gethostname(), os.getpid()):
+            if _owner(path) == _myself():
                 path.unlink(missing_ok=True)
-        signal.signal(signal.SIGTERM, before)
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _refresh(paths: Sequence[Path], ended: threading.Event) -> None:
@@ -67,8 +73,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _paths(series: Sequence[Series], settings: Settings) -> Iterator[Path]:
-    for participant, session in dict.fromkeys((one.participant, one.session) for one in series):
-        name = f"sub-{participant}" + (f"_ses-{session}" if session else "") + ".lock"
+    # not a session: the sessions of a participant share a page
+    for participant in dict.fromkeys(one.participant for one in series):
+        name = f"sub-{participant}.lock"
         yield log_dir(settings, participant) / name
         yield settings.work_dir / name
 
@@ -78,30 +85,46 @@ def _take(path: Path) -> None:
     try:
         handle = _create(path)
     except FileExistsError:
-        _refuse_alive(path)
+        _clear(path)
+        try:
+            handle = _create(path)
+        except FileExistsError:  # another run was faster
+            raise _refusal(path, _owner(path)) from None
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(dict(zip(_KEYS, _myself(), strict=True)), file)
+    except OSError:
         path.unlink(missing_ok=True)
-        handle = _create(path)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump({"Host": socket.gethostname(), "Process": os.getpid()}, file)
+        raise
 
 
 def _create(path: Path) -> int:
     return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
 
 
-def _refuse_alive(path: Path) -> None:
-    """Raise unless the run that holds the lock is known to be gone."""
-    host, process = _owner(path)
-    if host == socket.gethostname() and not _is_alive(process):
-        return
-    left = FORGOTTEN - _age(path)
-    if left <= 0:
-        return
+def _clear(path: Path) -> None:
+    """Remove the lock of a run that is known to be gone; raise if it may be alive."""
+    owner = _owner(path)
+    if _may_be_alive(owner) and _age(path) < FORGOTTEN:
+        raise _refusal(path, owner)
+    # Renamed first: two runs may judge the same lock, and one of them may be slower than the
+    # other is in putting its own in that place.
+    aside = path.with_name(f"{path.name}-{socket.gethostname()}-{os.getpid()}")
+    with suppress(FileNotFoundError):
+        path.rename(aside)
+    if aside.exists() and _owner(aside) != owner:
+        aside.rename(path)
+        raise _refusal(path, _owner(path))
+    aside.unlink(missing_ok=True)
+
+
+def _refusal(path: Path, owner: Owner) -> InputError:
+    host, process, _ = owner
     who = f"process {process} on {host}" if host else "it is not known which"
-    raise InputError(
-        f"{path.stem.replace('_', ', ')} is being processed by another run ({who}); wait until it "
-        f"has ended; if it was killed, start again in {math.ceil(left / 60)} minutes, or remove "
-        f"{path}."
+    left = math.ceil(max(FORGOTTEN - _age(path), 1) / 60)
+    return InputError(
+        f"{path.stem} is being processed by another run ({who}); wait until it has ended; if it "
+        f"was killed, start again in {left} minutes, or remove {path}."
     )
 
 
@@ -114,17 +137,33 @@ def _age(path: Path) -> float:
         return FORGOTTEN
 
 
-def _owner(path: Path) -> tuple[str, int]:
-    """Return host and process of a lock; empty and 0 if it does not tell (yet)."""
+def _myself() -> Owner:
+    return socket.gethostname(), os.getpid(), _namespace()
+
+
+def _namespace() -> int:
+    """Return what tells the processes of one container from those of another on one host."""
+    try:
+        return Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:  # no Linux
+        return 0
+
+
+def _owner(path: Path) -> Owner:
+    """Return who holds a lock; nobody if it does not tell (yet)."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return str(content["Host"]), int(content["Process"])
+        return str(content["Host"]), int(content["Process"]), int(content["Namespace"])
     except (OSError, ValueError, KeyError, TypeError):
-        return "", 0
+        return "", 0, 0
 
 
-def _is_alive(process: int) -> bool:
-    if process == os.getpid():  # of an earlier container, where processes count from 1 again
+def _may_be_alive(owner: Owner) -> bool:
+    """Return whether the holder of a lock may be alive; a process is only known on its own host."""
+    host, process, namespace = owner
+    if (host, namespace) != (socket.gethostname(), _namespace()):
+        return True
+    if process == os.getpid():  # of before a restart, with a number that has come round to us
         return False
     try:
         os.kill(process, 0)
