@@ -120,6 +120,12 @@ def test_frames_are_used_beyond_cubic_voxels_and_an_axial_field():
     assert choose_frame(SHAPE, thick, (0, 0, 1)) is not None
     assert choose_frame(SHAPE, (1, 1, 1), oblique) is not None
     assert choose_frame(SHAPE, thick, oblique, {"frame": "native"}) is None
+    # a network that has met tilts needs no turn but near the largest of them
+    card = {"recipe": {"degradation": {"tilt": 35.0, "axial": 0.5}}}
+    assert choose_frame(SHAPE, (1, 1, 1), oblique, card) is None
+    assert choose_frame(SHAPE, (1, 1, 1), (0.6, 0, 1), card) is not None
+    card["recipe"]["degradation"]["axial"] = 1.0
+    assert choose_frame(SHAPE, (1, 1, 1), oblique, card) is not None
     assert choose_frame(SHAPE, (0.76, 0.76, 3), (0, 0, 1)).edge == pytest.approx(0.76)
     assert choose_frame(SHAPE, (1, 1, 4), oblique).shape[2] > SHAPE[2]
 

@@ -28,6 +28,8 @@ FALLBACK_GB = (0.5, 0.1)
 """What the U-Net may take, one after the other, once memory has run out."""
 TOLERANCE = (5.0, 1.15)
 """Tilt in degrees and ratio of edges that every network takes as axial and cubic."""
+FAMILIAR = 0.8
+"""Share of the largest tilt of a training up to which its network is better as it is."""
 
 
 def predict(
@@ -224,11 +226,14 @@ def choose_frame(
 ) -> Frame | None:
     """Return the frame that a network needs for a geometry; None if it takes it as it is.
 
-    Networks that were trained on tilts and thick slices, too, do better in the frame. A card
-    whose ``frame`` is ``native`` keeps off it: the network was trained on this very grid.
+    For thick slices networks that were trained on them do better in the frame, too; for a tilt
+    they do so only near the largest that they have met. A card whose ``frame`` is ``native``
+    keeps off it: the network was trained on this very grid.
     """
     tilt, stretch = TOLERANCE
-    oblique = tilt_degrees(b0_dir) > tilt
+    trained = (card or {}).get("recipe", {}).get("degradation", {})
+    met = trained.get("tilt", 0.0) if trained.get("axial", 1.0) < 1 else 0.0
+    oblique = tilt_degrees(b0_dir) > max(tilt, FAMILIAR * met)
     regular = not oblique and max(voxel_size) / min(voxel_size) <= stretch
     if regular or (card or {}).get("frame") == "native":
         return None
