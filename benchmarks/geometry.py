@@ -6,6 +6,8 @@ the isotropic noisy field is averaged over the slices before it is inverted; the
 averaged likewise after, so that both are scored on one grid against one truth. For a tilt the
 grid stays and B0 turns. ``native`` and ``frame`` say where the U-Net works: on the grid as it is,
 or in a frame of cubic voxels with B0 along the third axis; ``*`` marks what the app does.
+``--methods`` adds methods of the app, which have no such choice: what they lose, thick slices have
+lost.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import math
 import numpy as np
 from scipy import ndimage
 
+from qsmbids.inversion import METHODS, invert
 from qsmbids.nets import infer
 from qsmbids.nets.weights import load_weights
 from qsmbids.physics import bounding_box, forward_field
@@ -66,11 +69,18 @@ class Case:
         geometry = {"voxel_size": self.voxel_size, "b0_dir": self.b0_dir}
         return infer.predict(model, self.field, self.mask, card=card, **geometry)
 
+    def by_method(self, method: str) -> np.ndarray:
+        """Return the map of a method of the app."""
+        off = {"uncertainty": False} if METHODS[method].takes("uncertainty") else {}
+        geometry = {"voxel_size": self.voxel_size, "b0_dir": self.b0_dir}
+        return invert(self.field, self.mask, method=method, **geometry, **off)
+
 
 def main() -> None:
     """Print one line a case."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("weights", nargs="+", help="names or paths")
+    parser.add_argument("weights", nargs="*", help="names or paths")
+    parser.add_argument("--methods", nargs="*", default=[], choices=list(METHODS))
     parser.add_argument("--size", type=float, default=1.0, help="edge of the voxels in mm")
     parser.add_argument("--noise", type=float, default=0.003, help="of the field, in ppm")
     parser.add_argument("--anatomy", type=int, default=4242)
@@ -99,6 +109,16 @@ def main() -> None:
                 cells.append(f"{found:5.1f} ({100 * (found / best - 1):+5.1f} %){'* '[not mark]}")
             voxels = "x".join(f"{v:g}" for v in case.voxel_size)
             print(f"{weights[-28:]:12} {voxels:16} {tilt:4d}  {best:9.1f}  {'  '.join(cells)}")
+    for method in asked.methods:
+        plain = Case(chi, mask, noise, asked.size).by_method(method)
+        for thickness, tilt in CASES:
+            case = Case(chi, mask, noise, asked.size, thickness, tilt)
+            where, truth = ndimage.binary_erosion(case.mask), averaged(chi, thickness)
+            best = nrmse(averaged(plain, thickness), truth, where)
+            found = nrmse(case.by_method(method), truth, where)
+            voxels = "x".join(f"{v:g}" for v in case.voxel_size)
+            shown = f"{found:5.1f} ({100 * (found / best - 1):+5.1f} %)"
+            print(f"{method:12} {voxels:16} {tilt:4d}  {best:9.1f}  {shown}")
 
 
 if __name__ == "__main__":

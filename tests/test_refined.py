@@ -87,11 +87,11 @@ def test_weak_sources_are_left_to_the_network(balls):
     np.testing.assert_array_equal(calls[0], np.where(mask, field, 0))
 
 
-def test_a_strong_source_reaches_to_a_third_of_the_threshold_and_has_its_sign():
+def test_a_strong_source_reaches_to_half_of_the_threshold_and_has_its_sign():
     chi = np.zeros((9, 9, 9), np.float32)
-    chi[4, 4, 2:7] = [-0.05, -0.15, -0.4, 0.2, 0.05]
+    chi[4, 4, 2:7] = [-0.05, -0.2, -0.4, 0.2, 0.05]
     chi[1, 1, 1] = 0.25  # weak, and not connected
     sources = strong_sources(chi, np.ones(chi.shape, bool), 0.3)
     expected = np.zeros_like(chi)
-    expected[4, 4, 3:6] = [-0.15, -0.4, 0.2]
+    expected[4, 4, 3:6] = [-0.2, -0.4, 0.2]
     np.testing.assert_array_equal(sources, expected)

@@ -336,5 +336,5 @@ def test_one_sigma_holds_what_it_should_of_a_head_it_has_not_seen(name):
     else:
         found = network(field, mask, weights=name, **geometry)
     error = np.abs(found.chi - made.chi_brain)[mask]
-    # 68 % over all that it was trained on; this head is cleaner than most of that
-    assert 0.60 < np.mean(error <= found.uncertainty[mask]) < 0.85
+    # 68 % over all that it was trained on; this head's field has not been through a removal
+    assert 0.60 < np.mean(error <= found.uncertainty[mask]) < 0.82

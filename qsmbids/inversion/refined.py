@@ -23,7 +23,7 @@ Mask = NDArray[np.bool_]
 # leaves: from 0.06 to 0.29 unexplained, the best beta goes from 0.006 to 0.3.
 TRUST, UNEXPLAINED, POWER = 0.11, 0.2, 2.5
 LIMITS = (0.004, 0.5)
-EDGE = 1 / 3  # what belongs to a strong source, as a share of what makes one
+EDGE = 1 / 2  # what belongs to a strong source, as a share of what makes one
 SMOOTH = 1.5  # voxels: noise is gone, errors of the model and of the background are not
 
 
@@ -55,7 +55,7 @@ def refined(  # noqa: PLR0913 - a method's options are its parameters
     weight: Float | None = None,
     weights: str = "dcnet",
     trust: float = 0.0,
-    strong: float = 0.3,
+    strong: float = 0.5,
     regularization: float = 0.15,
     iterations: int = 40,
     memory_gb: float = 3.0,
@@ -69,8 +69,8 @@ def refined(  # noqa: PLR0913 - a method's options are its parameters
     field is to the dipole model; the network alone withstands errors of the model. Beta follows
     what the network could not explain of the field's smooth part.
 
-    Networks leave shadows around a haemorrhage, a calcification, a large vein; total variation
-    does not. Sources as strong as those are taken from a first map: the network is then given the
+    Networks leave shadows around a haemorrhage or a calcification; total variation does not.
+    Sources as strong as those are taken from a first map: the network is then given the
     field without theirs, and they are added to what it makes of that.
 
     Parameters
@@ -83,7 +83,7 @@ def refined(  # noqa: PLR0913 - a method's options are its parameters
         Beta; with 0 it is found from the field.
     strong : float
         Susceptibility in ppm, of either sign, that makes a source a strong one; it reaches as far
-        as a third of that. With 0 none is.
+        as half of that. With 0 none is.
     regularization, iterations
         As in `qsmbids.inversion.tv.tv`.
     memory_gb, device
@@ -136,7 +136,7 @@ def refine(
     b0_dir: Sequence[float],
     weight: Float | None = None,
     trust: float = 0.0,
-    strong: float = 0.3,
+    strong: float = 0.5,
     regularization: float = 0.15,
     iterations: int = 40,
 ) -> Refined:
@@ -178,7 +178,7 @@ def strong_sources(chi: Float, mask: Mask, threshold: float) -> Float:
     mask : (x, y, z) bool array
         Where it counts.
     threshold : float
-        Of its magnitude in ppm; neighbours belong to a source down to a third of it. With 0
+        Of its magnitude in ppm; neighbours belong to a source down to half of it. With 0
         there are no strong sources.
     """
     if not threshold:
