@@ -167,12 +167,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Compute what is not known yet, and write the page."""
     command = list(sys.argv[1:] if argv is None else argv)
     read = parser(__doc__)
-    read.add_argument("--size", type=float, help="voxel edge in mm, 2.5 by default")
     read.add_argument("--anatomies", type=int, default=2)
     read.add_argument("--slow", type=int, default=1, help="anatomies for zs-uqsm+")
     read.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
     asked = read_command(read, command, "challenge")
-    asked.size = asked.size or (6.0 if asked.quick else 2.5)
     ledger = Ledger(
         asked.scratch / f"challenge-{asked.size:g}mm.json",
         {"size": asked.size, "quick": asked.quick, "snr": SNR, "contrasts": CONTRASTS},

@@ -137,14 +137,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Compute what is not known yet, and write the page."""
     command = list(sys.argv[1:] if argv is None else argv)
     read = parser(__doc__)
-    read.add_argument("--size", type=float, help="voxel edge in mm, 2.5 by default")
     read.add_argument("--anatomies", type=int, default=4)
     read.add_argument("--slow", type=int, default=2, help=f"anatomies for {', '.join(SLOW)}")
     read.add_argument("--methods", nargs="+", default=[*FAST, *SLOW])
     read.add_argument("--kinds", nargs="+", choices=("noisy", "measured"),
                       default=["noisy", "measured"])  # fmt: skip
     asked = read_command(read, command, "cosmos")
-    asked.size = asked.size or (6.0 if asked.quick else 2.5)
     ledger = Ledger(
         asked.scratch / f"cosmos-{asked.size:g}mm.json",
         {"size": asked.size, "quick": asked.quick, "noise": NOISE.noise, "tilts": TILTS},

@@ -35,6 +35,7 @@ def parser(doc: str) -> argparse.ArgumentParser:
     """Return a parser with what all scripts ask."""
     asked = argparse.ArgumentParser(description=doc.splitlines()[0])
     asked.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")
+    asked.add_argument("--size", type=float, help="voxel edge of the heads in mm, 2.5 by default")
     asked.add_argument("--threads", type=int, default=1)
     asked.add_argument("--fresh", action="store_true", help="forget what was computed before")
     asked.add_argument("--page", type=Path, help="to write; in docs/results unless it is quick")
@@ -48,8 +49,9 @@ def parser(doc: str) -> argparse.ArgumentParser:
 def read_command(
     asked: argparse.ArgumentParser, command: Sequence[str], page: str
 ) -> argparse.Namespace:
-    """Return what a command asks for, its page by default of the name ``page``."""
+    """Return what a command asks for, with its size and the page, of the name ``page``."""
     found = asked.parse_args(command)
+    found.size = found.size or (6.0 if found.quick else 2.5)
     folder = found.scratch / "quick" if found.quick else ROOT / "docs" / "results"
     found.page = found.page or folder / f"{page}.md"
     return found

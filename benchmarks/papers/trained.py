@@ -34,12 +34,10 @@ Found = dict[str, dict[str, dict[str, Record]]]
 def arguments(doc: str, page: str, command: Sequence[str], steps: int) -> argparse.Namespace:
     """Return what was asked of a script that trains networks."""
     read = parser(doc)
-    read.add_argument("--size", type=float, help="voxel edge of the unseen heads in mm")
     read.add_argument("--anatomies", type=int, help="unseen heads")
     read.add_argument("--steps", type=int, help=f"of each training, {steps} by default")
     read.add_argument("--heads", type=Path, help="folder of simulated heads for training")
     asked = read_command(read, command, page)
-    asked.size = asked.size or (6.0 if asked.quick else 2.5)
     asked.anatomies = asked.anatomies or (2 if asked.quick else 6)
     asked.steps = asked.steps or (2 if asked.quick else steps)
     asked.heads = asked.heads or asked.scratch.parent / "heads"
