@@ -6,12 +6,10 @@ there, and scores them.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
-from benchmarks.papers.page import write_page
 from benchmarks.papers.scoring import pair_table, score_table
-from benchmarks.papers.trained import Found, Options, arguments, collect, shared_facts
+from benchmarks.papers.trained import Found, Options, publish
 
 SHOWN = ("psnr", "nrmse", "hfen", "ssim")
 BASE, STEPS = "uqsm", 600
@@ -44,6 +42,11 @@ PAPER_P = {
     }.items()
 }
 AGAINST_NONE = tuple((name, "none") for name in ("flipping", "noise", "ellipsoid"))
+FACT = (
+    "- `flipping`: across B0; `noise`: 0.005 ppm on the input alone; the four shapes: uQSM+ "
+    "with six added sources of that shape; the paper's own row for them is that of the "
+    "ellipsoid, for the other shapes it gives p alone"
+)
 
 
 def body(found: Found) -> list[str]:
@@ -61,18 +64,10 @@ def body(found: Found) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train and score what is not there yet, and write the page."""
-    command = list(sys.argv[1:] if argv is None else argv)
-    asked = arguments(__doc__, "augmentation", command, STEPS)
-    found, ledger = collect("augmentation", BASE, VARIANTS, asked)
-    facts = [
-        *ledger.facts(),
-        *shared_facts(asked, BASE),
-        "- `flipping`: across B0; `noise`: 0.005 ppm on the input alone; the four shapes: uQSM+ "
-        "with six added sources of that shape; the paper's own row for them is that of the "
-        "ellipsoid, for the other shapes it gives p alone",
-    ]
-    text = [*body(found), "## Weights", "", *ledger.weights_table()]
-    write_page(asked.page, "Augmentation of uQSM", facts, text, ["augmentation", *command])
+    publish(
+        __doc__, argv, page="augmentation", title="Augmentation of uQSM",
+        base=BASE, steps=STEPS, variants=VARIANTS, body=body, fact=FACT,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -7,12 +7,10 @@ of another. Here labels are of synthetic shapes, the target is heads.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
-from benchmarks.papers.page import write_page
 from benchmarks.papers.scoring import pair_table, score_table
-from benchmarks.papers.trained import Found, Options, arguments, collect, shared_facts
+from benchmarks.papers.trained import Found, Options, publish
 
 SHOWN = ("psnr", "nrmse", "hfen", "ssim")
 BASE, STEPS = "qsminvnet+", 600
@@ -40,6 +38,12 @@ PAPER = {
         "both, a norm each": ("45.9 ± 0.5", "68.7 ± 5.8", "60.6 ± 5.7", "0.888 ± 0.017"),
     }.items()
 }
+FACT = (
+    "- `shapes alone` stands for QSMInvNet: labels of synthetic shapes; `both`: also fields of "
+    "heads without labels, by the data term and total variation, with batch statistics in "
+    "common or a set for each domain (QSMInvNet+); `labels of heads`: what labels of the "
+    "target itself would give; none is fine-tuned"
+)
 
 
 def body(found: Found) -> list[str]:
@@ -54,19 +58,10 @@ def body(found: Found) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train and score what is not there yet, and write the page."""
-    command = list(sys.argv[1:] if argv is None else argv)
-    asked = arguments(__doc__, "domains", command, STEPS)
-    found, ledger = collect("domains", BASE, VARIANTS, asked)
-    facts = [
-        *ledger.facts(),
-        *shared_facts(asked, BASE),
-        "- `shapes alone` stands for QSMInvNet: labels of synthetic shapes; `both`: also fields of "
-        "heads without labels, by the data term and total variation, with batch statistics in "
-        "common or a set for each domain (QSMInvNet+); `labels of heads`: what labels of the "
-        "target itself would give; none is fine-tuned",
-    ]
-    text = [*body(found), "## Weights", "", *ledger.weights_table()]
-    write_page(asked.page, "Two domains", facts, text, ["domains", *command])
+    publish(
+        __doc__, argv, page="domains", title="Two domains",
+        base=BASE, steps=STEPS, variants=VARIANTS, body=body, fact=FACT,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

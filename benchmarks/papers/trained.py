@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import product
@@ -16,6 +17,7 @@ import torch
 
 from benchmarks.methods import FIRST_HEAD, Case, measured, simulated, with_errors
 from benchmarks.papers.ledger import Ledger, Record, parser, read_command
+from benchmarks.papers.page import write_page
 from benchmarks.papers.scoring import inverted
 from qsmbids.evaluation import evaluate, regions_of
 from qsmbids.simulation import Head
@@ -97,6 +99,41 @@ def collect(
                 work = partial(_score, asked.size, number, kind, file)
                 found[kind][name][anatomy] = ledger.get(f"{kind} {anatomy}", name, work)
     return found, ledger
+
+
+def publish(
+    doc: str,
+    argv: Sequence[str] | None,
+    *,
+    page: str,
+    title: str,
+    base: str,
+    steps: int,
+    variants: Mapping[str, Options],
+    body: Callable[[Found], list[str]],
+    fact: str,
+) -> None:
+    """Train and score what is not there yet, and write the page: all that such a script does.
+
+    Parameters
+    ----------
+    doc, page, title : str
+        The script's docstring; the stem of its page's name; the page's heading.
+    argv : sequence of str, optional
+        The arguments; by default the command line's.
+    base, steps, variants
+        The recipe, how many steps by default, and what is changed in it, by name.
+    body : callable
+        From what was found to the lines of the page's tables.
+    fact : str
+        What the names of the variants mean.
+    """
+    command = list(sys.argv[1:] if argv is None else argv)
+    asked = arguments(doc, page, command, steps)
+    found, ledger = collect(page, base, variants, asked)
+    facts = [*ledger.facts(), *shared_facts(asked, base), fact]
+    text = [*body(found), "## Weights", "", *ledger.weights_table()]
+    write_page(asked.page, title, facts, text, [page.replace("-", "_"), *command])
 
 
 def shared_facts(asked: argparse.Namespace, base: str) -> list[str]:

@@ -6,12 +6,10 @@ there, and scores them.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
-from benchmarks.papers.page import write_page
 from benchmarks.papers.scoring import pair_table, score_table, table
-from benchmarks.papers.trained import Found, Options, arguments, collect, shared_facts
+from benchmarks.papers.trained import Found, Options, publish
 
 SHOWN = ("nrmse", "dnrmse_tissue", "dnrmse_deep_grey", "hfen", "ssim")
 BASE, STEPS = "synthnet", 600
@@ -27,6 +25,12 @@ PAPER = (
     ("too small shapes", "worse in large regions of white matter", "5D"),
     ("no margin", "stripes, vertical and horizontal", "5E"),
     ("no noise", "amplified noise", "5C"),
+)
+FACT = (
+    "- `as it is`: random masks that reach up to a few voxels from the faces; a margin of 0 "
+    "or 10: the mask is the patch, without sources so many voxels along its faces. Fields are "
+    "computed on a padded grid here, so that a missing margin is no error of physics, as it "
+    "is in the paper; it only leaves the network without examples of an edge"
 )
 
 
@@ -45,19 +49,10 @@ def body(found: Found) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train and score what is not there yet, and write the page."""
-    command = list(sys.argv[1:] if argv is None else argv)
-    asked = arguments(__doc__, "training-data", command, STEPS)
-    found, ledger = collect("training-data", BASE, VARIANTS, asked)
-    facts = [
-        *ledger.facts(),
-        *shared_facts(asked, BASE),
-        "- `as it is`: random masks that reach up to a few voxels from the faces; a margin of 0 "
-        "or 10: the mask is the patch, without sources so many voxels along its faces. Fields are "
-        "computed on a padded grid here, so that a missing margin is no error of physics, as it "
-        "is in the paper; it only leaves the network without examples of an edge",
-    ]
-    text = [*body(found), "## Weights", "", *ledger.weights_table()]
-    write_page(asked.page, "Training data of shapes", facts, text, ["training_data", *command])
+    publish(
+        __doc__, argv, page="training-data", title="Training data of shapes",
+        base=BASE, steps=STEPS, variants=VARIANTS, body=body, fact=FACT,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
