@@ -79,6 +79,17 @@ def test_more_orientations_are_better_and_two_are_worse(head):
     assert errors[0] > 1.3 * errors[1] > 1.3 * errors[2]
 
 
+def test_what_lies_outside_of_the_masks_does_no_harm(head):
+    directions = [tilted(), tilted(about_x=20), tilted(about_x=-20)]
+    fields = fields_of(head, directions, NOISE)
+    how = {"voxel_size": VOXEL, "b0_dir": directions}
+    clean, spoilt = (
+        cosmos([np.where(head.brain_mask, one, rest) for one in fields], head.brain_mask, **how).chi
+        for rest in (0, np.nan)
+    )
+    np.testing.assert_array_equal(spoilt, clean)
+
+
 def test_a_voxel_without_weight_does_no_harm(head):
     directions = [tilted(), tilted(20), tilted(0, 20)]
     fields = fields_of(head, directions)

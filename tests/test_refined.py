@@ -74,6 +74,20 @@ def test_a_strong_source_casts_no_shadow_of_the_network(balls):
     assert error(twice.chi, chi, around) < 0.5 * error(once.chi, chi, around)
 
 
+def test_strong_sources_do_not_lift_the_brain(balls):
+    weak, _, mask = balls
+    chi = (0.05 * weak / np.abs(weak).max()).astype(np.float32)
+    chi[15:21, 17:23, 13:19] = 1.5
+    field = np.where(mask, DipoleConvolution(mask.shape, **AXIAL)(chi), 0).astype(np.float32)
+
+    def solve(part):
+        return invert(part, mask, **AXIAL, method="tkd")
+
+    found = refine(solve, field, mask, **AXIAL, trust=100.0)
+    assert found.strong
+    assert abs(found.chi[mask].mean()) < 0.1 * chi[mask].mean()
+
+
 def test_weak_sources_are_left_to_the_network(balls):
     chi, field, mask = balls
     calls = []
