@@ -70,7 +70,12 @@ CLEAN = Degradation(0.0, 0.0, 1e-4, 0.0, 0.0, 1.0, 1.0, (1.0, 1.0))
 RADIANS = np.float32(16)  # of phase a ppm: 3 T and an echo time of 20 ms
 DEEPEST = 12.0  # mm to the mask's surface at its middle, of which a removal takes half
 # few spheres, since each takes as long as all else that makes a sample
-REMOVALS: dict[str, dict[str, float]] = {"resharp": {}, "vsharp": {"step": 3.0}}
+REMOVALS: dict[str, dict[str, float]] = {
+    "resharp": {},
+    "vsharp": {"step": 3.0},
+    "jdf": {},
+    "lbv": {},
+}
 MARGIN = 32  # voxels of padding: the images that the FFT repeats are this far off
 
 

@@ -40,7 +40,29 @@ class SmoothNoise:
         Each call shifts the one white noise at random and flips its sign, so that the fields
         of different calls are unlike each other without another transform.
         """
-        filtered = self._spectrum * np.exp(np.float32(sigma**2) * self._k2)
+        return self._field(np.exp(np.float32(sigma**2) * self._k2))
+
+    def power_law(self, exponent: float, stretch: Sequence[float] = (1, 1, 1)) -> Float:
+        """Return a field whose power falls with frequency to the minus ``exponent``.
+
+        Parameters
+        ----------
+        exponent : float
+            3 is about a brain's.
+        stretch : (3,) sequence of float
+            How many times longer than usual its features are along each axis.
+        """
+        nx, ny, nz = self.shape
+        grid = np.meshgrid(
+            np.fft.fftfreq(nx), np.fft.fftfreq(ny), np.fft.rfftfreq(nz), indexing="ij", sparse=True
+        )
+        k2 = sum((length * k) ** 2 for k, length in zip(grid, stretch, strict=True))
+        lowest = 0.5 / max(self.shape)
+        return self._field((k2 + lowest**2).astype(np.float32) ** np.float32(-exponent / 4))
+
+    def _field(self, filtering: Float) -> Float:
+        """Return the white noise filtered, shifted and turned in sign at random."""
+        filtered = self._spectrum * filtering
         filtered[0, 0, 0] = 0
         field = sf.irfftn(filtered, self.shape)
         shift = tuple(int(s) for s in self.rng.integers(0, self.shape))

@@ -9,6 +9,7 @@ from typing import Any
 from qsmbids.nets.sources import PERTURBATIONS
 from qsmbids.training.augment import AUGMENTATIONS
 from qsmbids.training.degrade import Degradation
+from qsmbids.training.grain import Grain
 from qsmbids.training.maps import Variation
 from qsmbids.training.options import with_options
 from qsmbids.training.shapes import Shapes
@@ -68,8 +69,9 @@ class Recipe:
         How real those of the domain without labels are.
     target_worlds : mapping of str to float, optional
         The worlds of the domain without labels; by default those of the other.
-    shapes, variation
-        What shapes there are, and how far a patch departs from its map.
+    shapes, variation, grain
+        What shapes there are, how far a patch departs from its map, and how much grain shapes
+        and heads get.
     augmentation : tuple of str
         How samples are mirrored and turned, see `qsmbids.training.augment`.
     input_noise : float
@@ -120,6 +122,7 @@ class Recipe:
     target_worlds: Mapping[str, float] | None = None
     shapes: Shapes = field(default_factory=Shapes)
     variation: Variation = field(default_factory=Variation)
+    grain: Grain = field(default_factory=Grain)
     augmentation: tuple[str, ...] = ()
     input_noise: float = 0.0
     rim: int = 8

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from qsmbids.errors import UsageError
 from qsmbids.training.degrade import CLEAN, Degradation
+from qsmbids.training.grain import Grain
 from qsmbids.training.recipe import Recipe
 
 __all__ = ["RECIPES", "Recipe", "find_recipe"]
@@ -14,6 +15,7 @@ __all__ = ["RECIPES", "Recipe", "find_recipe"]
 _NET = {"base": 16, "levels": 5}
 # Every measured field has been through a background removal, which keeps more than its sources.
 _REMOVED = Degradation(removal=0.35)
+_GRAINY = Grain(share=0.85)
 _UQSM = Recipe(
     name="uqsm",
     config=_NET,
@@ -44,6 +46,7 @@ RECIPES: dict[str, Recipe] = {
             architecture="consistent",
             config={**_NET, "iterations": 1},
             degradation=_REMOVED,
+            grain=_GRAINY,
             patches={64: 0.85, 96: 0.15},
             learning_rate=5e-4,
         ),
@@ -52,6 +55,7 @@ RECIPES: dict[str, Recipe] = {
             architecture="consistent",
             config={**_NET, "iterations": 2},
             degradation=_REMOVED,
+            grain=_GRAINY,
             patches={64: 0.85, 96: 0.15},
             learning_rate=5e-4,
         ),

@@ -14,6 +14,7 @@ from qsmbids.nets.sources import perturbation
 from qsmbids.physics import DipoleConvolution
 from qsmbids.training.augment import reorient
 from qsmbids.training.degrade import Degradation, degraded, random_dipole
+from qsmbids.training.grain import add_grain
 from qsmbids.training.noise import SmoothNoise
 from qsmbids.training.recipe import Recipe
 from qsmbids.training.worlds import Data, make_fields, make_worlds
@@ -100,6 +101,9 @@ class Samples(Dataset[Batch]):
     ) -> tuple[dict[str, Any], DipoleConvolution]:
         """Return a sample of one of the worlds with labels, and its dipole."""
         chi, mask = self.worlds[world](rng, noise)
+        if self.recipe.grain.share and world != "maps":  # a map has its own
+            how_much, is_head = self.recipe.grain, world == "heads"
+            chi = add_grain(rng, chi, mask, noise=noise, how=how_much, is_head=is_head)
         if self.augmentation:
             # the field is simulated after it, so that B0 may have any direction
             (chi, mask), _, _ = reorient(rng, (chi, mask), (1, 1, 1), (0, 0, 1), self.augmentation)
