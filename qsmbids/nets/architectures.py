@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from qsmbids.nets.brainmask import BrainMaskNet
 from qsmbids.nets.inversion import ConsistentNet, DirectNet
 from qsmbids.nets.spread import SpreadNet
 from qsmbids.nets.unet import Network
 
-ARCHITECTURES: dict[str, type[Network]] = {c.name: c for c in (DirectNet, ConsistentNet, SpreadNet)}
+ARCHITECTURES: dict[str, type[Network]] = {
+    network.name: network for network in (DirectNet, ConsistentNet, SpreadNet, BrainMaskNet)
+}

@@ -129,6 +129,8 @@ class UNet(nn.Module):
         Sets of statistics with ``norm="domain"``.
     slope : float
         The rectifier's slope for negative values.
+    outputs : int
+        Output channels.
 
     Attributes
     ----------
@@ -148,12 +150,13 @@ class UNet(nn.Module):
         norm: str = "none",
         domains: int = 1,
         slope: float = 0.1,
+        outputs: int = 1,
     ):
         super().__init__()
         if norm not in NORMS:
             raise ValueError(f"the norm must be one of {', '.join(NORMS)}, not {norm!r}")
-        if min(inputs, base, levels, domains) < 1:
-            raise ValueError("inputs, base filters, levels and domains must be at least 1")
+        if min(inputs, base, levels, domains, outputs) < 1:
+            raise ValueError("channels, base filters, levels and domains must be at least 1")
         widths = [base * 2**level for level in range(levels)]
         rest = (norm, domains, slope)
         ins = [inputs, *widths[:-1]]
@@ -161,12 +164,12 @@ class UNet(nn.Module):
         self.decoder = nn.ModuleList(
             Block(fine + coarse, fine, *rest) for fine, coarse in pairwise(widths)
         )
-        self.last = nn.Conv3d(base, 1, 1)
+        self.last = nn.Conv3d(base, outputs, 1)
         self.multiple = 2 ** (levels - 1)
         self.use_bfloat16 = False
 
     def forward(self, x: Tensor, domain: int = 0) -> Tensor:
-        """Return the (batch, 1, x, y, z) float32 output for ``x`` (batch, channel, x, y, z)."""
+        """Return (batch, output, x, y, z) float32 for ``x`` (batch, channel, x, y, z)."""
         size = x.shape[2:]
         padding = [p for n in reversed(size) for p in (0, -n % self.multiple)]
         x = functional.pad(x, padding).contiguous(memory_format=torch.channels_last_3d)

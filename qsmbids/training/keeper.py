@@ -26,6 +26,8 @@ SAVE_EVERY = 120.0
 CHECKED = {64: 1.0}
 """Patches of simulated samples on which weights are scored: the same for every recipe."""
 
+_CHECKED_BY = {"fields": "field", "label-maps": "distance"}
+
 
 class Keeper:
     """Validates, reports and saves one training, each when it is time to.
@@ -128,7 +130,7 @@ def validation_batches(recipe: Recipe, data: Data) -> dict[str, list[Batch]]:
         alone = replace(
             recipe, worlds={world: 1.0}, target_worlds=None, perturbation=None, input_noise=0.0,
             patches=recipe.patches if of_store else CHECKED,
-            objective="field" if world == "fields" else "labels", seed=0,
+            objective=_CHECKED_BY.get(world, "labels"), seed=0,
         )  # fmt: skip
         samples = Samples(alone, data, held_out=True)
         checks[world] = [samples[number] for number in range(4)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from qsmbids.nets.brainmask import dice, distance_loss
 from qsmbids.nets.losses import (
     LABEL_LOSSES,
     consistency_loss,
@@ -58,6 +59,8 @@ def step_loss(model: Network, batch: Batch, recipe: Recipe, progress: float) -> 
     """
     if recipe.objective == "spread":
         return spread_loss(model, batch, recipe.networks)
+    if recipe.objective == "distance":
+        return distance_loss(model(batch["image"]), batch["distance"], batch["mask"])
     if recipe.objective == "field":
         return field_loss(model, batch, recipe, progress)
     chi = model(batch["field"], batch["mask"], dipole_of(batch))
@@ -112,6 +115,8 @@ def measure(recipe: Recipe, world: str) -> str:
     """Return what `score` measures on the samples of a world, in %."""
     if recipe.objective == "spread":
         return "coverage"
+    if recipe.objective == "distance":
+        return "Dice coefficient"
     return "field residual" if world == "fields" else "NRMSE"
 
 
@@ -119,6 +124,9 @@ def score(model: Network, batch: Batch, recipe: Recipe) -> Tensor:
     """Return how good the network is on each held-out sample of a batch; see `measure`."""
     if recipe.objective == "spread":
         return coverage(model, batch, recipe.networks)
+    if recipe.objective == "distance":
+        inside, brain = model(batch["image"]) < 0, batch["distance"] < 0
+        return 100 * dice(inside.float(), brain.float(), batch["mask"])
     domain = 1 if recipe.objective == "domains" else 0
     chi = model(batch["field"], batch["mask"], dipole_of(batch), domain=domain)
     return nrmse(chi, batch) if "chi" in batch else field_residual(chi, batch)

@@ -10,13 +10,14 @@ from qsmbids.nets.sources import PERTURBATIONS
 from qsmbids.training.augment import AUGMENTATIONS
 from qsmbids.training.degrade import Degradation
 from qsmbids.training.grain import Grain
+from qsmbids.training.head_images import HeadImages
 from qsmbids.training.maps import Variation
 from qsmbids.training.options import with_options
 from qsmbids.training.shapes import Shapes
 
-WORLDS = ("shapes", "heads", "maps", "fields")
+WORLDS = ("shapes", "heads", "maps", "fields", "label-maps")
 _CHOICES = {
-    "objective": ("labels", "field", "domains", "spread"),
+    "objective": ("labels", "field", "domains", "spread", "distance"),
     "label_loss": ("l1", "l2", "root-l2"),
     "schedule": ("cosine", "exponential"),
     "perturbation": (None, *PERTURBATIONS),
@@ -52,17 +53,18 @@ class Recipe:
         The recipe's name.
     architecture, config
         The network and its arguments, see ``qsmbids.nets.architectures.ARCHITECTURES``.
-    objective : {"labels", "field", "domains", "spread"}
+    objective : {"labels", "field", "domains", "spread", "distance"}
         Learn from labels; from the field alone, by the data term and total variation; from
-        labels of one domain and fields of another; or, for the uncertainty, from the errors of
-        other networks' maps.
+        labels of one domain and fields of another; for the uncertainty, from the errors of
+        other networks' maps; or, for the brain mask, the distance to the brain's surface.
     networks : tuple of str
         Those networks: paths of weights files or names of shipped ones; all shipped by default.
     label_loss : {"l1", "l2", "root-l2"}
         For labels; each sample's loss is relative to its own label.
     worlds : mapping of str to float
         ``shapes``, ``heads``, ``maps`` of susceptibility and measured ``fields``, with the share
-        of each in the samples; the last two are of a store of subjects, the last has no labels.
+        of each in the samples; maps and fields are of a store of subjects, fields have no labels.
+        ``label-maps`` of whole heads are for the brain mask.
     degradation : Degradation
         How real the simulated fields are.
     target : Degradation
@@ -72,6 +74,8 @@ class Recipe:
     shapes, variation, grain
         What shapes there are, how far a patch departs from its map, and how much grain shapes
         and heads get.
+    images : HeadImages
+        How images of heads are synthesised from label maps.
     augmentation : tuple of str
         How samples are mirrored and turned, see `qsmbids.training.augment`.
     input_noise : float
@@ -123,6 +127,7 @@ class Recipe:
     shapes: Shapes = field(default_factory=Shapes)
     variation: Variation = field(default_factory=Variation)
     grain: Grain = field(default_factory=Grain)
+    images: HeadImages = field(default_factory=HeadImages)
     augmentation: tuple[str, ...] = ()
     input_noise: float = 0.0
     rim: int = 8
@@ -179,6 +184,8 @@ class Recipe:
                 "measured fields have no labels: they go with the objective 'field', or into "
                 "target_worlds with the objective 'domains'"
             )
+        if ("label-maps" in self.worlds) != (self.objective == "distance"):
+            raise ValueError("label maps of heads go with the objective 'distance' and no other")
         if self.target_worlds is not None and self.objective != "domains":
             raise ValueError("target_worlds belongs to the objective 'domains'")
         if self.input_noise and self.objective not in ("field", "domains"):

@@ -77,6 +77,15 @@ RECIPES: dict[str, Recipe] = {
             tv=0.06,
         ),
         Recipe(
+            name="brainmask",
+            architecture="brainmask",
+            config={"base": 32, "levels": 4},
+            objective="distance",
+            worlds={"label-maps": 1.0},
+            patches={64: 0.8, 96: 0.2},
+            steps=20_000,
+        ),
+        Recipe(
             name="uncertainty",
             architecture="spread",
             config={"base": 8, "levels": 4},

@@ -17,7 +17,7 @@ from qsmbids.training.degrade import Degradation, degraded, random_dipole
 from qsmbids.training.grain import add_grain
 from qsmbids.training.noise import SmoothNoise
 from qsmbids.training.recipe import Recipe
-from qsmbids.training.worlds import Data, make_fields, make_worlds
+from qsmbids.training.worlds import Data, make_fields, make_head_images, make_worlds
 
 Batch = dict[str, torch.Tensor]
 
@@ -47,7 +47,8 @@ class Samples(Dataset[Batch]):
     ``voxel_size`` (batch, 3), 1 throughout for simulated samples; with perturbation ``source``
     and ``source_field``; with noise on the input ``noise``; with two domains the target's under
     names that begin with ``target_``; for a spread ``choice`` (batch,), which decides whose map
-    of the sample to take.
+    of the sample to take. For brain masks it holds what `qsmbids.training.head_images.HeadSamples`
+    gives.
     """
 
     def __init__(self, recipe: Recipe, data: Data | None = None, held_out: bool = False):
@@ -55,6 +56,7 @@ class Samples(Dataset[Batch]):
         self.augmentation = () if held_out else recipe.augmentation
         self.worlds = make_worlds(recipe, data, held_out)
         self.fields = make_fields(recipe, data, held_out, self.augmentation)
+        self.head_images = make_head_images(recipe)
 
     def __getitem__(self, number: int) -> Batch:
         """Return batch ``number``."""
@@ -74,6 +76,8 @@ class Samples(Dataset[Batch]):
     def sample(self, rng: np.random.Generator, size: int, target: bool = False) -> dict[str, Any]:
         """Return one sample as arrays, of the domain without labels if so wanted."""
         recipe = self.recipe
+        if self.head_images is not None:
+            return self.head_images(rng, size)
         noise = SmoothNoise(rng, (size,) * 3)
         world = _pick(rng, (recipe.target_worlds if target else None) or recipe.worlds)
         if world == "fields" and self.fields is not None:
@@ -119,8 +123,9 @@ def collate(samples: list[dict[str, Any]]) -> Batch:
         for key in common
         if key not in ("padded", "voxel_size")
     }
-    batch["padded"] = torch.tensor(samples[0]["padded"])
-    batch["voxel_size"] = torch.tensor([sample["voxel_size"] for sample in samples])
+    if "padded" in samples[0]:
+        batch["padded"] = torch.tensor(samples[0]["padded"])
+        batch["voxel_size"] = torch.tensor([sample["voxel_size"] for sample in samples])
     return batch
 
 

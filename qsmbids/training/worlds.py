@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from qsmbids.errors import InputError
 from qsmbids.nets.files import digest
 from qsmbids.training.fields import Fields
+from qsmbids.training.head_images import HeadSamples
 from qsmbids.training.heads import Heads, head_files
+from qsmbids.training.label_maps import label_map_files
 from qsmbids.training.maps import Maps
 from qsmbids.training.noise import SmoothNoise
 from qsmbids.training.recipe import Recipe
@@ -94,6 +96,8 @@ class Data:
             digests = [digest(path) for path in head_files(self.heads)]
             together = hashlib.sha256("".join(digests).encode()).hexdigest()
             about["heads"] = {"count": len(digests), "sha256": together}
+        if "label-maps" in recipe.all_worlds:
+            about["label_maps"] = {path.name: digest(path) for path in label_map_files()}
         if {"maps", "fields"} & set(recipe.all_worlds):
             about["subjects"] = self.store.digests()
             about["held_out"] = list(self.kept_out())
@@ -145,6 +149,13 @@ def make_fields(
         return None
     names = data.names("fields", max(recipe.patches), held_out)
     return Fields(data.store, names, recipe.rim, augmentation)
+
+
+def make_head_images(recipe: Recipe) -> HeadSamples | None:
+    """Return the source of images of heads, if the recipe has them."""
+    if "label-maps" not in recipe.all_worlds:
+        return None
+    return HeadSamples(label_map_files(), recipe.images)
 
 
 @dataclass(frozen=True)

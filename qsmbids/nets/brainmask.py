@@ -1,0 +1,89 @@
+"""The network that finds the brain: from an image of a head to the distance to its surface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from qsmbids.nets.losses import masked_mean
+from qsmbids.nets.unet import Network, UNet
+
+LIMIT = 10.0
+"""Distances beyond so many mm are not told apart."""
+
+
+class BrainMaskNet(Network):
+    """A U-Net from an image to the signed distance to the brain's surface.
+
+    It works on blocks of 2x2x2 voxels, whose eight values are its channels on both sides: a third
+    of the time of one that works on voxels, and a distance is smooth.
+
+    Parameters
+    ----------
+    **config
+        As `qsmbids.nets.unet.UNet`, without ``inputs`` and ``outputs``.
+
+    References
+    ----------
+    Hoopes A, et al. SynthStrip: skull-stripping for any brain image. NeuroImage 2022;260:119474.
+    """
+
+    name = "brainmask"
+
+    def __init__(self, **config: Any):
+        super().__init__(**config)
+        self.unet = UNet(inputs=8, outputs=8, **config)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the distance in mm, negative inside.
+
+        Parameters
+        ----------
+        image : (batch, 1, x, y, z) float32 tensor
+            Magnitude relative to its 99th percentile, axes to right, anterior, superior, zero
+            outside the field of view. The axes have even lengths.
+        """
+        return LIMIT * from_blocks(self.unet(to_blocks(image)))
+
+
+def to_blocks(image: Tensor) -> Tensor:
+    """Return (batch, 8, x / 2, y / 2, z / 2) for (batch, 1, x, y, z): each block's eight values."""
+    batch, _, x, y, z = image.shape
+    parts = image.reshape(batch, x // 2, 2, y // 2, 2, z // 2, 2)
+    return parts.permute(0, 2, 4, 6, 1, 3, 5).reshape(batch, 8, x // 2, y // 2, z // 2)
+
+
+def from_blocks(blocks: Tensor) -> Tensor:
+    """Return (batch, 1, x, y, z) for (batch, 8, x / 2, y / 2, z / 2), undoing `to_blocks`."""
+    batch, _, x, y, z = blocks.shape
+    parts = blocks.reshape(batch, 2, 2, 2, x, y, z).permute(0, 4, 1, 5, 2, 6, 3)
+    return parts.reshape(batch, 1, 2 * x, 2 * y, 2 * z)
+
+
+def distance_loss(found: Tensor, wanted: Tensor, view: Tensor, edge: float = 2.0) -> Tensor:
+    """Return the error of the distance, and one minus the soft Dice of the brain.
+
+    Parameters
+    ----------
+    found, wanted : (batch, 1, x, y, z) tensor
+        Distance in mm; the second within `LIMIT`.
+    view : (batch, 1, x, y, z) tensor
+        1 in the field of view, else 0.
+    edge : float
+        Over how many mm the brain's border is soft.
+    """
+    error = torch.nn.functional.smooth_l1_loss(
+        found.clamp(-1.5 * LIMIT, 1.5 * LIMIT) / LIMIT, wanted / LIMIT, reduction="none", beta=0.2
+    )
+    near = 1 + 3 * torch.exp(-((wanted / 4) ** 2))
+    inside, brain = torch.sigmoid(-found / edge), torch.sigmoid(-wanted / edge)
+    return (masked_mean(error * near, view) + 1 - dice(inside, brain, view)).mean()
+
+
+def dice(first: Tensor, second: Tensor, view: Tensor) -> Tensor:
+    """Return the (batch,) Dice coefficient of two masks in the field of view."""
+    both = (first * second * view).flatten(1).sum(1)
+    sizes = ((first**2 + second**2) * view).flatten(1).sum(1)
+    return (2 * both + 1e-3) / (sizes + 1e-3)
