@@ -33,7 +33,8 @@ class Settings:
     unwrapping: str = "best-path"
     fit: str = "linear"
     phase_sign: str = "auto"  # auto, positive, negative
-    brain_extraction: str = "auto"  # auto (derivatives, else template), template, none
+    brain_extraction: str = "auto"  # auto (derivatives, else network), network, hd-bet, none
+    brain_border: float = 0.0  # mm that the brain mask ends outside of the surface found
     background: str = "resharp"
     weights: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # SHA-256 of files
     # outputs
@@ -51,6 +52,11 @@ class Settings:
     clean_workdir: bool = False
     verbose: int = 0
 
+    @property
+    def extraction(self) -> str:
+        """How a brain mask is made where no dataset gives one."""
+        return "network" if self.brain_extraction == "auto" else self.brain_extraction
+
     def processing(self) -> dict[str, Any]:
         """Return what decides the numbers in the maps, as plain values for a record."""
         return {
@@ -64,6 +70,7 @@ class Settings:
             "fit": self.fit,
             "phase_sign": self.phase_sign,
             "brain_extraction": self.brain_extraction,
+            "brain_border": self.brain_border,
             "background": self.background,
             "weights": {name: dict(files) for name, files in sorted(self.weights.items())},
             "write_fields": self.write_fields,

@@ -15,7 +15,8 @@ from qsmbids.training.store import save_subject
 def tiny(name="dcnet", **changes):
     recipe = RECIPES[name]
     config = {**recipe.config, "base": 2, "levels": 3}
-    small = {"config": config, "worlds": {"shapes": 1.0}, "patches": {16: 1.0}, "rim": 2}
+    worlds = recipe.worlds if "label-maps" in recipe.worlds else {"shapes": 1.0}
+    small = {"config": config, "worlds": worlds, "patches": {16: 1.0}, "rim": 2}
     return replace(recipe, **{**small, **changes})
 
 

@@ -13,6 +13,7 @@ from qsmbids.cli.config import with_config
 from qsmbids.cli.resolve import to_settings
 from qsmbids.inversion import COMBINATIONS, DEFAULT
 from qsmbids.inversion import METHODS as INVERSION
+from qsmbids.masking import METHODS as MASKING
 from qsmbids.phase import FITS, UNWRAPPING
 from qsmbids.settings import Settings
 
@@ -135,9 +136,21 @@ def add_processing(group: Adder) -> None:
         help="fit of the field over echoes (default: %(default)s)")  # fmt: skip
     add("--phase-sign", choices=["auto", "positive", "negative"], default="auto",
         help="does phase grow or fall with a positive field? (default: found out)")  # fmt: skip
-    add("--brain-extraction", choices=["auto", "template", "none"], default="auto",
-        help="auto: a mask found in derivatives, else template; template: always from the "
-        "magnitude; none: all voxels with signal")  # fmt: skip
+    add(
+        "--brain-extraction",
+        choices=["auto", *MASKING],
+        default="auto",
+        help="auto: a mask found in derivatives, else network; network, hd-bet: always from the "
+        "magnitude; none: all voxels with signal, as for a phantom",
+    )
+    add(
+        "--brain-border",
+        type=float,
+        default=0.0,
+        metavar="MM",
+        help="how far outside of the brain's surface, as the network or HD-BET finds it, the mask "
+        "ends; negative for inside (default: 0)",
+    )
 
 
 def add_running(group: Adder) -> None:

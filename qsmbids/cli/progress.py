@@ -14,7 +14,9 @@ from typing import Any
 from qsmbids import __version__
 from qsmbids.bids import Inventory, Series, Skipped
 from qsmbids.settings import Settings
-from qsmbids.workflows import plan
+from qsmbids.workflows import plan, records
+
+_TOLD = 20  # series whose warnings the terminal shows; the log has all
 
 
 class Progress:
@@ -33,12 +35,19 @@ class Progress:
     ----------
     failures : dict of str to str
         The sentence of each series that failed, by its key.
+    warnings : dict of str to list of str
+        What makes the maps of a series doubtful, by its key.
     """
 
     def __init__(self, settings: Settings, inventory: Inventory, todo: Sequence[Series]):
         self.failures: dict[str, str] = {}
+        self.warnings: dict[str, list[str]] = {}
         self._settings = settings
         self._unchanged = len(inventory.series) - len(todo)
+        waiting = {series.key for series in todo}
+        for series in inventory.series:
+            if series.key not in waiting:
+                self._note_warnings(series)
         self._open = {series.key: series.participant for series in todo}
         self._total = len(todo)
         self._done = 0
@@ -113,6 +122,7 @@ class Progress:
             self._done += failure is None
             del self._open[series.key], self._open_share[series.key]
         if failure is None:
+            self._note_warnings(series)
             self.line(f"{series.key}: done ({self._done} of {self._total} series)")
             return
         self.failures[series.key] = failure
@@ -125,6 +135,7 @@ class Progress:
         minutes, seconds = divmod(round(time.monotonic() - self._start), 60)
         parts = [f"{self._done} series done", f"{self._unchanged} unchanged", f"{failed} failed"]
         self.line(f"{', '.join(parts)} in {minutes} min {seconds} s; log: {self._path}")
+        self._tell_warnings()
         for key, text in self.failures.items():
             self._write(f"failed: {_name_first(key, text)}")
         if failed:
@@ -133,6 +144,25 @@ class Progress:
                 error=True,
             )
         return int(bool(failed))
+
+    def _note_warnings(self, series: Series) -> None:
+        if told := records.warnings_of(series, self._settings):
+            self.warnings[series.key] = told
+
+    def _tell_warnings(self) -> None:
+        """Say last, where it is read, which maps are doubtful and why."""
+        if not self.warnings:
+            return
+        count, total = len(self.warnings), self._done + self._unchanged
+        self.line(f"Look at {count} of {total} series before you use their maps:", error=True)
+        for number, (key, told) in enumerate(self.warnings.items()):
+            for text in told:
+                if number < _TOLD:
+                    self.line(f"  {_name_first(key, text)}", error=True)
+                else:
+                    self._write(f"  {_name_first(key, text)}")
+        if count > _TOLD:
+            self.line(f"  and {count - _TOLD} more: see the log and the pages.", error=True)
 
     def _snapshot(self) -> dict[str, Any]:
         """Return what the live display shows."""

@@ -48,6 +48,7 @@ def to_settings(args: argparse.Namespace) -> Settings:
         fit=args.fit,
         phase_sign=args.phase_sign,
         brain_extraction=args.brain_extraction,
+        brain_border=args.brain_border,
         background=args.background,
         write_fields=not args.no_fieldmaps,
         mode=mode,

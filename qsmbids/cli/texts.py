@@ -66,8 +66,7 @@ def _planned(series: Series, settings: Settings) -> Iterator[dict[str, Any]]:
             )
         return
     if series.mask is None and series.start != "local-field":
-        extraction = "none" if settings.brain_extraction == "none" else "template"
-        yield stage("Mask", extraction, {})
+        yield stage("Mask", settings.extraction, {})
     if series.start == "raw":
         yield stage("Total field", settings.fit, {"Unwrapping": settings.unwrapping})
     if series.start != "local-field":

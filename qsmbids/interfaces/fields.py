@@ -20,7 +20,8 @@ class _BrainMaskInputs(StageInputs):
     grid = traits.Dict(mandatory=True)
     mask_file = File(exists=True, desc="a mask found in derivatives")
     mask_source = traits.Str(desc="the name of its dataset")
-    method = traits.Enum("template", "none", usedefault=True)
+    method = traits.Enum("network", "hd-bet", "none", usedefault=True)
+    border = traits.Float(0.0, usedefault=True, desc="mm outside of the brain's surface")
 
 
 class _MaskOutputs(StageOutputs):
@@ -40,6 +41,8 @@ class BrainMask(Stage):
         self._results["mask"] = arrays.save(cwd, "brain", mask)
 
     def _read(self) -> NDArray[np.bool_]:
+        from qsmbids.masking.plausibility import doubts
+
         path = Path(self.inputs.mask_file)
         grid = self.inputs.grid
         mask = turn_upright(arrays.read_on_grid(path, grid["stored"]) > 0.5, grid)
@@ -51,7 +54,9 @@ class BrainMask(Stage):
                 "the brain."
             )
         source = self.inputs.mask_source or "derivatives"
-        self._describe("Mask", f"The mask {path.name} of {source} was used.", {"File": path.name})
+        told = doubts(mask, voxel_size=grid["voxel_size"], affine=np.array(grid["affine"]))
+        used = f"The mask {path.name} of {source} was used."
+        self._describe("Mask", used, {"File": path.name}, told)
         return mask
 
     def _extract(self) -> NDArray[np.bool_]:
@@ -63,8 +68,11 @@ class BrainMask(Stage):
             voxel_size=grid["voxel_size"],
             affine=np.array(grid["affine"]),
             method=self.inputs.method,
+            border=self.inputs.border,
         )
-        self._describe("Mask", found.method, {}, found.warnings)
+        border = {"Border": self.inputs.border} if self.inputs.border else {}
+        self._describe("Mask", found.method, border, found.warnings)
+        self._results["stage"].update(found.details)
         return found.mask
 
 

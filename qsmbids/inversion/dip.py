@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qsmbids.inversion.network import computed_on, torch_threads
+from qsmbids.inversion.network import computed_on
 from qsmbids.inversion.result import Reconstruction, fitted
 
 Float = NDArray[np.float32]
@@ -77,6 +77,7 @@ def deep_image_prior(  # noqa: PLR0913 - a method's options are its parameters
     ----------
     Ulyanov et al., Int J Comput Vis 128:1867 (2020), "Deep image prior".
     """
+    from qsmbids.nets.device import torch_threads
     from qsmbids.nets.finetune import Tuning
     from qsmbids.nets.inversion import DirectNet, Inversion
     from qsmbids.nets.subject import PriorNet, Subject

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qsmbids.inversion.network import computed_on, load, torch_threads, with_uncertainty
+from qsmbids.inversion.network import computed_on, load, with_uncertainty
 from qsmbids.inversion.result import Reconstruction, fitted
 
 Float = NDArray[np.float32]
@@ -79,6 +79,7 @@ def finetune(  # noqa: PLR0913 - a method's options are its parameters
     """
     import torch
 
+    from qsmbids.nets.device import torch_threads
     from qsmbids.nets.finetune import Tuning, fine_tune
     from qsmbids.nets.infer import Setup, check_size
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from qsmbids.errors import QsmbidsWarning
@@ -69,6 +67,7 @@ def network(  # noqa: PLR0913 - a method's options are its parameters
     ValueError
         If the mask is too small for a network.
     """
+    from qsmbids.nets.device import torch_threads
     from qsmbids.nets.infer import predict
 
     if consistency < 0:
@@ -126,6 +125,7 @@ def with_uncertainty(
     """Return the reconstruction with the map's uncertainty if it is wanted."""
     if not wanted:
         return found
+    from qsmbids.nets.device import torch_threads
     from qsmbids.nets.files import SPREADS, describe
     from qsmbids.nets.uncertainty import estimate
 
@@ -135,16 +135,3 @@ def with_uncertainty(
         )
     about = {"UncertaintyWeights": describe("uncertainty", SPREADS)}
     return replace(found, uncertainty=sigma, details={**found.details, **about})
-
-
-@contextmanager
-def torch_threads() -> Iterator[None]:
-    """Let torch use as many threads as ``scipy.fft`` does: the caller sets them in one place."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(scipy.fft.get_workers())
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

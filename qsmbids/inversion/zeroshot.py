@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qsmbids.inversion.network import computed_on, torch_threads
+from qsmbids.inversion.network import computed_on
 from qsmbids.inversion.result import Reconstruction, fitted
 
 Float = NDArray[np.float32]
@@ -93,6 +93,7 @@ def zero_shot(  # noqa: PLR0913 - a method's options are its parameters
     ----------
     Liu, "Improved model-based learning with data augmentation for QSM", MIDL 2022.
     """
+    from qsmbids.nets.device import torch_threads
     from qsmbids.nets.finetune import Tuning
     from qsmbids.nets.inversion import DirectNet
     from qsmbids.nets.subject import Subject

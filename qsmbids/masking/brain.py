@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qsmbids.errors import InputError
-from qsmbids.masking.morphology import Mask
+from qsmbids.masking.methods import METHODS
+from qsmbids.masking.morphology import Mask, fill_holes, largest_component
+from qsmbids.masking.plausibility import demand_brain, doubts
+from qsmbids.masking.result import Extraction
 from qsmbids.masking.signal import positive, signal_mask
-from qsmbids.registry import Method, Registry
-
-METHODS = Registry(
-    "brain extraction",
-    {
-        "template": Method(
-            "qsmbids.masking.template:template",
-            "Template surface",
-            "by fitting the surface of the MNI152 template's brain to the magnitude",
-            ("cootes1995", "smith2002", "fonov2011"),
-        ),
-        "none": Method(
-            "qsmbids.masking.brain:signal",
-            "Signal threshold",
-            "as every voxel with signal, by Otsu's threshold",
-            ("otsu1979",),
-        ),
-    },
-)
-
-
-class ExtractionError(InputError):
-    """The brain cannot be told from its surroundings in this image."""
 
 
 class BrainMask(NamedTuple):
@@ -46,12 +25,15 @@ class BrainMask(NamedTuple):
     method : str
         The name in ``METHODS`` of the method that made it.
     warnings : tuple of str
-        Sentences for the report.
+        What makes it doubtful, with what to do.
+    details : mapping
+        For the sidecar: weights, volume.
     """
 
     mask: Mask
     method: str
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    details: Mapping[str, Any] = {}
 
 
 def brain_mask(
@@ -60,6 +42,7 @@ def brain_mask(
     voxel_size: Sequence[float],
     affine: ArrayLike,
     method: str = "auto",
+    border: float = 0.0,
 ) -> BrainMask:
     """Find the brain in the magnitude of a gradient-echo scan.
 
@@ -72,24 +55,25 @@ def brain_mask(
     affine : (4, 4) array_like
         From voxel indices to scanner millimetres (right, anterior, superior).
     method : str
-        A name in ``METHODS``, or ``"auto"`` for ``"template"``.
+        A name in ``METHODS``, or ``"auto"`` for ``"network"``.
+    border : float
+        How far outside of the surface found the mask ends, in mm; negative for inside.
 
     Returns
     -------
     BrainMask
-        Where the brain cannot be extracted (a field of view too small, an implausible result):
-        every voxel with signal, and a warning that says why.
+        One piece without holes; with warnings where it is implausible.
 
     Raises
     ------
     ValueError
         If a shape or the voxel size is wrong.
     InputError
-        If the magnitude holds no positive value.
+        If the magnitude holds no positive value, or no brain is found in it.
     UsageError
-        If the method does not exist.
+        If the method does not exist or is not installed.
     """
-    name = "template" if method == "auto" else method
+    name = "network" if method == "auto" else method
     extract = METHODS[name].load()
     values = positive(magnitude)
     matrix = np.asarray(affine, dtype=float)
@@ -98,15 +82,19 @@ def brain_mask(
     if len(voxel_size) != 3 or not all(edge > 0 for edge in voxel_size):
         raise ValueError(f"the voxel size {tuple(voxel_size)} is not three positive lengths in mm")
     edges = tuple(float(edge) for edge in voxel_size)
-    try:
-        return BrainMask(extract(values, voxel_size=edges, affine=matrix), name, ())
-    except ExtractionError as error:
-        mask = signal(values, voxel_size=edges, affine=matrix)
-        return BrainMask(mask, "none", (f"{error} Every voxel with signal was taken instead.",))
+    found: Extraction = extract(values, voxel_size=edges, affine=matrix)
+    inside = found.distance < border
+    if name == "none":
+        return BrainMask(inside, name)
+    mask = fill_holes(largest_component(inside))
+    demand_brain(mask, edges)
+    told = doubts(mask, voxel_size=edges, affine=matrix, every=inside, agreement=found.agreement)
+    volume = round(float(np.count_nonzero(mask) * np.prod(edges)) / 1000)
+    return BrainMask(mask, name, told, {**found.details, "VolumeMl": volume})
 
 
-def signal(
+def every_signal(
     magnitude: NDArray[np.float32], *, voxel_size: Sequence[float], affine: NDArray[np.float64]
-) -> Mask:
+) -> Extraction:
     """Return every voxel with signal; see :func:`qsmbids.masking.signal_mask`."""
-    return signal_mask(magnitude)
+    return Extraction(np.where(signal_mask(magnitude), np.float32(-1), np.float32(1)))

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from qsmbids.nets.device import has_bfloat16
+from qsmbids.nets.files import locate
 from qsmbids.nets.losses import masked_mean
-from qsmbids.nets.unet import Network, UNet
+from qsmbids.nets.unet import Network, UNet, prepare
+
+Floats = NDArray[np.float32]
 
 LIMIT = 10.0
 """Distances beyond so many mm are not told apart."""
+MULTIPLE = 16
+"""Images are padded with zeros to multiples of so many voxels, for the coarsest level."""
 
 
 class BrainMaskNet(Network):
@@ -87,3 +95,33 @@ def dice(first: Tensor, second: Tensor, view: Tensor) -> Tensor:
     both = (first * second * view).flatten(1).sum(1)
     sizes = ((first**2 + second**2) * view).flatten(1).sum(1)
     return (2 * both + 1e-3) / (sizes + 1e-3)
+
+
+def distance_to_brain(image: NDArray[np.float32], weights: str = "brainmask") -> Floats:
+    """Return the signed distance to the brain's surface in mm.
+
+    Parameters
+    ----------
+    image : (x, y, z) float32 array
+        Magnitude in any units on cubic voxels of about 2 mm, axes to right, anterior, superior.
+    weights : str
+        Path of a weights file, or the name of one that the package ships.
+    """
+    from qsmbids.nets.weights import load_weights
+
+    model, _ = load_weights(locate(weights), BrainMaskNet)
+    model.eval()
+    prepare(model, has_bfloat16())
+    pad = [(0, -n % MULTIPLE) for n in image.shape]
+    padded = np.pad(normalised(np.ascontiguousarray(image)), pad)
+    with torch.inference_mode():
+        found = model(torch.from_numpy(padded)[None, None])[0, 0].numpy()
+    x, y, z = image.shape
+    return np.ascontiguousarray(found[:x, :y, :z])
+
+
+def normalised(image: NDArray[np.float32]) -> Floats:
+    """Return the image relative to the 99th percentile of its positive values, at most 2."""
+    values = image[image > 0]
+    bright = float(np.quantile(values, 0.99)) if values.size else 1.0
+    return np.asarray(np.clip(image / np.float32(max(bright, 1e-12)), 0, 2), np.float32)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import scipy.fft
 import torch
 
 from qsmbids.errors import UsageError
@@ -50,3 +54,14 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and "allocate memory" in str(error).lower()
+
+
+@contextmanager
+def torch_threads() -> Iterator[None]:
+    """Let torch use as many threads as ``scipy.fft`` does: the caller sets them in one place."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(scipy.fft.get_workers())
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

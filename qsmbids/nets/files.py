@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 FORMAT = "qsmbids-1"
 FOLDER = Path(str(files("qsmbids"))) / "data" / "weights"
-INVERSIONS, SPREADS = ("direct", "consistent"), ("spread",)
-"""Architectures of maps and of their uncertainty; told here, for torch takes seconds to import."""
+INVERSIONS, SPREADS, BRAIN_MASKS = ("direct", "consistent"), ("spread",), ("brainmask",)
+"""Architectures of maps, of their uncertainty and of brain masks; told here, for torch takes
+seconds to import."""
 
 
 def bundled() -> dict[str, Path]:

@@ -144,19 +144,15 @@ CITATIONS: dict[str, Citation] = {
         "10.1002/nbm.3064",
     ),
     # masking
-    "cootes1995": Citation(
-        "Cootes TF, Taylor CJ, Cooper DH, Graham J. Active shape models - their training and "
-        "application. Comput Vis Image Underst 61:38-59 (1995).",
-        "10.1006/cviu.1995.1004",
+    "hoopes2022": Citation(
+        "Hoopes A, Mora JS, Dalca AV, Fischl B, Hoffmann M. SynthStrip: skull-stripping for any "
+        "brain image. NeuroImage 260:119474 (2022).",
+        "10.1016/j.neuroimage.2022.119474",
     ),
-    "smith2002": Citation(
-        "Smith SM. Fast robust automated brain extraction. Hum Brain Mapp 17:143-155 (2002).",
-        "10.1002/hbm.10062",
-    ),
-    "fonov2011": Citation(
-        "Fonov V, Evans AC, Botteron K, Almli CR, McKinstry RC, Collins DL. Unbiased average "
-        "age-appropriate atlases for pediatric studies. NeuroImage 54:313-327 (2011).",
-        "10.1016/j.neuroimage.2010.07.033",
+    "isensee2019": Citation(
+        "Isensee F, Schell M, Pflueger I, et al. Automated brain extraction of multisequence MRI "
+        "using artificial neural networks. Hum Brain Mapp 40:4952-4964 (2019).",
+        "10.1002/hbm.24750",
     ),
     "otsu1979": Citation(
         "Otsu N. A threshold selection method from gray-level histograms. "

@@ -9,7 +9,7 @@ from qsmbids import __version__
 from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.inversion import COMBINATIONS
 from qsmbids.inversion import METHODS as INVERSION
-from qsmbids.masking.brain import METHODS as MASKING
+from qsmbids.masking import METHODS as MASKING
 from qsmbids.phase import FITS, UNWRAPPING
 from qsmbids.registry import Method, Registry
 from qsmbids.reports.citations import CITATIONS, Citation

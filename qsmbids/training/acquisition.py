@@ -9,6 +9,8 @@ import scipy.fft as sf
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from qsmbids.nets.brainmask import normalised
+
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
@@ -78,13 +80,6 @@ def acquired(
         image[image < bright * rng.uniform(0.01, 0.08)] = 0
     image = np.where(view, image, 0)
     return normalised(image) ** np.float32(rng.uniform(0.75, 1.3)), view
-
-
-def normalised(image: Float) -> Float:
-    """Return the image relative to the 99th percentile of its positive values, at most 2."""
-    values = image[image > 0]
-    bright = float(np.quantile(values, 0.99)) if values.size else 1.0
-    return np.asarray(np.clip(image / np.float32(max(bright, 1e-12)), 0, 2), np.float32)
 
 
 def _sensitivity(rng: np.random.Generator, shape: tuple[int, ...], how: Acquisition) -> Float:

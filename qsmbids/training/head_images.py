@@ -31,6 +31,7 @@ from qsmbids.training.label_maps import (
     LabelMap,
     load,
 )
+from qsmbids.training.shapes import paint
 
 Float = NDArray[np.float32]
 
@@ -55,6 +56,8 @@ class HeadImages:
     stripped, defaced, lesions, fluid : float
         Shares of the heads without all that is not brain, without face, with lesions or
         resections, with fluid around the brain.
+    brainless : float
+        Share of the samples that are phantoms or noise.
     acquisition : Acquisition
         How the image is taken.
     """
@@ -68,6 +71,7 @@ class HeadImages:
     defaced: float = 0.12
     lesions: float = 0.2
     fluid: float = 0.5
+    brainless: float = 0.05
     acquisition: Acquisition = field(default_factory=Acquisition)
 
 
@@ -95,7 +99,10 @@ class HeadSamples:
             within `LIMIT`, negative inside; ``mask``, 1 in the field of view; all (x, y, z)
             float32 of edge ``size``.
         """
-        how, head = self.how, load(self.paths[rng.integers(len(self.paths))])
+        how = self.how
+        if rng.random() < how.brainless:
+            return _phantom(rng, size, how)
+        head = load(self.paths[rng.integers(len(self.paths))])
         edge = (
             float(rng.uniform(*how.edge))
             if size > 64
@@ -112,12 +119,25 @@ class HeadSamples:
             image[_face(rng, head, places)] = 0
         if rng.random() < how.stripped:
             image[distance > rng.uniform(-1, 6)] = 0
-        image, view = acquired(rng, image, distance, edge, how.acquisition)
-        return {
-            "image": image,
-            "distance": np.clip(distance, -LIMIT, LIMIT),
-            "mask": view.astype(np.float32),
-        }
+        return _taken(rng, image, distance, edge, how)
+
+
+def _taken(
+    rng: np.random.Generator, image: Float, distance: Float, edge: float, how: HeadImages
+) -> dict[str, Any]:
+    image, view = acquired(rng, image, distance, edge, how.acquisition)
+    limited = np.clip(distance, -LIMIT, LIMIT)
+    return {"image": image, "distance": limited, "mask": view.astype(np.float32)}
+
+
+def _phantom(rng: np.random.Generator, size: int, how: HeadImages) -> dict[str, Any]:
+    """Return a sample without a brain: a few bodies of simple shape, or noise alone."""
+    image = np.zeros((size,) * 3, np.float32)
+    for _ in range(rng.integers(0, 5)):
+        kind = str(rng.choice(("sphere", "ellipsoid", "cuboid", "cylinder")))
+        paint(image, rng, kind, rng.uniform(0.08, 0.45) * size, rng.uniform(0.3, 1))
+    nowhere = np.full(image.shape, 6 * LIMIT, np.float32)
+    return _taken(rng, np.abs(image), nowhere, float(rng.uniform(*how.edge)), how)
 
 
 def _places(

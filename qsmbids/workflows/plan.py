@@ -46,6 +46,7 @@ _VOLUMES = {
     "Combine": (16, 8),
 }
 _PROCESS_GB = 0.15
+_NETWORK_GB = 0.8  # torch, and the brain network on 2 mm voxels, whatever the scan's are
 
 
 def node_name(key: str) -> str:
@@ -75,7 +76,8 @@ def stage_memory(interface: str, voxels: int, echoes: int, method: str | None = 
     volumes = fixed + each * echoes
     if interface == "Inversion" and method is not None:
         volumes = max(volumes, METHODS[method].volumes)
-    return _PROCESS_GB + volumes * voxels * 4e-9
+    network = _NETWORK_GB if interface == "BrainMask" else 0.0
+    return _PROCESS_GB + network + volumes * voxels * 4e-9
 
 
 def voxels_of(series: Series) -> int:
@@ -161,8 +163,8 @@ def steps(series: Series, settings: Settings) -> Iterable[tuple[str, str]]:
     if series.mask is not None:
         yield LABELS["masking"], f"{series.mask.name} of {series.mask_source}"
     else:
-        none = settings.brain_extraction == "none"
-        yield LABELS["masking"], "all voxels with signal" if none else "from the magnitude"
+        how = {"none": "all voxels with signal", "hd-bet": "by HD-BET from the magnitude"}
+        yield LABELS["masking"], how.get(settings.extraction, "from the magnitude")
     if raw:
         yield (
             LABELS["mapping"],

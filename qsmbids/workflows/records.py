@@ -45,6 +45,19 @@ def write(series: Series, settings: Settings) -> None:
     forget_failure(series, settings)
 
 
+def warnings_of(series: Series, settings: Settings) -> list[str]:
+    """Return what the sidecars of a series warn of, each once."""
+    found: dict[str, None] = {}
+    for path in outputs(series, settings):
+        sidecar = path.with_name(path.name.removesuffix(".nii.gz") + ".json")
+        try:
+            told = json.loads(sidecar.read_text(encoding="utf-8"))["Qsmbids"]["Warnings"]
+            found |= dict.fromkeys(str(text) for text in told)
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # no sidecar of ours: it warns of nothing
+    return list(found)
+
+
 def fingerprint(series: Series, settings: Settings) -> str:
     """Return a digest of all that decides the maps: version, settings, inputs."""
     files = {str(path): _signature(path) for path in series.images}

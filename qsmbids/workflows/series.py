@@ -178,8 +178,8 @@ class _Builder:
         inputs: dict[str, Any] = {}
         if series.mask is not None:
             inputs = {"mask_file": str(series.mask), "mask_source": series.mask_source or ""}
-        elif settings.brain_extraction == "none":
-            inputs = {"method": "none"}
+        else:
+            inputs = {"method": settings.extraction, "border": settings.brain_border}
         self._node("masking", BrainMask(), inputs)
         self._link("masking", grid="reading.grid")
         if series.mask is None:

@@ -1,0 +1,40 @@
+"""Brain extraction by a network that was trained on images synthesised from label maps of heads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qsmbids.masking.grids import CubicGrid, Floats
+from qsmbids.masking.result import Extraction
+
+EDGE = 2.0
+"""Edge in mm of the voxels that the network sees."""
+
+
+def network(
+    magnitude: Floats, *, voxel_size: Sequence[float], affine: NDArray[np.float64]
+) -> Extraction:
+    """Return the signed distance to the brain's surface; see `qsmbids.masking.brain_mask`.
+
+    The image and its mirror image are looked at, and the mean is taken.
+
+    References
+    ----------
+    Hoopes A, et al. SynthStrip: skull-stripping for any brain image. NeuroImage 2022;260:119474.
+    """
+    from qsmbids.nets.brainmask import distance_to_brain
+    from qsmbids.nets.files import BRAIN_MASKS, describe
+
+    grid = CubicGrid.over(magnitude.shape, voxel_size, affine, EDGE)
+    image = grid.sample(magnitude)
+    both = np.stack([distance_to_brain(image), distance_to_brain(image[::-1])[::-1]])
+    inside = both < 0
+    shared, either = int(inside.all(0).sum()), int(inside.sum())
+    return Extraction(
+        grid.restore(both.mean(0)),
+        agreement=2 * shared / max(either, 1),
+        details={"Weights": describe("brainmask", BRAIN_MASKS)},
+    )
