@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+EXTRACTORS = {"auto": "network"}
+"""What choices of ``--brain-extraction`` that are no method's name stand for."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -34,7 +37,6 @@ class Settings:
     fit: str = "linear"
     phase_sign: str = "auto"  # auto, positive, negative
     brain_extraction: str = "auto"  # auto (derivatives, else network), network, hd-bet, none
-    brain_border: float = 0.0  # mm that the brain mask ends outside of the surface found
     background: str = "resharp"
     weights: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # SHA-256 of files
     # outputs
@@ -55,7 +57,7 @@ class Settings:
     @property
     def extraction(self) -> str:
         """How a brain mask is made where no dataset gives one."""
-        return "network" if self.brain_extraction == "auto" else self.brain_extraction
+        return EXTRACTORS.get(self.brain_extraction, self.brain_extraction)
 
     def processing(self) -> dict[str, Any]:
         """Return what decides the numbers in the maps, as plain values for a record."""
@@ -70,7 +72,6 @@ class Settings:
             "fit": self.fit,
             "phase_sign": self.phase_sign,
             "brain_extraction": self.brain_extraction,
-            "brain_border": self.brain_border,
             "background": self.background,
             "weights": {name: dict(files) for name, files in sorted(self.weights.items())},
             "write_fields": self.write_fields,

@@ -247,7 +247,7 @@ def test_mask_of_the_same_run_wins_and_one_of_another_does_not_serve(raw, deriva
 def test_mask_is_left_alone_when_brain_extraction_is_asked_for(raw, derivatives):
     add_series(raw)
     write_image(derivatives / "sub-01/anat/sub-01_desc-brain_mask.nii.gz", shape=(9, 9, 9))
-    settings = settings_for(raw, derivatives={"d": derivatives}, brain_extraction="template")
+    settings = settings_for(raw, derivatives={"d": derivatives}, brain_extraction="network")
     assert only(find_series(settings)).mask is None
 
 

@@ -105,7 +105,7 @@ def test_a_brain_that_is_stripped_already_stays(head):
     ids=["noise", "a small cube"],
 )
 def test_where_no_brain_is_found_the_sentence_names_what_to_do(magnitude):
-    with pytest.raises(InputError, match="--derivatives.*--brain-extraction none"):
+    with pytest.raises(InputError, match=r"--derivatives.*--brain-extraction none"):
         brain_mask(magnitude, voxel_size=(3.0, 3.0, 3.0), affine=np.diag([3.0, 3, 3, 1]))
 
 
@@ -114,11 +114,10 @@ def test_a_ball_of_water_is_never_a_brain_without_a_word():
     ball = (sum(axis**2 for axis in axes) < 25**2).astype(float)  # 15 cm across
     arguments = {"voxel_size": (3.0, 3.0, 3.0), "affine": np.diag([3.0, 3, 3, 1])}
     try:
-        found = brain_mask(ball, **arguments)
+        told = " ".join(brain_mask(ball, **arguments).warnings)
     except InputError as error:
-        assert "--brain-extraction none" in str(error)
-    else:
-        assert any("doubtful" in text for text in found.warnings)
+        told = str(error)
+    assert "doubtful" in told or "No brain was found" in told
 
 
 def test_none_is_the_signal_mask(head):

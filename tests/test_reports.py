@@ -47,7 +47,7 @@ def _save(out: Path, name: str, data: np.ndarray, **sidecar: Any) -> Path:
 
 def _chimap(out: Path, key: str = "sub-01", method: str = "tkd", **block: Any) -> Path:
     stages = [
-        {"Name": "Mask", "Method": "template", "Parameters": {}},
+        {"Name": "Mask", "Method": "network", "Parameters": {}},
         {"Name": "Total field", "Method": "linear", "Parameters": {"Unwrapping": "best-path"},
          "Residual": 0.07},
         {"Name": "Background field", "Method": "resharp", "Parameters": {"radius": 6.0}},

@@ -129,7 +129,8 @@ def add_processing(group: Adder) -> None:
     add("--background", choices=list(BACKGROUND), default="resharp",
         help="background removal (default: %(default)s)")  # fmt: skip
     add("--option", nargs="+", action="extend", default=[], metavar="METHOD.NAME=VALUE",
-        help="an option of a method of inversion or background removal")  # fmt: skip
+        help="an option of a method of inversion, background removal or brain extraction, such as "
+        "network.border=2 for a brain mask that ends 2 mm farther out")  # fmt: skip
     add("--unwrapping", choices=list(UNWRAPPING), default="best-path",
         help="phase unwrapping (default: %(default)s)")  # fmt: skip
     add("--fit", choices=list(FITS), default="linear",
@@ -142,14 +143,6 @@ def add_processing(group: Adder) -> None:
         default="auto",
         help="auto: a mask found in derivatives, else network; network, hd-bet: always from the "
         "magnitude; none: all voxels with signal, as for a phantom",
-    )
-    add(
-        "--brain-border",
-        type=float,
-        default=0.0,
-        metavar="MM",
-        help="how far outside of the brain's surface, as the network or HD-BET finds it, the mask "
-        "ends; negative for inside (default: 0)",
     )
 
 

@@ -15,7 +15,8 @@ from qsmbids.cli.weights import digests, with_weights
 from qsmbids.errors import UsageError
 from qsmbids.inversion import COMBINATIONS
 from qsmbids.inversion import METHODS as INVERSION
-from qsmbids.settings import Settings
+from qsmbids.masking import METHODS as MASKING
+from qsmbids.settings import EXTRACTORS, Settings
 
 _READS_WEIGHTS = ("run", "dry-run", "boilerplate-only")
 
@@ -27,8 +28,10 @@ def to_settings(args: argparse.Namespace) -> Settings:
     _check_folders(bids_dir, output_dir, work_dir)
     chosen = tuple(dict.fromkeys(args.method))
     methods = tuple(name for name in chosen if name in INVERSION)
-    options = values.method_options(args.option, {**INVERSION, **COMBINATIONS, **BACKGROUND})
-    options = with_weights(options, args.weights, methods)
+    known = {**INVERSION, **COMBINATIONS, **BACKGROUND, **MASKING}
+    options = values.method_options(args.option, known)
+    extraction = EXTRACTORS.get(args.brain_extraction, args.brain_extraction)
+    options = with_weights(options, args.weights, (*methods, extraction))
     mode = "group" if args.level == "group" else args.mode
     settings = Settings(
         bids_dir=bids_dir,
@@ -43,12 +46,11 @@ def to_settings(args: argparse.Namespace) -> Settings:
         methods=methods,
         combinations=tuple(name for name in chosen if name in COMBINATIONS),
         options=options,
-        weights=digests(methods, options) if mode in _READS_WEIGHTS else {},
+        weights=digests((*methods, extraction), options) if mode in _READS_WEIGHTS else {},
         unwrapping=args.unwrapping,
         fit=args.fit,
         phase_sign=args.phase_sign,
         brain_extraction=args.brain_extraction,
-        brain_border=args.brain_border,
         background=args.background,
         write_fields=not args.no_fieldmaps,
         mode=mode,

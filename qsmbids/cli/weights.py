@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from qsmbids.errors import UsageError
-from qsmbids.inversion import METHODS
+from qsmbids.inversion import METHODS as INVERSION
+from qsmbids.masking import METHODS as MASKING
 
 Options = Mapping[str, Mapping[str, Any]]
+METHODS = {**INVERSION, **MASKING}
 
 
 def with_weights(
@@ -24,7 +26,7 @@ def with_weights(
     given : sequence of str
         Each ``[METHOD=]PATH_OR_NAME``.
     methods : sequence of str
-        The inversions asked for.
+        The inversions asked for, and the brain extraction.
 
     Raises
     ------
@@ -55,14 +57,15 @@ def digests(methods: Sequence[str], options: Options) -> dict[str, dict[str, str
     InputError
         If weights are missing, damaged, not of qsmbids, or of another architecture.
     """
-    from qsmbids.nets.files import INVERSIONS, SPREADS, describe
+    from qsmbids.nets.files import BRAIN_MASKS, INVERSIONS, SPREADS, describe
 
     found: dict[str, dict[str, str]] = {}
     for method in methods:
         chosen = METHODS[method].resolve(options.get(method, {}))
         needed: dict[str, tuple[str, Collection[str]]] = {}
         if "weights" in chosen:
-            needed["weights"] = (chosen["weights"], INVERSIONS)
+            kinds = BRAIN_MASKS if method in MASKING else INVERSIONS
+            needed["weights"] = (chosen["weights"], kinds)
         if chosen.get("uncertainty"):
             needed["uncertainty"] = ("uncertainty", SPREADS)
         if needed:
@@ -75,16 +78,16 @@ def _learned(methods: Sequence[str]) -> list[str]:
 
 
 def _only_one(text: str, methods: Sequence[str]) -> str:
-    candidates = _learned(methods)
+    candidates = _learned([name for name in methods if name not in MASKING])
     if len(candidates) != 1:
         raise UsageError(f"--weights {text}: {_whose(methods, text)}")
     return candidates[0]
 
 
 def _whose(methods: Sequence[str], text: str) -> str:
-    candidates = _learned(methods)
+    candidates = _learned([name for name in methods if name not in MASKING])
     if not candidates:
-        able = ", ".join(_learned(tuple(METHODS)))
+        able = ", ".join(_learned(tuple(INVERSION)))
         return f"no method asked for takes weights; ask for one of: {able}."
     weights = text.rpartition("=")[2]
     return f"write whose they are, such as {candidates[0]}={weights}."

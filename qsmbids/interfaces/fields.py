@@ -21,7 +21,7 @@ class _BrainMaskInputs(StageInputs):
     mask_file = File(exists=True, desc="a mask found in derivatives")
     mask_source = traits.Str(desc="the name of its dataset")
     method = traits.Enum("network", "hd-bet", "none", usedefault=True)
-    border = traits.Float(0.0, usedefault=True, desc="mm outside of the brain's surface")
+    options = traits.Dict(desc="the method's own")
 
 
 class _MaskOutputs(StageOutputs):
@@ -68,10 +68,9 @@ class BrainMask(Stage):
             voxel_size=grid["voxel_size"],
             affine=np.array(grid["affine"]),
             method=self.inputs.method,
-            border=self.inputs.border,
+            **self.inputs.options,
         )
-        border = {"Border": self.inputs.border} if self.inputs.border else {}
-        self._describe("Mask", found.method, border, found.warnings)
+        self._describe("Mask", found.method, dict(self.inputs.options), found.warnings)
         self._results["stage"].update(found.details)
         return found.mask
 

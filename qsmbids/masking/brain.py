@@ -42,7 +42,7 @@ def brain_mask(
     voxel_size: Sequence[float],
     affine: ArrayLike,
     method: str = "auto",
-    border: float = 0.0,
+    **options: Any,
 ) -> BrainMask:
     """Find the brain in the magnitude of a gradient-echo scan.
 
@@ -56,8 +56,9 @@ def brain_mask(
         From voxel indices to scanner millimetres (right, anterior, superior).
     method : str
         A name in ``METHODS``, or ``"auto"`` for ``"network"``.
-    border : float
-        How far outside of the surface found the mask ends, in mm; negative for inside.
+    **options
+        Of the method: ``border``, how many mm outside of the surface found the mask ends, negative
+        for inside; ``weights``, of the network.
 
     Returns
     -------
@@ -71,10 +72,10 @@ def brain_mask(
     InputError
         If the magnitude holds no positive value, or no brain is found in it.
     UsageError
-        If the method does not exist or is not installed.
+        If the method does not exist, is not installed, or has no such option.
     """
     name = "network" if method == "auto" else method
-    extract = METHODS[name].load()
+    extract, chosen = METHODS[name].load(), METHODS[name].resolve(options)
     values = positive(magnitude)
     matrix = np.asarray(affine, dtype=float)
     if matrix.shape != (4, 4):
@@ -82,8 +83,8 @@ def brain_mask(
     if len(voxel_size) != 3 or not all(edge > 0 for edge in voxel_size):
         raise ValueError(f"the voxel size {tuple(voxel_size)} is not three positive lengths in mm")
     edges = tuple(float(edge) for edge in voxel_size)
-    found: Extraction = extract(values, voxel_size=edges, affine=matrix)
-    inside = found.distance < border
+    found: Extraction = extract(values, voxel_size=edges, affine=matrix, **chosen)
+    inside = found.distance < 0
     if name == "none":
         return BrainMask(inside, name)
     mask = fill_holes(largest_component(inside))

@@ -21,9 +21,20 @@ SMALLEST, MULTIPLE = 128, 16
 
 
 def hd_bet(
-    magnitude: Floats, *, voxel_size: Sequence[float], affine: NDArray[np.float64]
+    magnitude: Floats,
+    *,
+    voxel_size: Sequence[float],
+    affine: NDArray[np.float64],
+    border: float = 0.0,
 ) -> Extraction:
     """Return the signed distance to the brain's surface by one fold of HD-BET.
+
+    Parameters
+    ----------
+    magnitude, voxel_size, affine
+        As in `qsmbids.masking.brain_mask`.
+    border : float
+        How far outside of the surface found the mask is to end, in mm.
 
     Raises
     ------
@@ -47,7 +58,7 @@ def hd_bet(
     away = ndimage.distance_transform_edt(~inside) - ndimage.distance_transform_edt(inside)
     distance = np.float32(EDGE) * (away + np.where(inside, 0.5, -0.5)).astype(np.float32)
     about = {"Name": f"HD-BET, fold {weights.stem}", "SHA256": digest(weights)}
-    return Extraction(grid.restore(distance), details={"Weights": about})
+    return Extraction(grid.restore(distance - np.float32(border)), details={"Weights": about})
 
 
 def demand() -> None:

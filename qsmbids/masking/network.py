@@ -15,26 +15,44 @@ EDGE = 2.0
 
 
 def network(
-    magnitude: Floats, *, voxel_size: Sequence[float], affine: NDArray[np.float64]
+    magnitude: Floats,
+    *,
+    voxel_size: Sequence[float],
+    affine: NDArray[np.float64],
+    border: float = 0.0,
+    weights: str = "brainmask",
 ) -> Extraction:
     """Return the signed distance to the brain's surface; see `qsmbids.masking.brain_mask`.
 
     The image and its mirror image are looked at, and the mean is taken.
+
+    Parameters
+    ----------
+    magnitude, voxel_size, affine
+        As in `qsmbids.masking.brain_mask`.
+    border : float
+        How far outside of the surface found the mask is to end, in mm.
+    weights : str
+        Path of a weights file, or the name of one that the package ships.
 
     References
     ----------
     Hoopes A, et al. SynthStrip: skull-stripping for any brain image. NeuroImage 2022;260:119474.
     """
     from qsmbids.nets.brainmask import distance_to_brain
+    from qsmbids.nets.device import torch_threads
     from qsmbids.nets.files import BRAIN_MASKS, describe
 
     grid = CubicGrid.over(magnitude.shape, voxel_size, affine, EDGE)
     image = grid.sample(magnitude)
-    both = np.stack([distance_to_brain(image), distance_to_brain(image[::-1])[::-1]])
+    with torch_threads():
+        found = distance_to_brain(image, weights)
+        mirrored = distance_to_brain(image[::-1], weights)[::-1]
+    both = np.stack([found, mirrored]) - np.float32(border)
     inside = both < 0
     shared, either = int(inside.all(0).sum()), int(inside.sum())
     return Extraction(
         grid.restore(both.mean(0)),
         agreement=2 * shared / max(either, 1),
-        details={"Weights": describe("brainmask", BRAIN_MASKS)},
+        details={"Weights": describe(weights, BRAIN_MASKS)},
     )

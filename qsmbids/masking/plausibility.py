@@ -15,13 +15,13 @@ from qsmbids.masking.result import ExtractionError
 
 LEAST_ML = 40.0
 """Less than that is no brain, not even a slab of one."""
-USUAL_ML = (750.0, 2050.0)
+USUAL_ML = (750.0, 2200.0)
 """Volume of a whole brain with its fluid, from a small child's to a large man's."""
 _EDGE = 4.0  # mm, of the grid on which shapes are compared
 _WHOLE = 0.05  # of a brain's surface lies at the border of the field of view, at most, if whole
 _REMEDY = (
-    "look at the mask on the page; if it is wrong, give one with --derivatives or use "
-    "--brain-extraction hd-bet."
+    "look at it on the page and, if it is wrong, give one with --derivatives or choose another "
+    "--brain-extraction."
 )
 
 

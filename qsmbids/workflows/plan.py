@@ -164,7 +164,8 @@ def steps(series: Series, settings: Settings) -> Iterable[tuple[str, str]]:
         yield LABELS["masking"], f"{series.mask.name} of {series.mask_source}"
     else:
         how = {"none": "all voxels with signal", "hd-bet": "by HD-BET from the magnitude"}
-        yield LABELS["masking"], how.get(settings.extraction, "from the magnitude")
+        text = _with_options(settings.extraction, settings)
+        yield LABELS["masking"], how.get(settings.extraction, f"from the magnitude, {text}")
     if raw:
         yield (
             LABELS["mapping"],

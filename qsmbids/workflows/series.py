@@ -179,7 +179,8 @@ class _Builder:
         if series.mask is not None:
             inputs = {"mask_file": str(series.mask), "mask_source": series.mask_source or ""}
         else:
-            inputs = {"method": settings.extraction, "border": settings.brain_border}
+            options = dict(settings.options.get(settings.extraction, {}))
+            inputs = {"method": settings.extraction, "options": options}
         self._node("masking", BrainMask(), inputs)
         self._link("masking", grid="reading.grid")
         if series.mask is None:
