@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from qsmbids.cli.progress import Progress
 from qsmbids.cli.validation import Validation
 from qsmbids.errors import InputError, UsageError
 from qsmbids.settings import Settings
+from qsmbids.workflows.plan import outputs
 
 
 def _series(label: str) -> Series:
@@ -48,6 +50,31 @@ def test_failures_make_exit_code_1(progress: Progress, capsys: pytest.CaptureFix
     assert "sub-02: the phase is constant." in shown.err.splitlines()
     assert "sub-04 has no EchoTime." in shown.err.splitlines()
     assert "sub-05" not in shown.err
+
+
+def test_doubts_are_said_last_with_the_series_and_not_of_sound_ones(
+    progress: Progress, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for label, told in (
+        ("01", ["The brain mask is doubtful."]),
+        ("02", []),
+        ("03", ["Old doubt."]),
+    ):
+        for path in outputs(_series(label), settings):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            block = {"Qsmbids": {"Warnings": told}}
+            path.with_name(path.name.replace(".nii.gz", ".json")).write_text(json.dumps(block))
+    progress.series_ended(_series("01"), None)
+    progress.series_ended(_series("02"), None)
+    assert progress.summarise() == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "Look at 1 of 3 series before you use their maps:",
+        "  sub-01: The brain mask is doubtful.",
+    ]
+    with Progress(settings, Inventory((_series("03"),), (), ("03",)), ()) as unchanged:
+        unchanged.summarise()
+    assert "  sub-03: Old doubt." in capsys.readouterr().err.splitlines()
 
 
 def test_the_display_tells_what_runs_and_how_long(progress: Progress) -> None:
