@@ -56,6 +56,8 @@ class HeadImages:
     stripped, defaced, lesions, fluid : float
         Shares of the heads without all that is not brain, without face, with lesions or
         resections, with fluid around the brain.
+    measured : float
+        Share of the heads that show the image that the label map was made from, where it is kept.
     brainless : float
         Share of the samples that are phantoms or noise.
     acquisition : Acquisition
@@ -71,6 +73,7 @@ class HeadImages:
     defaced: float = 0.12
     lesions: float = 0.2
     fluid: float = 0.5
+    measured: float = 0.3
     brainless: float = 0.05
     acquisition: Acquisition = field(default_factory=Acquisition)
 
@@ -110,9 +113,11 @@ class HeadSamples:
         )
         places, scale = _places(rng, head, size, edge, how)
         distance = _sampled(head.distance, places, 1, 60.0) * np.float32(scale)
-        labels = _sampled(head.labels, places, 0, AIR)
-        labels = _varied(rng, labels, distance, how, edge)
-        image = _painted(rng, labels, edge)
+        if head.image is not None and rng.random() < how.measured:
+            image = _sampled(head.image, places, 1, 0.0)
+        else:
+            labels = _sampled(head.labels, places, 0, AIR)
+            image = _painted(rng, _varied(rng, labels, distance, how, edge), edge)
         if rng.random() < how.lesions:
             _paint_lesions(rng, image, distance, edge)
         if rng.random() < how.defaced:

@@ -27,6 +27,7 @@ AIR, CSF, GREY, WHITE, BONE, CAVITY = range(6)
 NEAR, FAR = (6, 7, 8, 9), (10, 11, 12, 13)
 """Labels of soft tissues outside the brain from dark to bright, near the brain and far from it."""
 BRAIN = (CSF, GREY, WHITE)
+_IMAGE = "_image.nii.gz"
 REACH = 15.0
 """How far from the brain, in mm, skull and scalp are near."""
 
@@ -42,11 +43,14 @@ class LabelMap(NamedTuple):
         Signed distance to the brain's surface in mm, negative inside.
     outward : (3, x, y, z) float32 array
         The distance's gradient.
+    image : (x, y, z) float32 array or None
+        The image that it was made from, 0 to 1, where it stands beside it.
     """
 
     labels: NDArray[np.uint8]
     distance: NDArray[np.float32]
     outward: NDArray[np.float32]
+    image: NDArray[np.float32] | None = None
 
 
 def make_labels(
@@ -106,12 +110,21 @@ def load(path: Path) -> LabelMap:
     distance = (away - depth + np.where(brain, EDGE / 2, -EDGE / 2)).astype(np.float32)
     smooth = ndimage.gaussian_filter(distance, 2)
     outward = np.stack([np.gradient(smooth, EDGE, axis=axis) for axis in range(3)])
-    return LabelMap(labels, distance, outward.astype(np.float32))
+    beside = image_beside(path)
+    image = None
+    if beside.is_file():
+        image = np.asarray(nib.load(beside).dataobj, np.float32) / np.float32(255)  # type: ignore[attr-defined]
+    return LabelMap(labels, distance, outward.astype(np.float32), image)
+
+
+def image_beside(path: Path) -> Path:
+    """Return where the image that a label map was made from stands, if it was kept."""
+    return path.with_name(path.name.replace(".nii.gz", _IMAGE))
 
 
 def label_map_files(folder: Path = FOLDER) -> list[Path]:
     """Return the label maps in a folder, by name."""
-    return sorted(folder.glob("*.nii.gz"))
+    return sorted(path for path in folder.glob("*.nii.gz") if not path.name.endswith(_IMAGE))
 
 
 def main() -> int:
@@ -123,6 +136,7 @@ def main() -> int:
     parser.add_argument("image", type=Path, help="T1-weighted image of a whole head")
     parser.add_argument("brain", type=Path, help="its brain mask on the same grid")
     parser.add_argument("out", type=Path, help="label map to write (.nii.gz)")
+    parser.add_argument("--keep-image", action="store_true", help="write the image beside it")
     asked = parser.parse_args()
     on_grid = []
     for path, order in ((asked.image, 1), (asked.brain, 1)):
@@ -136,6 +150,10 @@ def main() -> int:
     shift[:3, 3] = [part.start for part in box]
     made = nib.Nifti1Image(labels[box], on_grid[0].affine @ shift)  # type: ignore[no-untyped-call]
     nib.save(made, asked.out)
+    if asked.keep_image:
+        grey = np.clip(255 * image[box] / np.quantile(image[labels > 0], 0.995), 0, 255)
+        kept = nib.Nifti1Image(np.rint(grey).astype(np.uint8), made.affine)  # type: ignore[no-untyped-call]
+        nib.save(kept, image_beside(asked.out))
     return 0
 
 
