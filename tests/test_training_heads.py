@@ -28,7 +28,7 @@ def test_a_shipped_label_map_is_a_head_around_a_brain(path):
     assert (head.labels > 0).sum() > 1.4 * brain.sum()
     assert (head.distance[brain] < 0).all()
     steep = np.linalg.norm(head.outward, axis=0)
-    assert np.median(steep[np.abs(head.distance) < 10]) == pytest.approx(1, abs=0.1)
+    assert np.median(steep[np.abs(head.distance) < 10]) == pytest.approx(1, abs=0.15)
     if head.image is not None:  # on the same grid, bright in the head and dark in the air
         assert np.median(head.image[brain]) > 3 * np.median(head.image[head.labels == 0])
 
