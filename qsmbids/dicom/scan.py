@@ -1,0 +1,169 @@
+"""What images a folder of DICOM files holds: the headers alone, read by dcm2niix."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qsmbids.errors import InputError
+
+NAME = "%j_%s_%e"
+"""How images are called between reading and writing: series UID, series number, echo number."""
+DEPTH = "9"
+AT_ONCE = 16
+"""How many series dcm2niix lets one choose in a run."""
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
+_COMMON = ("-g", "i", "-ba", "n", "-d", DEPTH, "-z", "n", "-f", NAME)
+_LISTED = re.compile(r"^\t(\d+(?:\.\d+)?)\t(.+?)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image that dcm2niix makes of the DICOM files: one echo of one part of a series.
+
+    Attributes
+    ----------
+    stem : str
+        dcm2niix's name of it, without extension.
+    header : mapping
+        dcm2niix's sidecar with everything that identifies a person: never written anywhere.
+    numbers : tuple of str
+        What dcm2niix calls the series, to choose it.
+    """
+
+    stem: str
+    header: Mapping[str, Any]
+    numbers: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def uid(self) -> str:
+        """The series' unique identifier."""
+        return self.stem.partition("_")[0]
+
+    @property
+    def series(self) -> int:
+        """The series' number; 0 where there is none."""
+        return int(self.header.get("SeriesNumber") or 0)
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """What dcm2niix appended to the name, such as ``ph`` for a phase image."""
+        return frozenset(self.stem.split("_")[3:])
+
+    @property
+    def echo_time(self) -> float | None:
+        """In seconds."""
+        value = self.header.get("EchoTime")
+        return float(value) if isinstance(value, (int, float)) and value > 0 else None
+
+    @property
+    def date(self) -> str:
+        """The day of acquisition as YYYY-MM-DD; empty where the header has none."""
+        return str(self.header.get("AcquisitionDateTime") or "")[:10]
+
+    def text(self, name: str) -> str:
+        """Return a text of the header without blanks around it; empty where there is none."""
+        return str(self.header.get(name) or "").strip()
+
+
+@contextmanager
+def opened(source: Path) -> Iterator[Path]:
+    """Yield the folder of DICOM files; unpack an archive into a folder that goes afterwards.
+
+    Raises
+    ------
+    InputError
+        If there is neither a folder nor an archive, or the archive cannot be unpacked.
+    """
+    if source.is_dir():
+        yield source
+        return
+    if not source.is_file():
+        raise InputError(f"{source}: there is no such folder; name the one that holds the DICOM.")
+    if not source.name.lower().endswith(ARCHIVES):
+        raise InputError(
+            f"{source}: a file; name the folder that holds the DICOM, or a .zip or .tar.gz of it."
+        )
+    with tempfile.TemporaryDirectory(prefix="qsmbids-dicom-") as folder:
+        try:
+            if zipfile.is_zipfile(source):
+                shutil.unpack_archive(source, folder, format="zip")
+            else:
+                with tarfile.open(source) as archive:
+                    archive.extractall(folder, filter="data")
+        except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, RuntimeError) as error:
+            raise InputError(
+                f"{source}: the archive cannot be unpacked safely ({error}); unpack it yourself "
+                "and name the folder."
+            ) from error
+        yield Path(folder)
+
+
+def scan(folder: Path) -> list[Image]:
+    """Return every image that the DICOM files below a folder give, ordered by series and echo.
+
+    Raises
+    ------
+    InputError
+        If no file below ``folder`` is a DICOM image.
+    """
+    with tempfile.TemporaryDirectory(prefix="qsmbids-dicom-") as scratch:
+        run_dcm2niix(folder, Path(scratch), "-b", "o")
+        listed = _LISTED.findall(run_dcm2niix(folder, Path(scratch), "-n", "-1"))
+        numbers: dict[str, list[str]] = {}
+        for number, name in listed:
+            uid = Path(name).name.partition("_")[0]
+            numbers.setdefault(uid, []).append(number)
+        found = [_read(path, numbers) for path in sorted(Path(scratch).glob("*.json"))]
+    if not found:
+        raise InputError(_nothing(folder))
+    return sorted(found, key=lambda image: (image.series, image.uid, image.echo_time or 0))
+
+
+def run_dcm2niix(folder: Path, out: Path, *options: str) -> str:
+    """Run dcm2niix on a folder and return what it printed; broken files do not stop it."""
+    import dcm2niix
+
+    command = [dcm2niix.bin, *_COMMON, *options, "-o", str(out), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    return done.stdout
+
+
+def convert(folder: Path, out: Path, images: Iterable[Image]) -> None:
+    """Convert the series of ``images``, and no other, to NIfTI files in ``out``."""
+    numbers = sorted({number for image in images for number in image.numbers})
+    for first in range(0, len(numbers), AT_ONCE):
+        chosen = numbers[first : first + AT_ONCE]
+        run_dcm2niix(folder, out, "-b", "n", *(word for n in chosen for word in ("-n", n)))
+
+
+def _read(path: Path, numbers: Mapping[str, list[str]]) -> Image:
+    try:
+        header = json.loads(path.read_text(encoding="utf-8", errors="replace"), strict=False)
+    except ValueError:
+        header = {}
+    uid = path.stem.partition("_")[0]
+    return Image(path.stem, header, tuple(dict.fromkeys(numbers.get(uid, ()))))
+
+
+def _nothing(folder: Path) -> str:
+    packed = sorted(p.name for p in folder.rglob("*") if p.name.lower().endswith(ARCHIVES))
+    if packed:
+        return (
+            f"{folder}: no DICOM image in it, but {packed[0]}: name the archive itself, "
+            "or unpack it."
+        )
+    return (
+        f"{folder}: no DICOM image in it or up to {DEPTH} folders below; name the folder that "
+        "holds the scanner's files."
+    )
