@@ -102,8 +102,10 @@ def _say(entry: Entry) -> None:
 
 
 def _end(plan: Plan, failed: Sequence[tuple[Entry, str]], last: str) -> None:
+    from qsmbids.cli.dicom_plan import series_of
+
     print(last)
-    broken = [f"series {left.image.series}: {left.reason}" for left in plan.left_out if left.broken]
-    broken += [f"series {entry.acquisition.images[0].series}: {why}" for entry, why in failed]
+    broken = [f"{series_of([left.image])}: {left.reason}" for left in plan.left_out if left.broken]
+    broken += [f"{series_of(entry.acquisition.images)}: {why}" for entry, why in failed]
     if broken:
         raise InputError("; ".join(broken))

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from qsmbids.dicom import Entry, Image, Plan
 
+SHOWN = 3
+"""How many images of an acquisition are listed by name."""
+
 
 def plan_lines(plan: Plan) -> Iterable[str]:
     """Return the plan, a participant at a time, then what is left out and why."""
@@ -18,7 +21,7 @@ def plan_lines(plan: Plan) -> Iterable[str]:
                 yield from _session(plan, name, session, day)
         for left in plan.left_out:
             if left.participant == participant:
-                yield f"  left out: series {left.image.series}{_title(left.image)}: {left.reason}"
+                yield f"  left out: {series_of([left.image])}{_title(left.image)}: {left.reason}"
     yield from (f"left out: {left.reason}" for left in plan.left_out if not left.participant)
     yield from (f"Warning: {text}" for text in plan.warnings)
 
@@ -36,6 +39,12 @@ def summary(plan: Plan, failed: Sequence[tuple[Entry, str]], target: Path) -> st
     )
 
 
+def series_of(images: Iterable[Image]) -> str:
+    """Name the DICOM series of images by their numbers."""
+    numbers = dict.fromkeys(str(image.series) for image in images)
+    return f"series {' and '.join(numbers)}"
+
+
 def _session(plan: Plan, participant: str, session: str, day: str) -> Iterable[str]:
     if session:
         yield f"  ses-{session}  ({day or 'no date'})"
@@ -46,11 +55,13 @@ def _session(plan: Plan, participant: str, session: str, day: str) -> Iterable[s
 
 def _entry(entry: Entry) -> Iterable[str]:
     images = entry.acquisition.images
-    numbers = list(dict.fromkeys(str(image.series) for image in images))
     times = ", ".join(f"{1000 * t:g}" for t in entry.acquisition.first.echoes if t is not None)
     echoes = f", TE {times} ms" if times else ""
-    yield f"  series {' and '.join(numbers)}{_title(images[0])}{echoes}"
-    yield from (f"    {output.path}" for output in entry.outputs)
+    yield f"  {series_of(images)}{_title(images[0])}{echoes}"
+    paths = [output.path for output in entry.outputs]
+    if len(paths) > SHOWN:
+        paths = [paths[0], f"... {len(paths)} images to {Path(paths[-1]).name}"]
+    yield from (f"    {path}" for path in paths)
 
 
 def _title(image: Image) -> str:

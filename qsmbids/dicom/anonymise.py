@@ -80,8 +80,9 @@ def clean_image(source: Path, target: Path) -> None:
     import nibabel as nib
 
     # as it stands in the file: nibabel's loading would take the scaling out of it
+    kind: Any = nib.Nifti1Header
     with source.open("rb") as image:
-        header = nib.Nifti1Header.from_fileobj(image)
+        header = kind.from_fileobj(image)
         image.seek(header.get_data_offset())
         for name in _TEXTS:
             header[name] = b""

@@ -71,8 +71,6 @@ def _odd(image: Image) -> str | None:
     """Return what dcm2niix's name tells of an image that is not one plain volume."""
     if "phMag" in image.marks:
         return "magnitude and phase in one image, which cannot be told apart"
-    if "Eq" in image.marks:
-        return "slices are missing or unevenly spaced; send the series again from the scanner"
     if any(re.fullmatch(r"c\d+|c[A-Z]+\d*", mark) for mark in image.marks):
         return "an image of a single coil; combine the coils first"
     return None

@@ -117,8 +117,8 @@ def _session_labels(visits: Mapping[str, Sequence[Any]], given: Sequence[str]) -
     most = max((len(visit) for visit in visits.values()), default=0)
     if given and len(given) != most:
         raise UsageError(
-            f"--session-label names {len(given)}, the DICOM holds up to {most} "
-            "sessions a participant; give as many labels, in order of date."
+            f"--session-label names {len(given)}, a participant has {most} in the DICOM; give as "
+            "many labels, in order of date."
         )
     return given or ([f"{n + 1}" for n in range(most)] if most > 1 else [""])
 

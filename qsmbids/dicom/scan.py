@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import lzma
 import re
-import shutil
 import subprocess
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +25,10 @@ DEPTH = "9"
 AT_ONCE = 16
 """How many series dcm2niix lets one choose in a run."""
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
+_BROKEN = (
+    *(tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, RuntimeError),  # cut off; protected by a password
+)
 _COMMON = ("-g", "i", "-ba", "n", "-d", DEPTH, "-z", "n", "-f", NAME)
 _LISTED = re.compile(r"^\t(\d+(?:\.\d+)?)\t(.+?)\s*$", re.MULTILINE)
 
@@ -97,14 +103,14 @@ def opened(source: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="qsmbids-dicom-") as folder:
         try:
             if zipfile.is_zipfile(source):
-                shutil.unpack_archive(source, folder, format="zip")
+                with zipfile.ZipFile(source) as packed:
+                    packed.extractall(folder)  # names that lead out of the folder are mended
             else:
                 with tarfile.open(source) as archive:
                     archive.extractall(folder, filter="data")
-        except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, RuntimeError) as error:
+        except _BROKEN as error:
             raise InputError(
-                f"{source}: the archive cannot be unpacked safely ({error}); unpack it yourself "
-                "and name the folder."
+                f"{source}: broken, protected or unsafe; unpack it yourself and name the folder."
             ) from error
         yield Path(folder)
 

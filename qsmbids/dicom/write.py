@@ -21,6 +21,8 @@ echo), field maps in fmap/. What identifies a person was left out of sidecars an
 the images show whole heads, and so the face.
 """
 
+_AGAIN = "send the series again from the scanner"
+
 
 def write_dataset(
     folder: Path, plan: Plan, target: Path, *, done: Callable[[Entry], None]
@@ -66,28 +68,20 @@ def _check(entry: Entry, scratch: Path) -> None:
     import nibabel as nib
     import numpy as np
 
-    shapes, affines = set(), []
-    for output in entry.outputs:
-        path = scratch / f"{output.image.stem}.nii"
+    images = []
+    for stem, path in ((o.image.stem, scratch / f"{o.image.stem}.nii") for o in entry.outputs):
         if not path.is_file():
-            raise InputError(
-                f"series {output.image.series}: dcm2niix cannot convert it; files are missing or "
-                "broken: send the series again from the scanner"
-            )
-        image = nib.Nifti1Image.from_filename(path)
-        if len(image.shape) != 3:
-            size = "x".join(map(str, image.shape))
-            raise InputError(f"series {output.image.series}: {size} values, not one volume an echo")
-        shapes.add(image.shape)
-        affines.append(image.affine)
-    if len(shapes) > 1:
-        sizes = " and ".join("x".join(map(str, shape)) for shape in sorted(shapes))
-        raise InputError(
-            f"its images have {sizes} voxels: slices are missing; send the series again from the "
-            "scanner"
-        )
-    if not all(np.allclose(affine, affines[0], atol=1e-3) for affine in affines):
-        raise InputError("its images do not lie on one grid: slices or files are missing")
+            raise InputError(f"files are missing or broken; {_AGAIN}")
+        if any(scratch.glob(f"{stem}_Eq*.nii")):  # dcm2niix's remedy for uneven slices
+            raise InputError(f"slices are missing or unevenly spaced; {_AGAIN}")
+        images.append(nib.Nifti1Image.from_filename(path))
+    sizes = ["x".join(map(str, size)) for size in sorted({image.shape for image in images})]
+    if len(images[0].shape) != 3:
+        raise InputError(f"{sizes[0]} values, where each echo should be one volume")
+    if len(sizes) > 1:
+        raise InputError(f"images of {' and '.join(sizes)} voxels: slices are missing; {_AGAIN}")
+    if not all(np.allclose(i.affine, images[0].affine, atol=1e-3) for i in images):
+        raise InputError(f"images that do not lie on one grid; {_AGAIN}")
 
 
 def _write(entry: Entry, scratch: Path, target: Path) -> None:
