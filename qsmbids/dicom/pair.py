@@ -12,6 +12,7 @@ from qsmbids.dicom.scan import Image
 
 PARTNERS = {FIELD: MAGNITUDE, DIFFERENCE: MAGNITUDE, PHASE: MAGNITUDE, IMAGINARY: REAL}
 """What belongs to what, in the order in which a series with all of them is read."""
+AGAIN = "send the series again from the scanner"
 _ALONE = {
     MAGNITUDE: "magnitude without a phase image of the same geometry",
     REAL: "a real part without its imaginary part",
@@ -114,7 +115,8 @@ def _echo_fault(first: Bundle, second: Bundle) -> str | None:
     for one, other in ((first, second), (second, first)):
         for time in one.echoes:
             if time not in other.echoes:
-                return f"the echo at {1000 * (time or 0):g} ms has a {one.part} but no {other.part}"
+                echo = f"the echo at {1000 * (time or 0):g} ms"
+                return f"{echo} has a {one.part} but no {other.part}; {AGAIN}"
     return None
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from qsmbids.bids.dataset import BIDS_VERSION, CODE_URL
 from qsmbids.bids.sidecar import write_json, write_text
 from qsmbids.dicom.anonymise import clean_image, clean_sidecar
+from qsmbids.dicom.pair import AGAIN
 from qsmbids.dicom.plan import Entry, Plan
 from qsmbids.dicom.scan import convert
 from qsmbids.dicom.target import DESCRIPTION
@@ -20,8 +21,6 @@ Gradient echoes stand in anat/ (part-mag and part-phase, or part-real and part-i
 echo), field maps in fmap/. What identifies a person was left out of sidecars and image headers;
 the images show whole heads, and so the face.
 """
-
-_AGAIN = "send the series again from the scanner"
 
 
 def write_dataset(
@@ -71,17 +70,17 @@ def _check(entry: Entry, scratch: Path) -> None:
     images = []
     for stem, path in ((o.image.stem, scratch / f"{o.image.stem}.nii") for o in entry.outputs):
         if not path.is_file():
-            raise InputError(f"files are missing or broken; {_AGAIN}")
+            raise InputError(f"files are missing or broken; {AGAIN}")
         if any(scratch.glob(f"{stem}_Eq*.nii")):  # dcm2niix's remedy for uneven slices
-            raise InputError(f"slices are missing or unevenly spaced; {_AGAIN}")
+            raise InputError(f"slices are missing or unevenly spaced; {AGAIN}")
         images.append(nib.Nifti1Image.from_filename(path))
     sizes = ["x".join(map(str, size)) for size in sorted({image.shape for image in images})]
     if len(images[0].shape) != 3:
         raise InputError(f"{sizes[0]} values, where each echo should be one volume")
     if len(sizes) > 1:
-        raise InputError(f"images of {' and '.join(sizes)} voxels: slices are missing; {_AGAIN}")
+        raise InputError(f"images of {' and '.join(sizes)} voxels: slices are missing; {AGAIN}")
     if not all(np.allclose(i.affine, images[0].affine, atol=1e-3) for i in images):
-        raise InputError(f"images that do not lie on one grid; {_AGAIN}")
+        raise InputError(f"images that do not lie on one grid; {AGAIN}")
 
 
 def _write(entry: Entry, scratch: Path, target: Path) -> None:
