@@ -218,6 +218,15 @@ def test_real_and_imaginary_and_a_table_of_labels(siemens, tmp_path, capsys):
     assert "PatientID B is not in the table" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("number", [None, 1])
+def test_echoes_without_numbers_are_all_kept(siemens, tmp_path, number):
+    dicom, out = tmp_path / "dicom", tmp_path / "out"
+    gradient_echo(siemens, dicom, parts="RI", EchoNumbers=number)
+    assert main([str(dicom), str(out)]) == 0
+    found = [sidecar(path)["EchoTime"] for path in sorted(out.glob("sub-01/anat/*imag*.json"))]
+    assert found == [0.004, 0.009, 0.014]
+
+
 def test_other_series_are_left_out_and_the_plan_says_why(siemens, tmp_path, capsys):
     dicom = tmp_path / "dicom"
     gradient_echo(siemens, dicom)

@@ -10,8 +10,12 @@ from qsmbids.dicom.pair import fault, pair
 GEOMETRY = {"MRAcquisitionType": "3D", "SliceThickness": 1, "Modality": "MR"}
 
 
+WORDS = {"_ph": ["P", "PHASE"], "_real": ["R", "REAL"], "_imaginary": ["I", "IMAGINARY"]}
+
+
 def image(uid, number, echo, mark="", **header):
     named = {"SeriesNumber": number, "EchoTime": echo, **GEOMETRY, **header}
+    named["ImageType"] = ["ORIGINAL", "PRIMARY", *WORDS.get(mark, ())]
     return Image(f"{uid}_{number}_1{mark}", named, (uid,))
 
 

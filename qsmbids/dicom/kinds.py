@@ -9,7 +9,7 @@ from qsmbids.dicom.scan import Image
 MAGNITUDE, PHASE, DIFFERENCE = "magnitude", "phase", "phase difference"
 REAL, IMAGINARY, FIELD = "real part", "imaginary part", "field map in Hz"
 
-_BY_MARK = {"fieldmaphz": FIELD, "ph": PHASE, "real": REAL, "imaginary": IMAGINARY}
+_BY_WORD = {"FIELDMAPHZ": FIELD, "PHASE": PHASE, "REAL": REAL, "IMAGINARY": IMAGINARY}
 _SEQUENCES = {
     "EP": "echo-planar imaging",
     "SE": "a spin echo",
@@ -34,7 +34,8 @@ def part(image: Image) -> str:
     """Return which of the six parts an image is; a phase difference states both echo times."""
     if image.header.get("Units") == "Hz":
         return FIELD
-    found = next((name for mark, name in _BY_MARK.items() if mark in image.marks), MAGNITUDE)
+    words = _words(image.header.get("ImageType"))  # dcm2niix adds what it found, for all vendors
+    found = next((name for word, name in _BY_WORD.items() if word in words), MAGNITUDE)
     two = image.header.get("EchoTime1") and image.header.get("EchoTime2")
     guess = image.header.get("BidsGuess") or [""]
     if found == PHASE and (two or str(guess[-1]).endswith("_phasediff")):
@@ -52,28 +53,25 @@ def unfit(image: Image) -> str | None:
         return "its header cannot be read"
     if image.text("Modality") not in ("", "MR"):
         return f"no MR image but {image.text('Modality')}"
-    sequence = _words(image.header.get("ScanningSequence"))
-    if "InversionTime" in image.header:
-        sequence.add("IR")
-    for code, name in _SEQUENCES.items():
-        if code in sequence:
-            return f"no gradient echo for QSM: {name}"
-    guess = image.header.get("BidsGuess")
-    if isinstance(guess, list) and guess and guess[0] in _GUESSED:
-        return f"no gradient echo for QSM: {_GUESSED[guess[0]]}"
+    other = _sequence(image)
+    if other:
+        return f"no gradient echo for QSM: {other}"
     for code, name in _PROCESSED.items():
         if code in _words(image.header.get("ImageType")):
             return f"{name}, not what was measured"
-    return _odd(image)
-
-
-def _odd(image: Image) -> str | None:
-    """Return what dcm2niix's name tells of an image that is not one plain volume."""
-    if "phMag" in image.marks:
-        return "magnitude and phase in one image, which cannot be told apart"
     if any(re.fullmatch(r"c\d+|c[A-Z]+\d*", mark) for mark in image.marks):
         return "an image of a single coil; combine the coils first"
     return None
+
+
+def _sequence(image: Image) -> str | None:
+    """Return which other sequence the header states."""
+    codes = _words(image.header.get("ScanningSequence"))
+    if "InversionTime" in image.header:
+        codes.add("IR")
+    guess = image.header.get("BidsGuess") or [""]
+    found = [name for code, name in _SEQUENCES.items() if code in codes]
+    return (found or [_GUESSED.get(str(guess[0]))])[0]
 
 
 def _words(value: object) -> set[str]:

@@ -11,6 +11,7 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -128,8 +129,10 @@ def scan(folder: Path) -> list[Image]:
         listed = _LISTED.findall(run_dcm2niix(folder, Path(scratch), "-n", "-1"))
         numbers: dict[str, list[str]] = {}
         for number, name in listed:
-            uid = Path(name).name.partition("_")[0]
-            numbers.setdefault(uid, []).append(number)
+            numbers.setdefault(_uid(name), []).append(number)
+        # sidecars of one name overwrite each other, but not those that have an image beside them
+        twins = [name for name, count in Counter(name for _, name in listed).items() if count > 1]
+        _convert(folder, Path(scratch), {n for name in twins for n in numbers[_uid(name)]})
         found = [_read(path, numbers) for path in sorted(Path(scratch).glob("*.json"))]
     if not found:
         raise InputError(_nothing(folder))
@@ -146,20 +149,33 @@ def run_dcm2niix(folder: Path, out: Path, *options: str) -> str:
 
 
 def convert(folder: Path, out: Path, images: Iterable[Image]) -> None:
-    """Convert the series of ``images``, and no other, to NIfTI files in ``out``."""
-    numbers = sorted({number for image in images for number in image.numbers})
-    for first in range(0, len(numbers), AT_ONCE):
-        chosen = numbers[first : first + AT_ONCE]
-        run_dcm2niix(folder, out, "-b", "n", *(word for n in chosen for word in ("-n", n)))
+    """Convert the series of ``images``, and no other, to NIfTI files with sidecars in ``out``."""
+    _convert(folder, out, {number for image in images for number in image.numbers})
+
+
+def _convert(folder: Path, out: Path, numbers: Iterable[str]) -> None:
+    ordered = sorted(numbers)
+    for first in range(0, len(ordered), AT_ONCE):
+        chosen = ordered[first : first + AT_ONCE]
+        run_dcm2niix(folder, out, "-b", "y", *(word for n in chosen for word in ("-n", n)))
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """Read a sidecar of dcm2niix; empty where it cannot be read."""
+    try:
+        read = json.loads(path.read_text(encoding="utf-8", errors="replace"), strict=False)
+    except (OSError, ValueError):
+        return {}
+    return read if isinstance(read, dict) else {}
 
 
 def _read(path: Path, numbers: Mapping[str, list[str]]) -> Image:
-    try:
-        header = json.loads(path.read_text(encoding="utf-8", errors="replace"), strict=False)
-    except ValueError:
-        header = {}
-    uid = path.stem.partition("_")[0]
-    return Image(path.stem, header, tuple(dict.fromkeys(numbers.get(uid, ()))))
+    found = numbers.get(_uid(path.stem), ())
+    return Image(path.stem, read_header(path), tuple(dict.fromkeys(found)))
+
+
+def _uid(name: str) -> str:
+    return Path(name).name.partition("_")[0]
 
 
 def _nothing(folder: Path) -> str:

@@ -11,7 +11,7 @@ from qsmbids.bids.sidecar import write_json, write_text
 from qsmbids.dicom.anonymise import clean_image, clean_sidecar
 from qsmbids.dicom.pair import AGAIN
 from qsmbids.dicom.plan import Entry, Plan
-from qsmbids.dicom.scan import convert
+from qsmbids.dicom.scan import convert, read_header
 from qsmbids.dicom.target import DESCRIPTION
 from qsmbids.errors import InputError
 
@@ -68,10 +68,12 @@ def _check(entry: Entry, scratch: Path) -> None:
     import numpy as np
 
     images = []
-    for stem, path in ((o.image.stem, scratch / f"{o.image.stem}.nii") for o in entry.outputs):
-        if not path.is_file():
+    for image in (output.image for output in entry.outputs):
+        path = scratch / f"{image.stem}.nii"
+        # the same name must be the same image as when the plan was made
+        if not path.is_file() or read_header(path.with_suffix(".json")) != image.header:
             raise InputError(f"files are missing or broken; {AGAIN}")
-        if any(scratch.glob(f"{stem}_Eq*.nii")):  # dcm2niix's remedy for uneven slices
+        if any(scratch.glob(f"{image.stem}_Eq*.nii")):  # dcm2niix's remedy for uneven slices
             raise InputError(f"slices are missing or unevenly spaced; {AGAIN}")
         images.append(nib.Nifti1Image.from_filename(path))
     sizes = ["x".join(map(str, size)) for size in sorted({image.shape for image in images})]
