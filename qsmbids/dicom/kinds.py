@@ -70,8 +70,8 @@ def _sequence(image: Image) -> str | None:
     if "InversionTime" in image.header:
         codes.add("IR")
     guess = image.header.get("BidsGuess") or [""]
-    found = [name for code, name in _SEQUENCES.items() if code in codes]
-    return (found or [_GUESSED.get(str(guess[0]))])[0]
+    found = (name for code, name in _SEQUENCES.items() if code in codes)
+    return next(found, _GUESSED.get(str(guess[0])))
 
 
 def _words(value: object) -> set[str]:
