@@ -17,6 +17,7 @@ import pytest
 from dicom_variants import GE, MAGNITUDE, SIEMENS, gradient_echo, series, slices, unpack
 
 from qsmbids.cli.dicom import main
+from qsmbids.cli.main import main as run_app
 
 IDENTIFYING = (
     *("PatientName", "PatientID", "PatientBirthDate", "InstitutionName", "InstitutionAddress"),
@@ -216,6 +217,19 @@ def test_real_and_imaginary_and_a_table_of_labels(siemens, tmp_path, capsys):
     assert len(found) == 6
     assert "sub-P9/ses-pre/anat/sub-P9_ses-pre_echo-1_part-imag_MEGRE" in found
     assert "PatientID B is not in the table" in capsys.readouterr().out
+    assert run_app([str(out), str(tmp_path / "maps"), "participant", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "sub-P9_ses-pre: raw, 3 T, echoes at 4, 9, 14 ms" in said
+    assert "real and imaginary part of 3 echoes" in said
+
+
+def test_the_last_line_is_the_next_command(siemens, tmp_path, capsys):
+    gradient_echo(siemens, tmp_path / "dicom", PatientID="A")
+    for source, option in ((SIEMENS, " --input fmap"), (tmp_path / "dicom", "")):
+        out = tmp_path / source.name.partition(".")[0] / "bids"
+        assert main([str(source), str(out)]) == 0
+        last = capsys.readouterr().out.splitlines()[-1]
+        assert last.endswith(f"Next: qsmbids {out} OUTPUT participant{option}")
 
 
 @pytest.mark.parametrize("number", [None, 1])

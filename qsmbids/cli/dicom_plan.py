@@ -31,11 +31,13 @@ def summary(plan: Plan, failed: Sequence[tuple[Entry, str]], target: Path) -> st
     good = [entry for entry in plan.entries if entry not in [bad for bad, _ in failed]]
     if not good:
         return "Nothing was written."
-    fmap = all("/fmap/" in entry.outputs[0].path for entry in good)
+    folders = {Path(entry.outputs[0].path).parent.name for entry in good}
+    chosen = "all" if len(folders) > 1 else folders.pop()
+    option = "" if chosen == "anat" else f" --input {chosen}"
     people = len({entry.participant for entry in good})
     return (
         f"Wrote {len(good)} series of {people} participant{'s' * (people > 1)} to {target}. "
-        f"Next: qsmbids {target} OUTPUT participant{' --input fmap' if fmap else ''}"
+        f"Next: qsmbids {target} OUTPUT participant{option}"
     )
 
 
