@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from qsmbids.dicom import Image, make_plan
 from qsmbids.dicom.anonymise import KEPT, clean_sidecar
 from qsmbids.dicom.kinds import unfit
@@ -68,6 +70,28 @@ def test_a_phase_difference_needs_its_two_times():
     assert fault(found) is None  # those of the magnitudes
     (alone,), _ = pair([first, image("9.2", 3, 0.007, "_ph", **guess)])
     assert "two echo times" in fault(alone)
+
+
+@pytest.mark.parametrize("echoes", [(0.02,), (0.004, 0.009, 0.014)])
+def test_two_times_in_a_siemens_header_make_no_difference_of_echoes(echoes):
+    stated = {"EchoTime1": 0.004, "EchoTime2": 0.009, "Manufacturer": "Siemens"}
+    images = [
+        image(
+            "9.1" if mark == "" else "9.2",
+            4 + bool(mark),
+            t,
+            mark,
+            SequenceName="*fl3d1r",
+            **stated,
+        )
+        for t in echoes
+        for mark in ("", "_ph")
+    ]
+    (entry,) = make_plan(images).entries
+    assert entry.acquisition.part == "phase"
+    assert len(entry.outputs) == 2 * len(echoes)
+    assert all("/anat/" in output.path for output in entry.outputs)
+    assert all({"EchoTime1", "EchoTime2"} <= set(output.without) for output in entry.outputs)
 
 
 def test_the_same_echo_twice_is_refused():

@@ -31,16 +31,25 @@ _GUESSED = {
 
 
 def part(image: Image) -> str:
-    """Return which of the six parts an image is; a phase difference states both echo times."""
+    """Return which part an image is; that a phase is a difference shows in its series alone."""
     if image.header.get("Units") == "Hz":
         return FIELD
     words = _words(image.header.get("ImageType"))  # dcm2niix adds what it found, for all vendors
-    found = next((name for word, name in _BY_WORD.items() if word in words), MAGNITUDE)
-    two = image.header.get("EchoTime1") and image.header.get("EchoTime2")
-    guess = image.header.get("BidsGuess") or [""]
-    if found == PHASE and (two or str(guess[-1]).endswith("_phasediff")):
-        return DIFFERENCE
-    return found
+    return next((name for word, name in _BY_WORD.items() if word in words), MAGNITUDE)
+
+
+def is_difference(phase: Image) -> bool:
+    """Tell whether the only phase image of a series is the difference of two echoes.
+
+    Of Siemens, dcm2niix states ``EchoTime1`` and ``EchoTime2`` of any phase image whose protocol
+    holds two times: there the sequence tells.
+    """
+    guess = phase.header.get("BidsGuess") or [""]
+    named = phase.text("SequenceName") + phase.text("PulseSequenceDetails")
+    if str(guess[-1]).endswith("_phasediff") or re.search(r"fm[23]d|field_?mapping", named):
+        return True
+    stated = phase.header.get("EchoTime1") and phase.header.get("EchoTime2")
+    return bool(stated) and not phase.text("Manufacturer").lower().startswith("siemens")
 
 
 def unfit(image: Image) -> str | None:

@@ -71,7 +71,8 @@ def outputs(acquisition: Acquisition, entities: Mapping[str, str]) -> Iterable[O
         for number, image in enumerate(bundle.images, start=1):
             echo = {"echo": f"{number}"} if suffix == "MEGRE" else {}
             named = in_order({**entities, **echo, "part": _PARTS[bundle.part]})
-            yield Output(f"{folder}/anat/{join(named)}_{suffix}", image, units)
+            path = f"{folder}/anat/{join(named)}_{suffix}"
+            yield Output(path, image, units, ("EchoTime1", "EchoTime2"))
 
 
 def _field_map(acquisition: Acquisition, start: str) -> Iterable[Output]:

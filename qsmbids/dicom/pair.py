@@ -7,7 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qsmbids.dicom.kinds import DIFFERENCE, FIELD, IMAGINARY, MAGNITUDE, PHASE, REAL, part, unfit
+from qsmbids.dicom.kinds import (
+    DIFFERENCE,
+    FIELD,
+    IMAGINARY,
+    MAGNITUDE,
+    PHASE,
+    REAL,
+    is_difference,
+    part,
+    unfit,
+)
 from qsmbids.dicom.scan import Image
 
 PARTNERS = {FIELD: MAGNITUDE, DIFFERENCE: MAGNITUDE, PHASE: MAGNITUDE, IMAGINARY: REAL}
@@ -140,9 +150,12 @@ def _bundles(images: Sequence[Image]) -> dict[str, Bundle]:
     parts: dict[str, list[Image]] = defaultdict(list)
     for image in images:
         parts[part(image)].append(image)
+    if len(parts[PHASE]) == 1 and is_difference(parts[PHASE][0]):
+        parts[DIFFERENCE] = parts.pop(PHASE)
     return {
         name: Bundle(name, tuple(sorted(members, key=lambda i: i.echo_time or 0)))
         for name, members in parts.items()
+        if members
     }
 
 
