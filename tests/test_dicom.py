@@ -232,6 +232,19 @@ def test_the_last_line_is_the_next_command(siemens, tmp_path, capsys):
         assert last.endswith(f"Next: qsmbids {out} OUTPUT participant{option}")
 
 
+def test_more_echoes_than_dcm2niix_lets_one_choose_at_once(siemens, tmp_path):
+    dicom, out = tmp_path / "dicom", tmp_path / "out"
+    times = tuple(4.0 + 3 * n for n in range(12))
+    gradient_echo(siemens, dicom, echo_times=times)
+    assert main([str(dicom), str(out)]) == 0
+    found = [
+        sidecar(out / f"sub-01/anat/sub-01_echo-{n + 1}_part-phase_MEGRE.json")["EchoTime"]
+        for n in range(12)
+    ]
+    assert found == [round(time / 1000, 6) for time in times]
+    assert len(images(out)) == 24
+
+
 @pytest.mark.parametrize("number", [None, 1])
 def test_echoes_without_numbers_are_all_kept(siemens, tmp_path, number):
     dicom, out = tmp_path / "dicom", tmp_path / "out"

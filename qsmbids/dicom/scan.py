@@ -129,7 +129,7 @@ def scan(folder: Path) -> list[Image]:
         listed = _LISTED.findall(run_dcm2niix(folder, Path(scratch), "-n", "-1"))
         numbers: dict[str, list[str]] = {}
         for number, name in listed:
-            numbers.setdefault(_uid(name), []).append(number)
+            numbers.setdefault(_uid(name), []).append(_choice(number))
         # sidecars of one name overwrite each other, but not those that have an image beside them
         twins = [name for name, count in Counter(name for _, name in listed).items() if count > 1]
         _convert(folder, Path(scratch), {n for name in twins for n in numbers[_uid(name)]})
@@ -172,6 +172,19 @@ def read_header(path: Path) -> dict[str, Any]:
 def _read(path: Path, numbers: Mapping[str, list[str]]) -> Image:
     found = numbers.get(_uid(path.stem), ())
     return Image(path.stem, read_header(path), tuple(dict.fromkeys(found)))
+
+
+def _choice(listed: str) -> str:
+    """Return by which number dcm2niix lets an image be chosen: it counts echoes as tenths.
+
+    Examples
+    --------
+    >>> _choice("2181142167.2"), _choice("2181142167.12")
+    ('2181142167.2', '2181142168.2')
+    """
+    series, _, echo = listed.partition(".")
+    tens, ones = divmod(int(echo or 0), 10)
+    return f"{int(series) + tens}.{ones}" if echo else series
 
 
 def _uid(name: str) -> str:
