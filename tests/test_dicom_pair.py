@@ -115,6 +115,24 @@ def test_participants_are_numbered_in_the_order_of_their_ids():
     assert [plan.persons[name][0].patient_id for name in ("01", "02")] == ["P9", "P10"]
 
 
+def test_only_who_and_what_is_written_takes_a_label():
+    visit = {"PatientID": "B", "StudyInstanceUID": "2", "AcquisitionDateTime": "2020-01-01T10:00"}
+    scans = [
+        image("9.1", 4, 0.02, PatientID="A"),
+        image("9.2", 4, 0.02, **visit),
+        image("9.2", 4, 0.02, "_ph", **visit),
+        image("9.3", 4, 0.02, PatientID="B", StudyInstanceUID="3"),
+    ]
+    plan = make_plan(scans)
+    assert list(plan.persons) == ["01"]
+    assert plan.persons["01"][0].patient_id == "B"
+    assert plan.days == {("01", ""): "2020-01-01"}
+    assert [(left.participant, left.image.uid) for left in plan.left_out] == [
+        ("", "9.1"),
+        ("01", "9.3"),
+    ]
+
+
 def test_a_field_that_nobody_has_looked_at_is_dropped():
     header = {"EchoTime": 0.02, "PatientFavouriteColour": "blue", "ImageComments": "Mrs Roe"}
     assert clean_sidecar(header) == {"EchoTime": 0.02}

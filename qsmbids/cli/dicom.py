@@ -87,11 +87,11 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _labels(arguments: argparse.Namespace) -> Labels:
-    from qsmbids.dicom.labels import Labels, label, read_table
+    from qsmbids.dicom.labels import Labels, labels_of, read_table
 
     return Labels(
-        tuple(label(text, "sub") for text in arguments.participant_label),
-        tuple(label(text, "ses") for text in arguments.session_label),
+        labels_of(arguments.participant_label, "sub"),
+        labels_of(arguments.session_label, "ses"),
         read_table(arguments.map) if arguments.map else None,
     )
 

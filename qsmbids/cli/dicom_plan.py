@@ -22,7 +22,11 @@ def plan_lines(plan: Plan) -> Iterable[str]:
         for left in plan.left_out:
             if left.participant == participant:
                 yield f"  left out: {series_of([left.image])}{_title(left.image)}: {left.reason}"
-    yield from (f"left out: {left.reason}" for left in plan.left_out if not left.participant)
+    for left in plan.left_out:
+        if not left.participant:
+            series = f"{series_of([left.image])}{_title(left.image)}"
+            who = left.image.text("PatientID") or "(none)"
+            yield f"left out: PatientID {who}, {series}: {left.reason}"
     yield from (f"Warning: {text}" for text in plan.warnings)
 
 

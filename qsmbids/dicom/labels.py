@@ -53,24 +53,34 @@ class Labels:
         """Whether the user named the participants."""
         return bool(self.participants) or self.table is not None
 
-    def name(self, persons: Sequence[Person]) -> dict[Person, str]:
-        """Return each person's label.
+    def group(self, persons: Sequence[Person]) -> list[tuple[Person, ...]]:
+        """Return who is one participant: those whom the table gives one label."""
+        if self.table is None:
+            return [(person,) for person in persons]
+        groups: dict[str, list[Person]] = defaultdict(list)
+        for person in persons:
+            if person.patient_id in self.table:
+                groups[self.table[person.patient_id]].append(person)
+        return [tuple(groups[name]) for name in sorted(groups)]
+
+    def name(self, groups: Sequence[tuple[Person, ...]]) -> dict[tuple[Person, ...], str]:
+        """Return each participant's label.
 
         Raises
         ------
         UsageError
-            If there are more or fewer labels than persons.
+            If there are more or fewer labels than participants.
         """
         if self.table is not None:
-            return {p: self.table[p.patient_id] for p in persons if p.patient_id in self.table}
-        labels = self.participants or tuple(f"{n + 1:02d}" for n in range(len(persons)))
-        if len(labels) != len(persons):
+            return {group: self.table[group[0].patient_id] for group in groups}
+        labels = self.participants or tuple(f"{n + 1:02d}" for n in range(len(groups)))
+        if len(labels) != len(groups):
+            found = _shown(group[0].patient_id for group in groups)
             raise UsageError(
-                f"--participant-label names {len(labels)}, the DICOM holds {len(persons)} "
-                f"({_shown(p.patient_id for p in persons)}); give as many labels, or a table "
-                "with --map."
+                f"--participant-label names {len(labels)}, the DICOM holds {len(groups)} with "
+                f"something to convert{found}; give as many labels, or a table with --map."
             )
-        return dict(zip(persons, labels, strict=True))
+        return dict(zip(groups, labels, strict=True))
 
 
 def persons_of(images: Iterable[Image]) -> list[Person]:
@@ -123,6 +133,20 @@ def read_table(path: Path) -> dict[str, str]:
     return {row[PATIENT]: label(row[PARTICIPANT], "sub") for row in rows if row.get(PATIENT)}
 
 
+def labels_of(texts: Sequence[str], entity: str) -> tuple[str, ...]:
+    """Return labels without their ``sub-`` or ``ses-``; each may stand for one alone.
+
+    Raises
+    ------
+    UsageError
+        If one has other than letters and digits, or stands there twice.
+    """
+    found = tuple(label(text, entity) for text in texts)
+    if len(set(found)) < len(found):
+        raise UsageError(f"a {entity} label is given twice: {', '.join(found)}.")
+    return found
+
+
 def label(text: str, entity: str) -> str:
     """Return a label without its ``sub-`` or ``ses-``.
 
@@ -142,5 +166,6 @@ def label(text: str, entity: str) -> str:
     return bare
 
 
-def _shown(values: Iterable[str]) -> str:
-    return ", ".join(f"PatientID {value}" if value else "no PatientID" for value in values)
+def _shown(ids: Iterable[str]) -> str:
+    text = ", ".join(f"PatientID {one}" if one else "no PatientID" for one in ids)
+    return f" ({text})" if text else ""

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from qsmbids.dicom.labels import Labels, Person, persons_of, sessions_of
 from qsmbids.dicom.names import Output, kind_of, outputs, protocol_of
 from qsmbids.dicom.pair import Acquisition, fault, pair
 from qsmbids.dicom.scan import Image
 from qsmbids.errors import UsageError
+
+_Day: TypeAlias = tuple[str, list[Acquisition], list[tuple[Image, str]]]
+"""A day, what was acquired, and what is no part of an acquisition and why."""
 
 
 @dataclass(frozen=True)
@@ -83,38 +86,41 @@ def make_plan(images: Sequence[Image], labels: Labels | None = None) -> Plan:
     """
     labels = labels or Labels()
     persons = persons_of(images)
-    named = labels.name(persons)
-    members: dict[str, list[Image]] = defaultdict(list)
-    left: list[LeftOut] = []
-    for image in images:
-        person = Person.of(image)
-        if person in named:
-            members[named[person]].append(image)
-    for person in persons:
-        if person not in named:
-            first = next(image for image in images if Person.of(image) == person)
-            why = f"PatientID {person.patient_id or '(none)'} is not in the table of --map"
-            left.append(LeftOut("", first, why))
-    visits = {name: sessions_of(found) for name, found in sorted(members.items())}
-    sessions = _session_labels(visits, labels.sessions)
-    days, found = {}, []
-    for name, visit in visits.items():
-        for session, (day, of_day) in zip(sessions, visit, strict=False):
+    groups = labels.group(persons)
+    known = {person for group in groups for person in group}
+    paired = {group: _paired(group, images) for group in groups}
+    # only who is written takes a label, and only days that are
+    named = labels.name([group for group, visits in paired.items() if any(v[1] for v in visits)])
+    left = [
+        LeftOut("", next(i for i in images if Person.of(i) == p), "not in the table of --map")
+        for p in persons
+        if p not in known
+    ]
+    days: dict[tuple[str, str], str] = {}
+    found: list[_Visit] = []
+    visits = {g: [visit for visit in v if visit[1]] for g, v in paired.items() if g in named}
+    sessions = _session_labels(visits.values(), labels.sessions)
+    for group, name in named.items():
+        for session, (day, acquisitions, _) in zip(sessions, visits[group], strict=False):
             days[name, session] = day
-            acquisitions, rest = pair(of_day)
+            found += [_Visit(name, session, a) for a in acquisitions if not fault(a)]
+    for group, of_group in paired.items():
+        name = named.get(group, "")
+        for _, acquisitions, rest in of_group:
             left += [LeftOut(name, image, why) for image, why in rest]
-            for acquisition in acquisitions:
-                wrong = fault(acquisition)
-                if wrong:
-                    left.append(LeftOut(name, acquisition.images[0], wrong, broken=True))
-                else:
-                    found.append(_Visit(name, session, acquisition))
-    who = {n: tuple(p for p in persons if named.get(p) == n) for n in visits}
+            faults = ((a.images[0], fault(a)) for a in acquisitions)
+            left += [LeftOut(name, image, why, broken=True) for image, why in faults if why]
+    who = {name: group for group, name in named.items()}
     return Plan(tuple(_named(found)), tuple(left), who, days, tuple(_warnings(persons)))
 
 
-def _session_labels(visits: Mapping[str, Sequence[Any]], given: Sequence[str]) -> Sequence[str]:
-    most = max((len(visit) for visit in visits.values()), default=0)
+def _paired(group: Sequence[Person], images: Iterable[Image]) -> list[_Day]:
+    of_group = [image for image in images if Person.of(image) in group]
+    return [(day, *pair(of_day)) for day, of_day in sessions_of(of_group)]
+
+
+def _session_labels(visits: Iterable[Sequence[_Day]], given: Sequence[str]) -> Sequence[str]:
+    most = max((len(days) for days in visits), default=0)
     if given and len(given) != most:
         raise UsageError(
             f"--session-label names {len(given)}, a participant has {most} in the DICOM; give as "
