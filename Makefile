@@ -1,5 +1,6 @@
 # One target a habit. The first one sets up .venv; nothing else is installed anywhere.
 #   make demo                 a simulated head, its susceptibility map and a report to open
+#   make demo-real            the same for a real head, from the scanner's DICOM files
 #   make test                 every test
 #   make check                what a change must pass: test, lint, types, imports
 # PYTHON chooses the interpreter; TORCH_INDEX the wheels of torch, as in
@@ -9,13 +10,14 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 TORCH_INDEX ?=
 VENV := .venv
 DEMO := demo
+DEMO_REAL := demo-real
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast lint format types imports check bench speed papers docker clean
+.PHONY: help install demo demo-real test test-fast lint format types imports check bench speed papers docker clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +39,15 @@ $(DEMO)/.simulated: | $(INSTALLED)
 demo: $(DEMO)/.simulated ## simulate a head, map it, print the report's path
 	$(BIN)/qsmbids $(DEMO)/bids $(DEMO)/out participant -w $(DEMO)/work
 	@echo "Open $(abspath $(DEMO))/out/$$(cd $(DEMO)/out && ls sub-*.html | head -n 1)"
+
+$(DEMO_REAL)/.converted: | $(INSTALLED)
+	@rm -rf $(DEMO_REAL)/bids
+	$(BIN)/qsmbids-dicom tests/data/real-head/siemens3T-gre.tar.gz $(DEMO_REAL)/bids
+	@touch $@
+
+demo-real: $(DEMO_REAL)/.converted ## map a real head from its DICOM files, print the report's path
+	$(BIN)/qsmbids $(DEMO_REAL)/bids $(DEMO_REAL)/out participant --input fmap -w $(DEMO_REAL)/work
+	@echo "Open $(abspath $(DEMO_REAL))/out/sub-01.html"
 
 test: $(INSTALLED) ## run every test
 	$(BIN)/python -m pytest
@@ -73,5 +84,5 @@ docker: ## build the container image for the CPU
 	docker build -f Dockerfile -t qsmbids .
 
 clean: ## remove what the targets above made
-	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv demo demo-real build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find qsmbids tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

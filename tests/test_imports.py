@@ -34,7 +34,7 @@ def test_importing_the_package_imports_nothing_heavy(package):
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])
-@pytest.mark.parametrize("command", ["main", "demo", "invert"])
+@pytest.mark.parametrize("command", ["main", "demo", "dicom", "invert"])
 def test_help_and_version_import_nothing_heavy(command, argument):
     code = f"from qsmbids.cli.{command} import main; sys.argv[1:] = ['{argument}']; main()"
     assert imported_by(code) == set()

@@ -1,0 +1,203 @@
+"""Magnitude to phase, real to imaginary: the images of one acquisition, brought together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from qsmbids.dicom.kinds import (
+    DIFFERENCE,
+    FIELD,
+    IMAGINARY,
+    MAGNITUDE,
+    PHASE,
+    REAL,
+    is_difference,
+    part,
+    unfit,
+)
+from qsmbids.dicom.scan import Image
+
+PARTNERS = {FIELD: MAGNITUDE, DIFFERENCE: MAGNITUDE, PHASE: MAGNITUDE, IMAGINARY: REAL}
+"""What belongs to what, in the order in which a series with all of them is read."""
+AGAIN = "send the series again from the scanner"
+_ALONE = {
+    MAGNITUDE: "magnitude without a phase image of the same geometry",
+    REAL: "a real part without its imaginary part",
+    **{
+        name: f"a {name} without {'its real part' if name == IMAGINARY else 'a magnitude'}"
+        for name in (PHASE, IMAGINARY, DIFFERENCE, FIELD)
+    },
+}
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The images of one part within one DICOM series, ordered by echo time."""
+
+    part: str
+    images: tuple[Image, ...]
+
+    @property
+    def echoes(self) -> tuple[float | None, ...]:
+        """Echo times in seconds, to 10 microseconds."""
+        times = (image.echo_time for image in self.images)
+        return tuple(None if time is None else round(time, 5) for time in times)
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """One acquisition: the bundle that carries the phase, and the one that goes with it."""
+
+    second: Bundle
+    first: Bundle
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """Every image of it."""
+        return (*self.first.images, *self.second.images)
+
+    @property
+    def part(self) -> str:
+        """What carries the phase."""
+        return self.second.part
+
+
+def pair(images: Iterable[Image]) -> tuple[list[Acquisition], list[tuple[Image, str]]]:
+    """Return the acquisitions of one session, and why each other series is no part of one.
+
+    Within a series first (GE, Philips, Siemens XA), then between the nearest of matching
+    geometry (Siemens until VE, which puts the phase into a series of its own).
+
+    Parameters
+    ----------
+    images : iterable of Image
+        Of one participant and session.
+    """
+    left: list[tuple[Image, str]] = []
+    series: dict[str, dict[str, Bundle]] = {}
+    for uid, members in _grouped(images).items():
+        reasons = {why: image for image in members if (why := unfit(image))}
+        left += [(image, why) for why, image in reasons.items()]
+        fit = [image for image in members if not unfit(image)]
+        if fit:
+            series[uid] = _bundles(fit)
+    found: list[Acquisition] = []
+    alone: list[Bundle] = []
+    for bundles in series.values():
+        done = _within(bundles)
+        if done:
+            found.append(done)
+        else:
+            alone += bundles.values()
+    found += _between(alone)
+    used = {id(bundle) for a in found for bundle in (a.first, a.second)}
+    left += [(b.images[0], _ALONE[b.part]) for b in alone if id(b) not in used]
+    return sorted(found, key=lambda a: (a.images[0].date, a.images[0].series)), left
+
+
+def fault(acquisition: Acquisition) -> str | None:
+    """Return why an acquisition is incomplete, or nothing."""
+    first, second = acquisition.first, acquisition.second
+    for bundle in (first, second):
+        if len(set(bundle.echoes)) < len(bundle.echoes):
+            return f"the {bundle.part} holds the same echo time twice, as a repeated volume would"
+    if second.part == FIELD:
+        return None
+    return (
+        _difference_fault(acquisition) if second.part == DIFFERENCE else _echo_fault(first, second)
+    )
+
+
+def _difference_fault(acquisition: Acquisition) -> str | None:
+    if len(acquisition.second.images) > 1 or len(acquisition.first.images) > 2:
+        return "more images than the two magnitudes and the phase difference of a field map"
+    if len(difference_times(acquisition)) != 2:
+        return "the two echo times of the phase difference are unknown"
+    return None
+
+
+def _echo_fault(first: Bundle, second: Bundle) -> str | None:
+    if None in first.echoes or None in second.echoes:
+        return "an echo time is missing in the DICOM"
+    for one, other in ((first, second), (second, first)):
+        for time in one.echoes:
+            if time not in other.echoes:
+                echo = f"the echo at {1000 * (time or 0):g} ms"
+                return f"{echo} has a {one.part} but no {other.part}; {AGAIN}"
+    return None
+
+
+def difference_times(acquisition: Acquisition) -> tuple[float, ...]:
+    """Return the two echo times in seconds between which a phase difference was taken."""
+    header = acquisition.second.images[0].header
+    stated = (header.get("EchoTime1"), header.get("EchoTime2"))
+    if all(isinstance(t, (int, float)) for t in stated):
+        return tuple(sorted(float(t) for t in stated if t is not None))
+    return tuple(t for image in acquisition.first.images if (t := image.echo_time))
+
+
+def _grouped(images: Iterable[Image]) -> dict[str, list[Image]]:
+    groups: dict[str, list[Image]] = defaultdict(list)
+    for image in images:
+        groups[image.uid].append(image)
+    return groups
+
+
+def _bundles(images: Sequence[Image]) -> dict[str, Bundle]:
+    parts: dict[str, list[Image]] = defaultdict(list)
+    for image in images:
+        parts[part(image)].append(image)
+    if len(parts[PHASE]) == 1 and is_difference(parts[PHASE][0]):
+        parts[DIFFERENCE] = parts.pop(PHASE)
+    return {
+        name: Bundle(name, tuple(sorted(members, key=lambda i: i.echo_time or 0)))
+        for name, members in parts.items()
+        if members
+    }
+
+
+def _within(bundles: Mapping[str, Bundle]) -> Acquisition | None:
+    for second, first in PARTNERS.items():
+        if second in bundles and first in bundles:
+            return Acquisition(bundles[second], bundles[first])
+    return None
+
+
+def _between(bundles: Sequence[Bundle]) -> list[Acquisition]:
+    """Join bundles of different series, the best match first."""
+    candidates = sorted(
+        (_distance(first, second), i, j)
+        for i, first in enumerate(bundles)
+        for j, second in enumerate(bundles)
+        if PARTNERS.get(second.part) == first.part and _geometry(first) == _geometry(second)
+    )
+    found, used = [], set[int]()
+    for _, i, j in candidates:
+        if used.isdisjoint((i, j)):
+            used |= {i, j}
+            found.append(Acquisition(bundles[j], bundles[i]))
+    return found
+
+
+def _distance(first: Bundle, second: Bundle) -> tuple[Any, ...]:
+    """Rank a match: shared echoes, shared times of acquisition, near numbers, phase later."""
+    a, b = first.images[0], second.images[0]
+    times = [{i.text("AcquisitionTime") for i in x.images} - {""} for x in (first, second)]
+    apart = b.series - a.series
+    return (
+        set(first.echoes).isdisjoint(second.echoes),
+        times[0].isdisjoint(times[1]),
+        first.echoes != second.echoes,
+        abs(apart),
+        apart < 0,
+    )
+
+
+def _geometry(bundle: Bundle) -> tuple[Any, ...]:
+    header = bundle.images[0].header
+    turned = header.get("ImageOrientationPatientDICOM") or ()
+    names = ("MRAcquisitionType", "SliceThickness", "SpacingBetweenSlices", "ReconMatrixPE")
+    return (tuple(round(x, 3) for x in turned), *(header.get(name) for name in names))
