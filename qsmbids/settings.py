@@ -28,6 +28,7 @@ class Settings:
     filters: Mapping[str, Any] = field(default_factory=dict)
     derivatives: Mapping[str, Path] = field(default_factory=dict)
     database_dir: Path | None = None
+    input: str = "anat"  # of raw data: anat (gradient echoes), fmap (field maps), all
     start: str = "auto"  # auto (raw first), nearest (fields first), raw, total-field, local-field
     # processing
     methods: tuple[str, ...] = ()  # none: masks and fields alone

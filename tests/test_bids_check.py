@@ -96,10 +96,11 @@ def gap(anat: Path) -> None:
 # what is done to a participant's images, and the start and a part of the sentence that follows
 CASES = {
     "noTime": (lambda anat: stated()(anat), "EchoTime is missing .* for PHASE2; add it in seconds"),
-    "listTime": (stated(EchoTime=[0.008]), "EchoTime is missing"),
+    "wordTime": (stated(EchoTime=["none"]), "EchoTime is missing"),
+    "listTime": (stated(EchoTime=[0.008, 0.02]), "EchoTime of PHASE2 lists 2 times, .* 3 files"),
     "milliseconds": (stated(EchoTime=8), r"PHASE2 is 8 s, .* milliseconds; write .*0\.008"),
     "zeroTime": (stated(EchoTime=0), "EchoTime of PHASE2 is 0;"),
-    "shorterTime": (stated(EchoTime=0.002), "EchoTime of PHASE2 .* not longer than .* before"),
+    "sameTime": (stated(EchoTime=0.004), r"EchoTime of PHASE2 \(0.004 s\) is that of another"),
     "twoTimes": (
         lambda anat: write_meta(named(anat), {"EchoTime": 0.0085}),
         "PHASE2 is not that of MAG2",
@@ -129,7 +130,8 @@ CASES = {
     "link": (link, "^PHASE2 is a link to a file that is not there"),
     "flat": (image(shape=(6, 7)), r"^PHASE2 is no 3D volume \(6 x 7\)"),
     "oneSlice": (image(shape=(6, 7, 1)), "^PHASE2 is no 3D volume"),
-    "allEchoes": (image(shape=(*SHAPE, 3)), "^PHASE2 is 4D .* one 3D file an echo: split"),
+    "allEchoes": (image(shape=(*SHAPE, 3)), "^PHASE2 holds 3 volumes .* list the time of each"),
+    "coils": (image(shape=(*SHAPE, 1, 8)), "^PHASE2 is 5D .* receive coils .*; combine these"),
     "complex": (image(dtype=np.complex64), "^PHASE2 holds complex"),
     "sheared": (image("mag", affine=SHEARED), "^MAG2 cannot be used, since the affine is sheared"),
     "noAffine": (no_affine, "^PHASE2 has no usable affine"),

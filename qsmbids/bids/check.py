@@ -46,7 +46,7 @@ class Grid:
         return f"affines {distance:.2g} mm apart" if distance > 0.1 * edge else None
 
 
-def read_grid(path: Path, name: str) -> Grid:
+def read_grid(path: Path, name: str, echoes: int | None = None) -> Grid:
     """Read and check an image's header.
 
     Parameters
@@ -55,12 +55,14 @@ def read_grid(path: Path, name: str) -> Grid:
         The NIfTI file.
     name : str
         What to call it in an error.
+    echoes : int, optional
+        How many echo times are stated for it, and volumes it must hold; one volume by default.
 
     Raises
     ------
     InputError
-        If the file is missing, empty, truncated or no NIfTI, or holds no three-dimensional
-        real volume on a grid with right angles.
+        If the file is missing, empty, truncated or no NIfTI, or holds another number of
+        three-dimensional real volumes, or none on a grid with right angles.
     """
     _check_file(path, name)
     try:
@@ -70,7 +72,7 @@ def read_grid(path: Path, name: str) -> Grid:
         raise InputError(
             f"{name} cannot be read as NIfTI: it is truncated, damaged or no image; {_AGAIN}."
         ) from error
-    shape = _check_shape(shape, name)
+    _check_shape(shape, name, echoes)
     if kind not in "iufb":
         raise InputError(
             f"{name} holds complex or colour values; write magnitude and phase (or real and "
@@ -81,7 +83,7 @@ def read_grid(path: Path, name: str) -> Grid:
     if not _has_bytes(path, expected):
         raise InputError(f"{name} is truncated or damaged; {_AGAIN}.")
     codes = (int(image.header["sform_code"]), int(image.header["qform_code"]))
-    return Grid(name, shape, affine, oriented=any(codes))
+    return Grid(name, tuple(int(n) for n in shape[:3]), affine, oriented=any(codes))
 
 
 def check_same_grid(grid: Grid, reference: Grid, remedy: str) -> None:
@@ -114,18 +116,29 @@ def _check_file(path: Path, name: str) -> None:
         )
 
 
-def _check_shape(shape: tuple[int, ...], name: str) -> tuple[int, ...]:
-    """Return the three lengths of a volume; trailing axes of length 1 do not count."""
-    if math.prod(shape[3:]) > 1:
-        raise InputError(
-            f"{name} is {len(shape)}D ({_times(shape)}); BIDS wants one 3D file an echo: split it."
-        )
+def _check_shape(shape: tuple[int, ...], name: str, echoes: int | None) -> None:
+    """Refuse an image that is no volume, or not one for each echo."""
     if len(shape) < 3 or min(shape[:3]) < 2:
         raise InputError(
             f"{name} is no 3D volume ({_times(shape)}); susceptibility mapping needs one, "
             "so export all slices into one file."
         )
-    return tuple(int(length) for length in shape[:3])
+    if math.prod(shape[4:]) > 1:
+        raise InputError(
+            f"{name} is {len(shape)}D ({_times(shape)}), as images of single receive coils or "
+            "repetitions are; combine these, and write one 3D file an echo."
+        )
+    volumes = math.prod(shape[3:])
+    if volumes == (echoes or 1):
+        return
+    if echoes is None:
+        raise InputError(f"{name} is 4D ({_times(shape)}); one 3D volume is needed: split it.")
+    stated = "one time" if echoes == 1 else f"{echoes} times"
+    raise InputError(
+        f"{name} holds {volumes} volume{'s' * (volumes > 1)} ({_times(shape)}) but EchoTime "
+        f"states {stated}; if the volumes are echoes, list the time of each in EchoTime, and if "
+        "they are receive coils or repetitions, combine these first."
+    )
 
 
 def _check_affine(affine: NDArray[np.float64], name: str) -> None:

@@ -18,6 +18,7 @@ from qsmbids.errors import InputError
 from qsmbids.physics import b0_direction
 
 STARTS = {"local": "local-field", "total": "total-field"}
+_UNITS = ("Hz", "rad/s", "ppm")
 SAME_DIRECTION = math.cos(math.radians(0.2))
 # What each start's mask should be: a local field is known only where its filter reached.
 _MASKS = {"local-field": ("eroded", "brain"), "total-field": ("brain",)}
@@ -69,12 +70,12 @@ def build(
     entities = raw.entities if raw else source.entities
     name = dataset.relative(path)
     metadata = dataset.metadata(path)
-    units = _units(metadata, name)
+    units = units_of(metadata, name)
     strength = field_strength_of([metadata]) or (raw.field_strength if raw else None)
-    if units == "Hz" and strength is None:
+    if units != "ppm" and strength is None:
         raise InputError(
-            f"MagneticFieldStrength is missing for {name}, which is in Hz; add it in tesla to "
-            "the JSON sidecar."
+            f"MagneticFieldStrength is missing for {name}, which is in {units}; add it in tesla "
+            "to the JSON sidecar."
         )
     grid = read_grid(path, name)
     mask = find_mask(masks, entities, _MASKS[source.start])
@@ -85,14 +86,15 @@ def build(
             f"{name} has no mask; add one of the same entities (desc-brain_mask) to a dataset "
             "given with --derivatives."
         )
-    echoes = bool(raw and magnitude == raw.magnitude)
+    echoes = raw if raw and magnitude == raw.magnitude else None
     return Series(
         participant=entities["sub"],
         session=entities.get("ses"),
         entities=entities,
         start=source.start,
         magnitude=magnitude,
-        echo_times=raw.echo_times if raw and echoes else (),
+        volumes=echoes.volumes if echoes else (),
+        echo_times=echoes.echo_times if echoes and echoes.shows_decay else (),
         field_strength=strength,
         manufacturer=metadata.get("Manufacturer") or (raw.manufacturer if raw else None),
         field=path,
@@ -100,7 +102,7 @@ def build(
         b0_dir=_stated_b0(metadata, grid, name),
         mask=mask.path if mask else None,
         mask_source=mask.dataset.name if mask else None,
-        sources=_sources(source, mask, magnitude, raw if echoes else None),
+        sources=_sources(source, mask, magnitude, echoes),
         warnings=mask.warnings if mask else (),
     )
 
@@ -129,11 +131,21 @@ def _stated_b0(
     return None if abs(cosine) > SAME_DIRECTION else direction
 
 
-def _units(metadata: Mapping[str, Any], name: str) -> str:
+def units_of(metadata: Mapping[str, Any], name: str) -> str:
+    """Return the unit that a field's sidecar states: ``Hz``, ``rad/s`` or ``ppm``.
+
+    Raises
+    ------
+    InputError
+        If it is another, or missing.
+    """
     units = str(metadata.get("Units", "missing"))
-    if units.lower() not in ("hz", "ppm"):
-        raise InputError(f"Units of {name} is {units}; convert the field to Hz or ppm and say so.")
-    return "Hz" if units.lower() == "hz" else "ppm"
+    known = {unit.lower(): unit for unit in _UNITS}
+    if units.lower() not in known:
+        raise InputError(
+            f"Units of {name} is {units}; convert the field to Hz, rad/s or ppm and say so."
+        )
+    return known[units.lower()]
 
 
 def _magnitude(
@@ -146,7 +158,8 @@ def _magnitude(
     """Return the raw magnitude if it lies on the field's grid, else the field's own, or none."""
     if raw is not None and raw.magnitude:
         first = raw.magnitude[0]
-        if read_grid(first, first.name).difference(grid) is None:
+        volumes = len(raw.volumes) or None
+        if read_grid(first, first.name, volumes).difference(grid) is None:
             return raw.magnitude
     own = magnitudes.get(join(fmap_entities(entities)))
     if own is None:

@@ -7,17 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qsmbids.bids import fields, raw
+from qsmbids.bids import fieldmaps, fields, raw
+from qsmbids.bids.check import Grid
+from qsmbids.bids.groups import FMAP_SUFFIXES, SUFFIXES, Group, group_fieldmaps, group_files
 from qsmbids.bids.layout import Dataset
+from qsmbids.bids.leftovers import ANY_START, left_out, nothing_to_do, stale
 from qsmbids.bids.masks import check_mask, find_mask
-from qsmbids.bids.names import entities_of, fmap_entities, join
+from qsmbids.bids.names import entities_of, fmap_entities, join, suffix_of
 from qsmbids.bids.participants import bare, wanted_participants
 from qsmbids.bids.series import Inventory, Series, Skipped
 from qsmbids.errors import InputError, UsageError
 from qsmbids.settings import Settings
 
 FILTERS = ("series", "field", "mask")
-_ANY = ("auto", "nearest")  # starts from whatever there is
+_OF_ANAT_ALONE = ("suffix", "echo", "part")  # entities that images in fmap/ have not, or other
 
 
 def take_inventory(settings: Settings) -> Inventory:
@@ -38,14 +41,15 @@ def take_inventory(settings: Settings) -> Inventory:
             else:
                 skipped.append(item)
     if not series and not any(item.error for item in skipped):
-        raise InputError(_nothing_to_do(settings, participants, skipped))
+        raise InputError(nothing_to_do(settings, participants, found.unused_fields))
     seen = {one.participant for one in series} | {one.participant for one in skipped}
     skipped += [
         Skipped(
             f"sub-{label}",
             label,
             f"sub-{label} has no gradient-echo series with magnitude and phase, nor a field, "
-            f"to start from; add them, or leave the participant out{_stale(settings)}.",
+            f"to start from ({left_out(settings, label)}); add them, or leave the participant "
+            f"out{stale(settings)}.",
             error=bool(settings.participants),
         )
         for label in participants
@@ -60,15 +64,35 @@ class _Finder:
     def __init__(self, settings: Settings, participants: tuple[str, ...]):
         self.settings = settings
         self.raw, *self.derivatives = _datasets(settings)
-        images = self.raw.images({"suffix": raw.SUFFIXES, **_filter(settings, "series")})
-        self.groups: dict[str, list[raw.Group]] = {}
-        for group in raw.group_files(path for path in images if self._wanted(path)):
+        self.groups: dict[str, list[Group]] = {}
+        for group in [*self._anatomical(), *self._fieldmaps()]:
             self.groups.setdefault(group.entities["sub"], []).append(group)
         self.masks: dict[str, list[tuple[Dataset, Path]]] = {}
         self.fields: dict[str, list[fields.FieldFile]] = {}
         self.magnitudes: dict[str, dict[str, Path]] = {}
         for dataset in self.derivatives:
             self._sort_derivatives(dataset)
+
+    def _anatomical(self) -> list[Group]:
+        if self.settings.input == "fmap":
+            return []
+        images = self.raw.images({"suffix": SUFFIXES, **_filter(self.settings, "series")})
+        return group_files(path for path in images if self._wanted(path))
+
+    def _fieldmaps(self) -> list[Group]:
+        """Return the groups of ``fmap/``; a filter's suffix chooses groups, not magnitudes."""
+        if self.settings.input == "anat":
+            return []
+        chosen = _filter(self.settings, "series")
+        query = {name: value for name, value in chosen.items() if name not in _OF_ANAT_ALONE}
+        images = self.raw.images({"suffix": FMAP_SUFFIXES, "desc": None, **query})
+        groups = group_fieldmaps(path for path in images if self._wanted(path))
+        suffixes = chosen.get("suffix", FMAP_SUFFIXES)
+        return [
+            group
+            for group in groups
+            if any(suffix_of(p) in suffixes for part in group.parts.values() for p in part.values())
+        ]
 
     def of(self, participant: str) -> Iterable[Series | Skipped]:
         """Give the series of one participant, and those skipped."""
@@ -84,7 +108,7 @@ class _Finder:
             return not field
         return start == "raw" or (start == "auto" and (paired or not field))
 
-    def _from_raw(self, groups: list[raw.Group]) -> Iterable[Series | Skipped]:
+    def _from_raw(self, groups: list[Group]) -> Iterable[Series | Skipped]:
         suffixes: dict[str, list[str]] = {}
         for group in groups:
             suffixes.setdefault(group.key, []).append(group.suffix)
@@ -100,15 +124,32 @@ class _Finder:
             except InputError as error:
                 yield _failed(group.entities, error)
 
-    def _build(self, group: raw.Group) -> Series:
+    def _build(self, group: Group) -> Series:
         chosen = "echo" in self.settings.filters.get("series", {})
-        series, grid = raw.build(self.raw, group, gaps=chosen)
-        if self.settings.brain_extraction != "auto":
+        series, grid = _built(self.raw, group, gaps=chosen)
+        if self.settings.brain_extraction == "auto":
+            series = self._masked(series, group, grid)
+        if series.mask is None and not (series.magnitude or series.real):
+            raise InputError(
+                f"{group.name} has no magnitude of the same name to tell the brain by; add it, or "
+                "a desc-brain_mask in a dataset given with --derivatives."
+            )
+        return series
+
+    def _masked(self, series: Series, group: Group, grid: Grid) -> Series:
+        """Return the series with the mask that derivatives hold for it, if they do."""
+        names = (series.entities, group.named) if group.named else (series.entities,)
+        masks = [mask for mask in (find_mask(self.masks, name) for name in names) if mask]
+        if not masks:
             return series
-        mask = find_mask(self.masks, series.entities)
-        if mask is None:
-            return series
-        check_mask(mask, grid)
+        mask = max(masks, key=lambda one: len(entities_of(one.path)))
+        try:
+            check_mask(mask, grid)
+        except InputError as error:
+            if not group.named:
+                raise
+            # a mask of the anatomical series bears the field map's name too
+            return replace(series, warnings=(*series.warnings, f"A mask was not used: {error}"))
         return replace(
             series,
             mask=mask.path,
@@ -117,7 +158,7 @@ class _Finder:
             warnings=series.warnings + mask.warnings,
         )
 
-    def _from_fields(self, participant: str, groups: list[raw.Group]) -> Iterable[Series | Skipped]:
+    def _from_fields(self, participant: str, groups: list[Group]) -> Iterable[Series | Skipped]:
         for source in self._one_a_key(self.fields.get(participant, [])):
             try:
                 yield fields.build(
@@ -134,21 +175,26 @@ class _Finder:
         start = self.settings.start
         kept: dict[str, fields.FieldFile] = {}
         for source in found:
-            if start in (*_ANY, source.start):
+            if start in (*ANY_START, source.start):
                 known = kept.setdefault(join(source.entities), source)
                 if (known.start, source.start) == ("total-field", "local-field"):
                     kept[join(source.entities)] = source
         return list(kept.values())
 
-    def _raw_beside(self, source: fields.FieldFile, groups: list[raw.Group]) -> Series | None:
+    def _raw_beside(self, source: fields.FieldFile, groups: list[Group]) -> Series | None:
         """Return the raw series of a field's entities, if it has one fit to be used."""
         for group in groups:
             if source.entities in (group.entities, fmap_entities(group.entities)):
                 try:
-                    return raw.build(self.raw, group)[0]
+                    return _built(self.raw, group)[0]
                 except InputError:
                     return None
         return None
+
+    @property
+    def unused_fields(self) -> list[Path]:
+        """The fields of derivatives, all of which the start asked for leaves out if none is."""
+        return [source.path for found in self.fields.values() for source in found]
 
     def _sort_derivatives(self, dataset: Dataset) -> None:
         for path in dataset.images({"suffix": "mask", **_filter(self.settings, "mask")}):
@@ -195,48 +241,22 @@ def _filter(settings: Settings, name: str) -> Mapping[str, Any]:
     return chosen
 
 
-def _lonely(groups: list[raw.Group]) -> list[raw.Group]:
+def _built(dataset: Dataset, group: Group, *, gaps: bool = False) -> tuple[Series, Grid]:
+    """Return the series of a group and its grid, or raise InputError."""
+    if "field" in group.parts:
+        return fieldmaps.build(dataset, group)
+    return raw.build(dataset, group, gaps=gaps)
+
+
+def _lonely(groups: list[Group]) -> list[Group]:
     """Return magnitudes without phase that were meant as a gradient-echo series."""
     return [group for group in groups if not group.pair() and "mag" in group.parts]
 
 
-def _magnitude_only(group: raw.Group) -> Skipped:
-    reason = f"{group.key}_{group.suffix} has a magnitude only; susceptibility needs the phase too."
+def _magnitude_only(group: Group) -> Skipped:
+    reason = f"{group.name} has a magnitude only; susceptibility needs the phase too."
     return Skipped(group.key, group.entities["sub"], reason, error=False)
 
 
 def _failed(entities: Mapping[str, str], error: InputError) -> Skipped:
     return Skipped(join(entities), entities["sub"], str(error), error=True)
-
-
-def _nothing_to_do(
-    settings: Settings, participants: tuple[str, ...], skipped: list[Skipped]
-) -> str:
-    """Say what was looked for, where, and what was found instead."""
-    if not participants:
-        return (
-            f"Nothing to do: {settings.bids_dir} has no participants (folders sub-*); name the "
-            "root of a BIDS dataset."
-        )
-    looked = []
-    if settings.start in (*_ANY, "raw"):
-        looked.append(
-            "magnitude and phase (part-mag with part-phase, or part-real with part-imag; "
-            f"{', '.join(raw.SUFFIXES)}) in {settings.bids_dir}"
-        )
-    kinds = [name for name, start in fields.STARTS.items() if settings.start in (*_ANY, start)]
-    if kinds and (settings.derivatives or settings.start not in _ANY):
-        places = ", ".join(map(str, settings.derivatives.values())) or "no --derivatives"
-        looked.append(f"{' or '.join(f'desc-{kind}_fieldmap' for kind in kinds)} in {places}")
-    found = f"found only this: {skipped[0].reason}" if skipped else f"found none{_stale(settings)}."
-    return (
-        f"Nothing to do: looked for {' and for '.join(looked)}, participants "
-        f"{', '.join(participants[:5])}{' ...' if participants[5:] else ''}, and {found}"
-    )
-
-
-def _stale(settings: Settings) -> str:
-    """Say that what is missing may only be missing in the database."""
-    if settings.database_dir is None:
-        return ""
-    return f" (if the data are newer than the database in {settings.database_dir}, remove that)"

@@ -1,70 +1,20 @@
-"""Gradient-echo series of a raw dataset: which files belong together, and whether they serve."""
+"""Series of a raw dataset: whether a group of files serves, and what it says of itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from qsmbids.bids import difference
 from qsmbids.bids.check import Grid, check_same_grid, read_grid
+from qsmbids.bids.groups import Group
 from qsmbids.bids.layout import Dataset
-from qsmbids.bids.names import entities_of, join, suffix_of
 from qsmbids.bids.series import Series
-from qsmbids.bids.values import common_text, echo_times, field_strength
+from qsmbids.bids.values import Metadata, common_text, echo_times, field_strength
 from qsmbids.errors import InputError
 
-SUFFIXES = ["MEGRE", "T2starw", "T1w"]
 _NAMES = {"mag": "magnitude", "phase": "phase", "real": "real part", "imag": "imaginary part"}
-
-
-@dataclass
-class Group:
-    """The files of one series: by part (``mag``, ``phase``, ``real``, ``imag``) and echo."""
-
-    entities: dict[str, str]
-    suffix: str
-    parts: dict[str, dict[int, Path]] = field(default_factory=dict)
-    twins: tuple[Path, Path] | None = None  # two files of the same part and echo
-
-    @property
-    def key(self) -> str:
-        """The stem of the outputs' names."""
-        return join(self.entities)
-
-    def pair(self) -> tuple[str, str] | None:
-        """Return the two parts that make the complex signal, or None if there is only one."""
-        if self.parts.get("phase"):
-            return "mag", "phase"
-        return ("real", "imag") if {"real", "imag"} & self.parts.keys() else None
-
-
-def group_files(paths: Iterable[Path]) -> list[Group]:
-    """Sort images into series."""
-    groups: dict[tuple[str, str], Group] = {}
-    for path in paths:
-        named = entities_of(path)
-        echo, part = named.pop("echo", ""), named.pop("part", "")
-        number = int(echo) if echo.isdigit() else 0
-        name = (join(named), suffix_of(path))
-        group = groups.setdefault(name, Group(named, suffix_of(path)))
-        other = group.parts.setdefault(part, {}).setdefault(number, path)
-        if other != path:
-            group.twins = (other, path)
-    for group in groups.values():
-        _adopt_unnamed(group)
-    return list(groups.values())
-
-
-def _adopt_unnamed(group: Group) -> None:
-    """Take images without a part entity as magnitude where phase has the same echo numbering.
-
-    A combined image beside the numbered echoes of the phase is not one of the series.
-    """
-    unnamed = group.parts.pop("", {})
-    phase = group.parts.get("phase", {})
-    if "mag" not in group.parts and (phase or group.suffix == "MEGRE"):
-        numbered = any(phase or unnamed)
-        group.parts["mag"] = {n: path for n, path in unnamed.items() if bool(n) == numbered}
+Files = dict[str, tuple[Path, ...]]
 
 
 def build(dataset: Dataset, group: Group, *, gaps: bool = False) -> tuple[Series, Grid]:
@@ -90,26 +40,69 @@ def build(dataset: Dataset, group: Group, *, gaps: bool = False) -> tuple[Series
     InputError
         If anything about the files keeps the series from being processed.
     """
-    if group.twins:
-        one, other = map(dataset.relative, group.twins)
-        raise InputError(f"{other} is the same echo and part as {one}; remove one of them.")
+    refuse_twins(dataset, group)
+    times = difference.find(dataset, group)
+    if times is not None:
+        return _difference(dataset, group, times)
     first, second = group.pair() or ("mag", "phase")
     numbers = _echo_numbers(dataset, group, first, second, gaps)
     files = {part: tuple(group.parts[part][n] for n in numbers) for part in (first, second)}
     metadata = {path: dataset.metadata(path) for part in files.values() for path in part}
-    times = echo_times(dataset, list(zip(*files.values(), strict=True)), metadata)
-    strength, warnings = field_strength(dataset, metadata)
-    units, maker = (
-        common_text(dataset, metadata, files[second], k) for k in ("Units", "Manufacturer")
+    stated = echo_times(dataset, list(zip(*files.values(), strict=True)), metadata)
+    order = sorted(range(len(stated)), key=stated.__getitem__)
+    stacked = len(stated) > len(numbers)
+    if not stacked:
+        files = {part: tuple(paths[n] for n in order) for part, paths in files.items()}
+    return _series(
+        dataset,
+        group,
+        files,
+        metadata,
+        echo_times=tuple(stated[n] for n in order),
+        volumes=tuple(order) if stacked else (),
+        warnings=tuple(_out_of_order(stated)),
     )
-    grid = _common_grid(
-        dataset, [path for pair in zip(*files.values(), strict=True) for path in pair]
-    )
-    if not grid.oriented:
-        warnings.append(
-            f"{grid.name} states no orientation (qform and sform codes are 0): B0 is taken "
-            "from the voxel sizes' axes as they stand."
+
+
+def refuse_twins(dataset: Dataset, group: Group) -> None:
+    """Raise InputError if two files of a group are the same echo and part."""
+    if group.twins:
+        one, other = map(dataset.relative, group.twins)
+        raise InputError(f"{other} is the same echo and part as {one}; remove one of them.")
+
+
+def _difference(dataset: Dataset, group: Group, times: tuple[float, float]) -> tuple[Series, Grid]:
+    (phase,) = group.parts["phase"].values()
+    paths = tuple(path for _, path in sorted(group.parts.get("mag", {}).items()))
+    if not paths:
+        raise InputError(
+            f"{dataset.relative(phase)} has no magnitude of the same name; add it, for it tells "
+            "where the brain is and where the phase can be trusted."
         )
+    magnitude, warnings = difference.magnitudes(dataset, paths, times)
+    files = {"mag": magnitude, "phase": (phase,)}
+    metadata = {path: dataset.metadata(path) for part in files.values() for path in part}
+    return _series(
+        dataset, group, files, metadata, echo_times=times, difference=True, warnings=warnings
+    )
+
+
+def _series(
+    dataset: Dataset,
+    group: Group,
+    files: Files,
+    metadata: Metadata,
+    *,
+    warnings: tuple[str, ...],
+    **times: Any,
+) -> tuple[Series, Grid]:
+    """Return the series of files whose echo times are known."""
+    strength, notes = field_strength(dataset, metadata)
+    units, maker = (
+        common_text(dataset, metadata, files[list(files)[1]], k) for k in ("Units", "Manufacturer")
+    )
+    volumes = len(times["echo_times"]) if times.get("volumes") else 1
+    grid = common_grid(dataset, [path for part in files.values() for path in part], volumes)
     series = Series(
         participant=group.entities["sub"],
         session=group.entities.get("ses"),
@@ -119,14 +112,34 @@ def build(dataset: Dataset, group: Group, *, gaps: bool = False) -> tuple[Series
         phase=files.get("phase", ()),
         real=files.get("real", ()),
         imaginary=files.get("imag", ()),
-        echo_times=times,
         field_strength=strength,
         phase_units=units,
         manufacturer=maker,
         sources=tuple(dataset.uri(path) for part in files.values() for path in part),
-        warnings=tuple(warnings),
+        warnings=(*notes, *warnings, *orientation_doubt(grid)),
+        **times,
     )
     return series, grid
+
+
+def orientation_doubt(grid: Grid) -> list[str]:
+    """Return a warning if an image states no orientation."""
+    if grid.oriented:
+        return []
+    return [
+        f"{grid.name} states no orientation (qform and sform codes are 0): B0 is taken "
+        "from the voxel sizes' axes as they stand."
+    ]
+
+
+def _out_of_order(times: tuple[float, ...]) -> list[str]:
+    if list(times) == sorted(times):
+        return []
+    shown = ", ".join(f"{1000 * time:.4g}" for time in times)
+    return [
+        f"The echoes' numbers do not follow their times ({shown} ms); the echoes were put in "
+        "order of time."
+    ]
 
 
 def _echo_numbers(dataset: Dataset, group: Group, first: str, second: str, gaps: bool) -> list[int]:
@@ -143,14 +156,15 @@ def _echo_numbers(dataset: Dataset, group: Group, first: str, second: str, gaps:
     missing = sorted(set(range(1, numbers[-1] + 1)) - set(numbers)) if numbers[-1] else []
     if missing and not gaps:
         raise InputError(
-            f"{group.key}_{group.suffix} has no echo {missing[0]} though it has echo "
+            f"{group.name} has no echo {missing[0]} though it has echo "
             f"{numbers[-1]}; add it, or choose echoes with --bids-filter-file."
         )
     return numbers
 
 
-def _common_grid(dataset: Dataset, paths: list[Path]) -> Grid:
-    first, *others = (read_grid(path, dataset.relative(path)) for path in paths)
+def common_grid(dataset: Dataset, paths: list[Path], volumes: int = 1) -> Grid:
+    """Return the grid that all images of a series share."""
+    first, *others = (read_grid(path, dataset.relative(path), volumes) for path in paths)
     for grid in others:
         check_same_grid(grid, first, "use images of one acquisition and reconstruction")
     return first

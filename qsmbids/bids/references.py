@@ -39,9 +39,8 @@ def with_reference(series: Series, derivatives: Mapping[str, Path]) -> tuple[Ser
     name, path = found[0]
     own = next(image for image in series.images if image != series.mask)
     try:
-        check_same_grid(
-            read_grid(path, f"{name}:{path.name}"), read_grid(own, own.name), "it was not used"
-        )
+        mine = read_grid(own, own.name, len(series.volumes) or None)
+        check_same_grid(read_grid(path, f"{name}:{path.name}"), mine, "it was not used")
     except InputError as error:
         return series, str(error)
     return replace(series, reference=path), ""

@@ -23,18 +23,27 @@ class Series:
     start : str
         ``raw``, ``total-field``, ``local-field`` or ``orientations``.
     magnitude, phase, real, imaginary : tuple of Path
-        One file an echo, in the order of echo time. Either magnitude and phase are given, or
-        real and imaginary; after another start than ``raw`` only magnitude may be given.
+        One file an echo, in the order of echo time, or one file of all. Either magnitude and
+        phase are given, or real and imaginary; after another start than ``raw`` only magnitude
+        may be given.
+    volumes : tuple of int
+        Where one file holds all echoes: which of its volumes each is.
     echo_times : tuple of float
-        In seconds.
+        In seconds, growing.
+    difference : bool
+        Whether ``phase`` is one image, of the phase that grows between two echoes at
+        ``echo_times``; ``magnitude`` then is that of both, or one for both.
     field_strength : float or None
         In tesla.
     phase_units, manufacturer : str or None
-        ``Units`` and ``Manufacturer`` of the phase's sidecar.
+        ``Units`` and ``Manufacturer`` of the phase's sidecar. A difference may be in ``Hz`` or
+        ``rad/s``, divided by the time between its echoes.
     field : Path or None
         The field to start from.
     field_units : str or None
-        ``Hz`` or ``ppm``.
+        ``Hz``, ``rad/s`` or ``ppm``.
+    from_scanner : bool
+        Whether the field is a scanner's, which may have either sign or be wrapped.
     b0_dir : (3,) tuple of float or None
         B0 along the voxel axes of the field, where its sidecar states another direction than
         its affine: the head was brought onto another position's grid.
@@ -61,12 +70,15 @@ class Series:
     phase: tuple[Path, ...] = ()
     real: tuple[Path, ...] = ()
     imaginary: tuple[Path, ...] = ()
+    volumes: tuple[int, ...] = ()
     echo_times: tuple[float, ...] = ()
+    difference: bool = False
     field_strength: float | None = None
     phase_units: str | None = None
     manufacturer: str | None = None
     field: Path | None = None
     field_units: str | None = None
+    from_scanner: bool = False
     b0_dir: tuple[float, float, float] | None = None
     mask: Path | None = None
     mask_source: str | None = None
@@ -79,6 +91,12 @@ class Series:
     def key(self) -> str:
         """The stem of all output names: ``sub-01_ses-a_acq-x_run-1``."""
         return "_".join(f"{name}-{value}" for name, value in self.entities.items())
+
+    @property
+    def shows_decay(self) -> bool:
+        """Whether there are magnitudes of several echoes to measure R2* by."""
+        magnitudes = len(self.volumes or self.magnitude or self.real)
+        return magnitudes > 1 and len(self.echo_times) > 1
 
     @property
     def images(self) -> tuple[Path, ...]:
@@ -118,8 +136,8 @@ def find_series(settings: Settings) -> Inventory:
     ----------
     settings : Settings
         ``bids_dir``, ``derivatives``, ``participants``, ``sessions``, ``filters``,
-        ``database_dir`` and ``start`` are read. ``filters`` holds PyBIDS entity filters under
-        the keys ``series``, ``field`` and ``mask``.
+        ``database_dir``, ``start`` and ``input`` are read. ``filters`` holds PyBIDS entity
+        filters under the keys ``series``, ``field`` and ``mask``.
 
     Returns
     -------

@@ -14,41 +14,102 @@ from qsmbids.physics.units import hz_per_ppm
 Metadata = dict[Path, dict[str, Any]]
 # No gradient-echo sequence waits half a second, and no magnet for humans is stronger.
 _LONGEST_ECHO, _STRONGEST_FIELD = 0.5, 30.0
+_SAME_TIME = 1e-5  # s: exporters round
 
 
 def echo_times(
     dataset: Dataset, echoes: list[tuple[Path, ...]], metadata: Metadata
 ) -> tuple[float, ...]:
-    """Return the echo times in s, which must grow with the echo's number."""
+    """Return the echo times in s, in the order of the echoes' numbers.
+
+    Where there is one file of all echoes, its sidecar lists their times.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Where the files lie.
+    echoes : list of tuple of Path
+        The images of each echo.
+    metadata : dict
+        Of every image.
+
+    Raises
+    ------
+    InputError
+        If a time is missing, differs between the images of an echo, or is none.
+    """
     times: list[float] = []
-    for images in echoes:
+    for number, images in enumerate(echoes):
+        stated = [_stated_times(metadata[path], number, len(echoes)) for path in images]
         name = dataset.relative(images[-1])
-        stated = _numbers((metadata[path] for path in images), "EchoTime")
-        if not stated:
+        known = {one for one in stated if one}
+        if not known:
             raise InputError(
                 f"EchoTime is missing (or no number) for {name}; add it in seconds to the JSON "
                 "sidecar."
             )
-        low, high = min(stated), max(stated)
-        if not 0 < low <= high <= _LONGEST_ECHO:
-            raise InputError(
-                f"EchoTime of {name} is {high:g} s, which must be milliseconds; write seconds "
-                f"({high / 1000:g})."
-                if low > 0
-                else f"EchoTime of {name} is {low:g}; write the true one in seconds."
-            )
-        if high - low > 1e-5:
+        low, *others = sorted(known)
+        _check_times([time for one in known for time in one], name)
+        if any(len(one) != len(low) or not _equal(one, low) for one in others):
             raise InputError(
                 f"EchoTime of {name} is not that of {dataset.relative(images[0])} "
-                f"({high:g} and {low:g} s); the two must be of one echo."
+                f"({_shown(others[-1])} and {_shown(low)} s); the two must be of one echo."
             )
-        if times and low <= times[-1]:
+        if len(echoes) > 1 and len(low) > 1:
             raise InputError(
-                f"EchoTime of {name} ({low:g} s) is not longer than that of the echo before "
-                f"({times[-1]:g} s); number the echoes by time and state each one's own."
+                f"EchoTime of {name} lists {len(low)} times, but there are {len(echoes)} files, "
+                "one an echo; state each echo's own."
             )
-        times.append(low)
+        for time in low:
+            if any(abs(time - other) <= _SAME_TIME for other in times):
+                raise InputError(
+                    f"EchoTime of {name} ({time:g} s) is that of another echo too; state each "
+                    "echo's own."
+                )
+            times.append(time)
     return tuple(times)
+
+
+def _stated_times(metadata: dict[str, Any], number: int, echoes: int) -> tuple[float, ...]:
+    """Return the echo times of an image; of a list for all files, the one of its number."""
+    stated = metadata.get("EchoTime")
+    listed = stated if isinstance(stated, list) else [stated]
+    times = _numbers([{"EchoTime": one} for one in listed], "EchoTime")
+    if len(times) != len(listed):
+        return ()
+    return (times[number],) if echoes > 1 and len(times) == echoes else tuple(times)
+
+
+def _check_times(times: list[float], name: str) -> None:
+    low, high = min(times), max(times)
+    if low <= 0:
+        raise InputError(f"EchoTime of {name} is {low:g}; write the true one in seconds.")
+    if high > _LONGEST_ECHO:
+        raise InputError(
+            f"EchoTime of {name} is {high:g} s, which must be milliseconds; write seconds "
+            f"({high / 1000:g})."
+        )
+
+
+def difference_times(metadata: dict[str, Any], name: str) -> tuple[float, float] | None:
+    """Return the times in s of the two echoes of a phase difference, None if not both are stated.
+
+    Raises
+    ------
+    InputError
+        If they are none.
+    """
+    first, second = (_numbers([metadata], f"EchoTime{number}") for number in (1, 2))
+    if not first or not second:
+        return None
+    times = first[0], second[0]
+    _check_times(list(times), name)
+    if times[0] + _SAME_TIME >= times[1]:
+        raise InputError(
+            f"EchoTime1 of {name} ({times[0]:g} s) is not shorter than EchoTime2 "
+            f"({times[1]:g} s), so the phase difference has no sign; correct them."
+        )
+    return times
 
 
 def field_strength(dataset: Dataset, metadata: Metadata) -> tuple[float, list[str]]:
@@ -89,6 +150,14 @@ def common_text(
             f"{name} ({', '.join(sorted(stated))}); make them agree."
         )
     return next(iter(stated), None)
+
+
+def _equal(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return all(abs(a - b) <= _SAME_TIME for a, b in zip(one, other, strict=True))
+
+
+def _shown(times: tuple[float, ...]) -> str:
+    return ", ".join(f"{time:g}" for time in times)
 
 
 def _numbers(metadata: Iterable[dict[str, Any]], name: str) -> list[float]:

@@ -77,6 +77,11 @@ def level_options() -> argparse.ArgumentParser:
     data = options.add_argument_group("which data")
     add_data(data)
     data.add_argument(
+        "--input", choices=["anat", "fmap", "all"], default="anat",
+        help="which raw data; anat: gradient echoes in anat/ (default); fmap: field maps in fmap/, "
+        "by phase, phase difference or fieldmap; all: both",
+    )  # fmt: skip
+    data.add_argument(
         "--start", choices=["auto", "raw", "total-field", "local-field"], default="auto",
         help="what to start from; auto: raw data where there are any",
     )  # fmt: skip

@@ -42,6 +42,7 @@ def to_settings(args: argparse.Namespace) -> Settings:
         filters=values.read_filters(args.bids_filter_file) if args.bids_filter_file else {},
         derivatives=values.derivatives(args.derivatives),
         database_dir=args.bids_database_dir and args.bids_database_dir.resolve(),
+        input=args.input,
         start=args.start,
         methods=methods,
         combinations=tuple(name for name in chosen if name in COMBINATIONS),

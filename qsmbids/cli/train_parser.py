@@ -74,7 +74,7 @@ def level_options() -> argparse.ArgumentParser:
     other.add_argument("--version", action="version", version=f"qsmbids {__version__}")
     other.add_argument("-v", "--verbose", action="count", default=0, help="say more")
     # what a run of the participant level may ask for besides
-    options.set_defaults(method=(), weights=(), no_fieldmaps=False, mode="run")
+    options.set_defaults(input="anat", method=(), weights=(), no_fieldmaps=False, mode="run")
     return options
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from nipype.interfaces.base import File, isdefined, traits
@@ -13,6 +12,7 @@ from qsmbids.errors import InputError
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs, saved_array
 from qsmbids.interfaces.orientation import turn_upright
+from qsmbids.interfaces.sign import tell_sign
 
 
 class _BrainMaskInputs(StageInputs):
@@ -81,6 +81,7 @@ class _FieldMapInputs(StageInputs):
     mask = saved_array(mandatory=True)
     grid = traits.Dict(mandatory=True)
     echo_times = traits.List(traits.Float, mandatory=True)
+    difference = traits.Bool(False, usedefault=True, desc="phase counts from the first echo")
     field_strength = traits.Float(mandatory=True)
     fit = traits.Str(mandatory=True)
     unwrapping = traits.Str(mandatory=True)
@@ -107,22 +108,26 @@ class FieldMap(Stage):
         inputs, grid = self.inputs, self.inputs.grid
         magnitude = arrays.load(inputs.magnitude)
         brain = arrays.load(inputs.mask)
+        phase = arrays.load(inputs.phase)
+        times = list(inputs.echo_times)
+        if inputs.difference:  # counts from the first echo, so only the spacing matters
+            times = [times[1] - times[0], 2 * (times[1] - times[0])]
         estimate = estimate_field(
-            arrays.load(inputs.phase),
+            phase,
             magnitude,
-            inputs.echo_times,
+            times,
             field_strength=inputs.field_strength,
             mask=brain,
             fit=inputs.fit,
             unwrapping=inputs.unwrapping,
             voxel_size=grid["voxel_size"],
         )
-        sign, how, doubts = self._sign(estimate, magnitude[0])
+        sign = tell_sign(estimate.field, magnitude[0], estimate.weight, grid, inputs.sign)
         # Two echoes leave no residual to judge by: the smoothness of the phase stands in.
         proof = (
             {"residual": estimate.residual}
             if len(magnitude) > 2
-            else {"phase": arrays.load(inputs.phase)[0]}
+            else {"phase": phase[1 if inputs.difference else 0]}
         )
         mask, reliable, losses = reliability_mask(
             brain,
@@ -132,7 +137,7 @@ class FieldMap(Stage):
             **proof,
         )
         self._results |= {
-            "field": arrays.save(cwd, "field", np.float32(sign) * estimate.field),
+            "field": arrays.save(cwd, "field", sign.factor * estimate.field),
             "weight": arrays.save(cwd, "weight", np.where(reliable, estimate.weight, 0)),
             "mask": arrays.save(cwd, "mask", mask),
             "reliable": arrays.save(cwd, "reliable", reliable),
@@ -140,36 +145,10 @@ class FieldMap(Stage):
         self._describe(
             "Total field",
             inputs.fit,
-            {"Unwrapping": inputs.unwrapping, "Phase sign": how},
-            [*estimate.warnings, *losses, *doubts],
+            {"Unwrapping": inputs.unwrapping, "Phase sign": sign.how},
+            [*estimate.warnings, *losses, *sign.doubts],
         )
         self._results["stage"]["Residual"] = _residual(estimate.residual, reliable)
-
-    def _sign(self, estimate: Any, magnitude: NDArray[Any]) -> tuple[int, str, list[str]]:
-        """Return the phase's sign, how it is known, and a warning where it is a guess."""
-        if self.inputs.sign != "auto":
-            return (1 if self.inputs.sign == "positive" else -1), f"{self.inputs.sign} (set)", []
-        from qsmbids.masking import signal_mask
-        from qsmbids.phase import detect_sign
-
-        guess = detect_sign(
-            estimate.field,
-            signal_mask(magnitude),
-            voxel_size=self.inputs.grid["voxel_size"],
-            b0_dir=self.inputs.grid["b0_dir"],
-            weight=estimate.weight,
-        )
-        name = "positive" if guess.sign > 0 else "negative"
-        if guess.certain:
-            return guess.sign, f"{name} (detected, correlation {guess.correlation:+.2f})", []
-        return (
-            guess.sign,
-            f"{name} (assumed)",
-            [
-                "The sign of the phase cannot be told from the image; it is taken to be positive. "
-                "If veins and iron come out dark, run again with --phase-sign negative."
-            ],
-        )
 
 
 def _residual(residual: NDArray[np.float32], reliable: NDArray[np.bool_]) -> float:

@@ -15,6 +15,7 @@ from qsmbids.errors import InputError
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs
 from qsmbids.interfaces.orientation import turn_upright, upright_grid, with_b0
+from qsmbids.interfaces.sign import tell_sign
 
 
 class _LoadSeriesInputs(StageInputs):
@@ -25,6 +26,10 @@ class _LoadSeriesInputs(StageInputs):
     imaginary = traits.List(traits.Str, desc="one file an echo")
     phase_units = traits.Either(None, traits.Str, desc="Units of the phase's sidecar")
     manufacturer = traits.Either(None, traits.Str, desc="Manufacturer of the phase's sidecar")
+    volumes = traits.List(traits.Int, desc="of one file, those of the echoes in order")
+    difference = traits.List(
+        traits.Float, desc="echo times in s, where phase is the difference between two echoes"
+    )
 
 
 class _LoadSeriesOutputs(StageOutputs):
@@ -40,19 +45,19 @@ class LoadSeries(Stage):
     output_spec = _LoadSeriesOutputs
 
     def _compute(self, cwd: str) -> None:
-        from qsmbids.phase import from_real_imaginary, to_radians
+        from qsmbids.phase import from_real_imaginary
 
         inputs = self.inputs
         self._results["grid"] = {}
         if inputs.phase:
-            phase, rule = to_radians(
-                self._stack(inputs.phase),
-                units=inputs.phase_units,
-                manufacturer=inputs.manufacturer,
-            )
+            phase, rule = self._radians(self._stack(inputs.phase))
+            if inputs.difference:
+                phase, rule = self._from_first_echo(phase, rule)
             self._results["phase"] = arrays.save(cwd, "phase", phase)
             del phase
             magnitude = self._stack(inputs.magnitude)
+            if inputs.difference and len(magnitude) == 1:
+                magnitude = np.repeat(magnitude, 2, axis=0)
         else:
             rule = "Magnitude and phase were computed from the real and the imaginary part."
             magnitude, phase = from_real_imaginary(
@@ -60,32 +65,62 @@ class LoadSeries(Stage):
             )
             self._refuse_constant(phase, inputs.imaginary)
             self._results["phase"] = arrays.save(cwd, "phase", phase)
-        for name, echo in zip(inputs.magnitude or inputs.real, magnitude, strict=True):
-            if echo.min() < 0 or not echo.any():
+        for echo, image in enumerate(magnitude):
+            if image.min() < 0 or not image.any():
                 raise InputError(
-                    f"{Path(name).name}: the magnitude is zero everywhere, or negative somewhere; "
-                    "is it a magnitude image?"
+                    f"{_file_of(inputs.magnitude or inputs.real, echo)}: the magnitude is zero "
+                    "everywhere, or negative somewhere; is it a magnitude image?"
                 )
         self._results["magnitude"] = arrays.save(cwd, "magnitude", magnitude)
         self._describe("Reading", rule, {"Echoes": len(magnitude)})
 
+    def _radians(self, stored: NDArray[np.float32]) -> tuple[NDArray[np.float32], str]:
+        """Return the phase of all images in radians, and the rule that gave it."""
+        from qsmbids.phase import to_radians
+
+        units = self.inputs.phase_units
+        if units not in ("Hz", "rad/s"):
+            made = to_radians(stored, units=units, manufacturer=self.inputs.manufacturer)
+            return made.phase, made.rule
+        first, second = self.inputs.difference
+        to_turns = (second - first) / (1 if units == "Hz" else 2 * np.pi)
+        turns = stored * np.float32(to_turns)
+        phase = (turns - np.round(turns)) * np.float32(2 * np.pi)
+        return phase, f"A field map in {units} was multiplied by the time between its echoes."
+
+    def _from_first_echo(
+        self, phase: NDArray[np.float32], rule: str
+    ) -> tuple[NDArray[np.float32], str]:
+        """Return a phase difference as the phase of two echoes, the first of which has none."""
+        first, second = (1000 * time for time in self.inputs.difference)
+        told = f"It is the phase difference between echoes at {first:g} and {second:g} ms."
+        return np.concatenate([np.zeros_like(phase), phase]), f"{rule} {told}"
+
     def _stack(self, names: list[str]) -> NDArray[np.float32]:
         """Return the echoes' voxels in one array, all on the grid of the series."""
         stack: NDArray[Any] | None = None
+        volumes = self.inputs.volumes or [0]
         paths = [Path(name) for name in names]
-        for echo, (path, (data, affine)) in enumerate(zip(paths, self._read(paths), strict=True)):
+        for number, (path, (data, affine)) in enumerate(zip(paths, self._read(paths), strict=True)):
+            if len(data) != len(volumes):
+                raise InputError(
+                    f"{path.name} holds {len(data)} volumes, {len(volumes)} are needed; convert "
+                    "it again."
+                )
             if not self._results["grid"]:
-                stored = arrays.make_grid(path, data.shape, affine)
+                stored = arrays.make_grid(path, data.shape[1:], affine)
                 self._results["grid"] = upright_grid(stored)
             grid = self._results["grid"]
-            arrays.check_grid(path, data.shape, affine, grid["stored"])
-            if (data == data.flat[0]).all():
-                raise InputError(
-                    f"{path.name} is {data.flat[0]:g} in every voxel; it holds no image."
-                )
+            arrays.check_grid(path, data.shape[1:], affine, grid["stored"])
             if stack is None:
-                stack = np.empty((len(names), *grid["shape"]), np.float32)
-            stack[echo] = turn_upright(data, grid)
+                stack = np.empty((len(names) * len(volumes), *grid["shape"]), np.float32)
+            for echo, volume in enumerate(volumes, number * len(volumes)):
+                image = data[volume]
+                if (image == image.flat[0]).all():
+                    raise InputError(
+                        f"{path.name} is {image.flat[0]:g} in every voxel; it holds no image."
+                    )
+                stack[echo] = turn_upright(image, grid)
         if stack is None:
             raise InputError(f"{self.inputs.key}: the series has no images.")
         return stack
@@ -95,28 +130,37 @@ class LoadSeries(Stage):
         threads = self.inputs.num_threads
         with ThreadPoolExecutor(threads) as pool:
             for first in range(0, len(paths), threads):
-                yield from pool.map(arrays.read_image, paths[first : first + threads])
+                yield from pool.map(arrays.read_echoes, paths[first : first + threads])
 
     @staticmethod
     def _refuse_constant(phase: NDArray[np.float32], names: list[str]) -> None:
-        for name, echo in zip(names, phase, strict=True):
-            if (echo == echo.flat[0]).all():
-                raise InputError(f"{Path(name).name}: the phase is constant; it holds no field.")
+        for echo, image in enumerate(phase):
+            if (image == image.flat[0]).all():
+                name = _file_of(names, echo)
+                raise InputError(f"{name}: the phase is constant; it holds no field.")
+
+
+def _file_of(names: list[str], echo: int) -> str:
+    """Return the name of the file that holds an echo: its own, or the one of all."""
+    return Path(names[min(echo, len(names) - 1)]).name
 
 
 class _LoadFieldInputs(StageInputs):
     images = InputMultiPath(File(exists=True), mandatory=True, desc="all files, by content")
     field = traits.Str(mandatory=True)
-    field_units = traits.Enum("ppm", "Hz")
+    field_units = traits.Enum("ppm", "Hz", "rad/s")
     field_strength = traits.Either(None, traits.Float, desc="tesla; needed unless ppm")
     b0_dir = traits.List(traits.Float, desc="along the stored voxel axes, if not the affine's")
-    magnitude = traits.List(traits.Str)
+    magnitude = traits.List(traits.Str, desc="one file an echo, or one of all")
+    volumes = traits.List(traits.Int, desc="of one file, those of the echoes in order")
+    from_scanner = traits.Bool(False, usedefault=True, desc="of any sign, perhaps wrapped")
+    sign = traits.Enum("auto", "positive", "negative", usedefault=True, desc="of the scanner's")
     kind = traits.Enum("total-field", "local-field")
 
 
 class _LoadFieldOutputs(StageOutputs):
     field = File(exists=True, desc="(x, y, z) in ppm")
-    weight = File(exists=True, desc="1 where the field was measured, 0 where it is exactly 0")
+    weight = File(exists=True, desc="0 to 1; 0 where the field is exactly 0: not measured")
     magnitude = File(desc="(echo, x, y, z), if there is one")
     grid = traits.Dict(desc="shape, affine, voxel size and B0 direction")
 
@@ -137,15 +181,45 @@ class LoadField(Stage):
         if (data == data.flat[0]).all():
             raise InputError(f"{path.name} is {data.flat[0]:g} in every voxel; it holds no field.")
         data = turn_upright(data * np.float32(self._to_ppm()), grid)
+        weight = (data != 0).astype(np.float32)
+        how, doubts, signal = {}, [], None
         if self.inputs.magnitude:
-            echoes = [arrays.read_on_grid(Path(p), stored) for p in self.inputs.magnitude]
-            turned = np.stack([turn_upright(echo, grid) for echo in echoes])
-            self._results["magnitude"] = arrays.save(cwd, "magnitude", turned)
+            magnitude = self._magnitude(grid)
+            self._results["magnitude"] = arrays.save(cwd, "magnitude", magnitude)
+            signal = magnitude[0]
+        if self.inputs.from_scanner:
+            self._refuse_wrapped(data, signal)
+            if signal is not None:  # the noise of a field goes with one over the magnitude
+                weight *= np.minimum(signal / np.percentile(signal, 99), 1)
+            sign = tell_sign(data, signal, weight, grid, self.inputs.sign)
+            data, how, doubts = data * sign.factor, {"Sign": sign.how}, sign.doubts
         self._results["field"] = arrays.save(cwd, "field", data)
-        self._results["weight"] = arrays.save(cwd, "weight", (data != 0).astype(np.float32))
+        self._results["weight"] = arrays.save(cwd, "weight", weight)
         self._results["grid"] = grid
         rule = f"The {self.inputs.kind.replace('-', ' ')} was read from {path.name}."
-        self._describe("Reading", rule, {"Units": self.inputs.field_units})
+        self._describe("Reading", rule, {"Units": self.inputs.field_units, **how}, doubts)
+
+    def _refuse_wrapped(
+        self, field: NDArray[np.float32], magnitude: NDArray[np.float32] | None
+    ) -> None:
+        from qsmbids.phase.wraps import looks_wrapped
+
+        if looks_wrapped(field, magnitude):
+            end = float(np.abs(field).max()) / self._to_ppm()
+            raise InputError(
+                f"{Path(self.inputs.field).name} is wrapped: neighbours jump by its whole range of "
+                f"+-{end:.4g} {self.inputs.field_units}; state EchoTime1 and EchoTime2 in its "
+                "sidecar, by which it can be unwrapped here, or unwrap it."
+            )
+
+    def _magnitude(self, grid: dict[str, Any]) -> NDArray[np.float32]:
+        """Return the magnitude (echo, x, y, z) on the field's grid."""
+        echoes: list[NDArray[np.float32]] = []
+        for path in map(Path, self.inputs.magnitude):
+            data, affine = arrays.read_echoes(path)
+            arrays.check_grid(path, data.shape[1:], affine, grid["stored"])
+            echoes += [data[volume] for volume in self.inputs.volumes or range(len(data))]
+        return np.stack([turn_upright(echo, grid) for echo in echoes])
 
     def _to_ppm(self) -> float:
         """Return the factor that turns the file's unit into ppm."""
@@ -156,7 +230,8 @@ class LoadField(Stage):
         strength = self.inputs.field_strength
         if strength is None or not isdefined(strength):
             raise InputError(
-                f"{Path(self.inputs.field).name} is in Hz: give MagneticFieldStrength in its "
-                "sidecar."
+                f"{Path(self.inputs.field).name} is in {self.inputs.field_units}: give "
+                "MagneticFieldStrength in its sidecar."
             )
-        return 1 / hz_per_ppm(strength)
+        turns = 1 if self.inputs.field_units == "Hz" else 1 / (2 * np.pi)
+        return turns / hz_per_ppm(strength)

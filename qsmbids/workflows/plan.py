@@ -120,7 +120,7 @@ def targets(series: Series, settings: Settings) -> list[Target]:
             names.append("total")
     if writes_local_field(series, settings):
         names += ["local", "magnitude"]
-    if len(series.echo_times) > 1 and (raw or series.magnitude):
+    if series.shows_decay:
         names += ["r2star", "t2star", "s0"]
     maps = [chimap(method) for method in settings.methods]
     maps += [uncertainty_map(m) for m in settings.methods if gives_uncertainty(m, settings)]
@@ -154,7 +154,10 @@ def steps(series: Series, settings: Settings) -> Iterable[tuple[str, str]]:
             yield LABELS["inversion"], _with_options(method, settings)
         return
     raw = series.start == "raw"
-    if raw:
+    if series.difference:
+        step = 1000 * (series.echo_times[1] - series.echo_times[0])
+        yield LABELS["reading"], f"magnitude and phase difference over {step:.4g} ms"
+    elif raw:
         parts = "real and imaginary part" if series.real else "magnitude and phase"
         yield LABELS["reading"], f"{parts} of {_count(len(series.echo_times), 'echo', 'echoes')}"
     else:
@@ -171,7 +174,7 @@ def steps(series: Series, settings: Settings) -> Iterable[tuple[str, str]]:
             LABELS["mapping"],
             f"{settings.unwrapping} unwrapping, {settings.fit} fit, sign {settings.phase_sign}",
         )
-    if len(series.echo_times) > 1 and (raw or series.magnitude):
+    if series.shows_decay:
         yield LABELS["decay"], "log-linear fit"
     if series.start != "local-field":
         yield LABELS["background"], _with_options(settings.background, settings)

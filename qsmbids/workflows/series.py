@@ -115,6 +115,8 @@ class _Builder:
                 "images": [path for paths in files.values() for path in paths],
                 "phase_units": series.phase_units,
                 "manufacturer": series.manufacturer,
+                "volumes": list(series.volumes),
+                "difference": list(series.echo_times) if series.difference else [],
             },
         )
         self._find_mask()
@@ -123,6 +125,7 @@ class _Builder:
             FieldMap(),
             {
                 "echo_times": list(series.echo_times),
+                "difference": series.difference,
                 "field_strength": series.field_strength,
                 "fit": settings.fit,
                 "unwrapping": settings.unwrapping,
@@ -146,7 +149,7 @@ class _Builder:
 
     def _relax(self) -> None:
         """R2* and its like, where there are echoes to measure them by."""
-        if len(self.series.echo_times) > 1:
+        if self.series.shows_decay:
             self._node("decay", Relaxometry(), {"echo_times": list(self.series.echo_times)})
             self._link("decay", magnitude="reading.magnitude", mask="masking.mask")
             self._write(
@@ -165,13 +168,15 @@ class _Builder:
                 "field_units": series.field_units or "ppm",
                 "field_strength": series.field_strength,
                 "magnitude": [str(path) for path in series.magnitude],
+                "volumes": list(series.volumes),
+                "from_scanner": series.from_scanner,
+                "sign": self.settings.phase_sign,
                 "kind": series.start,
                 "b0_dir": list(series.b0_dir or ()),
             },
         )
         self._find_mask()
-        if series.magnitude:
-            self._relax()
+        self._relax()
 
     def _find_mask(self) -> None:
         series, settings = self.series, self.settings
