@@ -80,6 +80,17 @@ def add_series(
     return written
 
 
+def add_fieldmap(root: Path, label: str = "01", **files: dict[str, Any]) -> list[Path]:
+    """Write images of ``fmap/`` by their suffixes, each with its sidecar, all at 3 T."""
+    folder = root / f"sub-{label}" / "fmap"
+    return [
+        write_image(
+            folder / f"sub-{label}_{suffix}.nii.gz", meta={"MagneticFieldStrength": 3, **meta}
+        )
+        for suffix, meta in files.items()
+    ]
+
+
 def settings_for(root: Path, **more: Any) -> Settings:
     """Return the settings of a run on a dataset; by total variation if nothing else is said."""
     more.setdefault("methods", ("tv",))

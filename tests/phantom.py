@@ -20,7 +20,7 @@ def _sphere(centre: tuple[float, float, float], radius: float) -> np.ndarray:
     return sum((a - c) ** 2 for a, c in zip(axes, centre, strict=True)) <= radius**2
 
 
-def signal() -> tuple[np.ndarray, np.ndarray]:
+def signal(echo_times: tuple[float, ...] = ECHO_TIMES) -> tuple[np.ndarray, np.ndarray]:
     """Return magnitude and phase (echo, x, y, z) of the phantom."""
     rng = np.random.default_rng(1)
     head = _sphere((20, 21, 19), 16)
@@ -31,9 +31,9 @@ def signal() -> tuple[np.ndarray, np.ndarray]:
     field -= field[head].mean()
     signals = [
         np.where(head, 100 * np.exp(-20 * te), 0) * np.exp(2j * np.pi * hz_per_ppm(B0) * te * field)
-        for te in ECHO_TIMES
+        for te in echo_times
     ]
-    noisy = np.stack(signals) + rng.normal(0, 0.7, (3, *SHAPE, 2)) @ np.array([1, 1j])
+    noisy = np.stack(signals) + rng.normal(0, 0.7, (len(signals), *SHAPE, 2)) @ np.array([1, 1j])
     return np.abs(noisy).astype(np.float32), np.angle(noisy).astype(np.float32)
 
 

@@ -102,14 +102,14 @@ def _left_out(settings: Settings, participants: Iterable[str]) -> Found:
 
 def _first_reason(images: Sequence[Path], first: Iterable[tuple[str, list[Path]]]) -> Found:
     """Give each image the first reason that holds for it."""
-    found: Found = []
+    found: dict[str, list[Path]] = {}
     rest = dict.fromkeys(images)
     for reason, own in chain(first, _by_name(images)):
         left = [path for path in own if path in rest]
-        found.append((reason, left))
+        found.setdefault(reason, []).extend(left)
         for path in left:
             del rest[path]
-    return found
+    return list(found.items())
 
 
 def _of_other_options(
@@ -179,7 +179,13 @@ def _filters(settings: Settings) -> str:
 
 
 def _paths(groups: Iterable[Group]) -> list[Path]:
-    return [path for group in groups for part in group.parts.values() for path in part.values()]
+    """Return the groups' images, of each the phase or field before the magnitude."""
+    parts = [
+        part
+        for group in groups
+        for _, part in sorted(group.parts.items(), key=lambda item: item[0] == "mag")
+    ]
+    return list(chain.from_iterable(part.values() for part in parts))
 
 
 def _files(folder: Path) -> list[Path]:
