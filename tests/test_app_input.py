@@ -18,7 +18,7 @@ from qsmbids.errors import InputError
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.fields import FieldMap
 from qsmbids.interfaces.reading import LoadField, LoadSeries
-from qsmbids.phase.wraps import looks_wrapped
+from qsmbids.phase.wrapped_field import looks_wrapped
 
 TIMES = (0.002, 0.006, 0.013)  # unequal spacing, the first echo soon
 PAIR = {"EchoTime1": TIMES[0], "EchoTime2": TIMES[1]}

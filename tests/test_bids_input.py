@@ -316,7 +316,7 @@ def test_a_field_map_without_magnitude_takes_a_mask(raw, tmp_path):
 
 
 def left_out(root: Path, **more: Any) -> list[str]:
-    with pytest.raises(InputError, match="^Nothing to do") as error:
+    with pytest.raises(InputError, match=r"^Nothing to do") as error:
         find_series(settings_for(root, **more))
     return str(error.value).splitlines()
 

@@ -18,6 +18,9 @@ from qsmbids.interfaces.orientation import turn_upright, upright_grid, with_b0
 from qsmbids.interfaces.sign import tell_sign
 
 
+_RATES = {"Hz": 1.0, "rad/s": 2 * np.pi}  # what of each makes a turn in a second
+
+
 class _LoadSeriesInputs(StageInputs):
     images = InputMultiPath(File(exists=True), mandatory=True, desc="all files, by content")
     magnitude = traits.List(traits.Str, desc="one file an echo")
@@ -45,56 +48,62 @@ class LoadSeries(Stage):
     output_spec = _LoadSeriesOutputs
 
     def _compute(self, cwd: str) -> None:
-        from qsmbids.phase import from_real_imaginary
-
         inputs = self.inputs
         self._results["grid"] = {}
-        if inputs.phase:
-            phase, rule = self._radians(self._stack(inputs.phase))
-            if inputs.difference:
-                phase, rule = self._from_first_echo(phase, rule)
-            self._results["phase"] = arrays.save(cwd, "phase", phase)
-            del phase
-            magnitude = self._stack(inputs.magnitude)
-            if inputs.difference and len(magnitude) == 1:
-                magnitude = np.repeat(magnitude, 2, axis=0)
-        else:
-            rule = "Magnitude and phase were computed from the real and the imaginary part."
-            magnitude, phase = from_real_imaginary(
-                self._stack(inputs.real), self._stack(inputs.imaginary)
-            )
-            self._refuse_constant(phase, inputs.imaginary)
-            self._results["phase"] = arrays.save(cwd, "phase", phase)
+        magnitude, phase, rule = self._from_phase() if inputs.phase else self._from_parts()
         for echo, image in enumerate(magnitude):
             if image.min() < 0 or not image.any():
                 raise InputError(
                     f"{_file_of(inputs.magnitude or inputs.real, echo)}: the magnitude is zero "
                     "everywhere, or negative somewhere; is it a magnitude image?"
                 )
+        if inputs.difference:
+            magnitude, phase, told = self._as_two_echoes(magnitude, phase)
+            rule = f"{rule} {told}"
+        self._results["phase"] = arrays.save(cwd, "phase", phase)
         self._results["magnitude"] = arrays.save(cwd, "magnitude", magnitude)
         self._describe("Reading", rule, {"Echoes": len(magnitude)})
 
-    def _radians(self, stored: NDArray[np.float32]) -> tuple[NDArray[np.float32], str]:
-        """Return the phase of all images in radians, and the rule that gave it."""
+    def _from_phase(self) -> tuple[NDArray[np.float32], NDArray[np.float32], str]:
+        """Return magnitude, phase in radians, and the rule that gave it."""
         from qsmbids.phase import to_radians
 
-        units = self.inputs.phase_units
-        if units not in ("Hz", "rad/s"):
-            made = to_radians(stored, units=units, manufacturer=self.inputs.manufacturer)
-            return made.phase, made.rule
-        first, second = self.inputs.difference
-        to_turns = (second - first) / (1 if units == "Hz" else 2 * np.pi)
-        turns = stored * np.float32(to_turns)
-        phase = (turns - np.round(turns)) * np.float32(2 * np.pi)
-        return phase, f"A field map in {units} was multiplied by the time between its echoes."
+        inputs, stored = self.inputs, self._stack(self.inputs.phase)
+        if inputs.phase_units in _RATES:
+            phase, rule = self._from_rate(stored)
+        else:
+            made = to_radians(stored, units=inputs.phase_units, manufacturer=inputs.manufacturer)
+            phase, rule = made.phase, made.rule
+        return self._stack(inputs.magnitude), phase, rule
 
-    def _from_first_echo(
-        self, phase: NDArray[np.float32], rule: str
-    ) -> tuple[NDArray[np.float32], str]:
-        """Return a phase difference as the phase of two echoes, the first of which has none."""
+    def _from_rate(self, rate: NDArray[np.float32]) -> tuple[NDArray[np.float32], str]:
+        """Return the phase difference that a field map in Hz or rad/s was made from."""
+        first, second = self.inputs.difference
+        turns = rate * np.float32((second - first) / _RATES[self.inputs.phase_units])
+        phase = (turns - np.round(turns)) * np.float32(2 * np.pi)
+        units = self.inputs.phase_units
+        return phase, f"The field map in {units} was multiplied by the time between its echoes."
+
+    def _from_parts(self) -> tuple[NDArray[np.float32], NDArray[np.float32], str]:
+        """Return magnitude and phase of real and imaginary part, and what was done."""
+        from qsmbids.phase import from_real_imaginary
+
+        inputs = self.inputs
+        magnitude, phase = from_real_imaginary(
+            self._stack(inputs.real), self._stack(inputs.imaginary)
+        )
+        self._refuse_constant(phase, inputs.imaginary)
+        rule = "Magnitude and phase were computed from the real and the imaginary part."
+        return magnitude, phase, rule
+
+    def _as_two_echoes(
+        self, magnitude: NDArray[np.float32], phase: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], str]:
+        """Return a phase difference as two echoes, the first of which has no phase."""
         first, second = (1000 * time for time in self.inputs.difference)
         told = f"It is the phase difference between echoes at {first:g} and {second:g} ms."
-        return np.concatenate([np.zeros_like(phase), phase]), f"{rule} {told}"
+        both = magnitude if len(magnitude) == 2 else np.repeat(magnitude, 2, axis=0)
+        return both, np.concatenate([np.zeros_like(phase), phase]), told
 
     def _stack(self, names: list[str]) -> NDArray[np.float32]:
         """Return the echoes' voxels in one array, all on the grid of the series."""
@@ -202,7 +211,7 @@ class LoadField(Stage):
     def _refuse_wrapped(
         self, field: NDArray[np.float32], magnitude: NDArray[np.float32] | None
     ) -> None:
-        from qsmbids.phase.wraps import looks_wrapped
+        from qsmbids.phase.wrapped_field import looks_wrapped
 
         if looks_wrapped(field, magnitude):
             end = float(np.abs(field).max()) / self._to_ppm()
@@ -233,5 +242,4 @@ class LoadField(Stage):
                 f"{Path(self.inputs.field).name} is in {self.inputs.field_units}: give "
                 "MagneticFieldStrength in its sidecar."
             )
-        turns = 1 if self.inputs.field_units == "Hz" else 1 / (2 * np.pi)
-        return turns / hz_per_ppm(strength)
+        return float(1 / _RATES[self.inputs.field_units] / hz_per_ppm(strength))
