@@ -17,7 +17,6 @@ from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs
 from qsmbids.interfaces.orientation import turn_upright, upright_grid, with_b0
 from qsmbids.interfaces.sign import tell_sign
 
-
 _RATES = {"Hz": 1.0, "rad/s": 2 * np.pi}  # what of each makes a turn in a second
 
 
