@@ -202,6 +202,24 @@ def test_siemens_states_both_times_of_any_phase_so_one_of_another_sequence_is_re
     assert re.search(r"its sequence \(gre\) is no field mapping; remove", refusal(raw))
 
 
+@pytest.mark.parametrize(
+    ("meta", "echo", "filters"),
+    [
+        ({"SequenceName": "*swi3d1r"}, "", {}),
+        ({"SequenceName": "*fl3d2r", "EchoTime": 0.00519}, "", {}),
+        ({"SequenceName": "*fl3d2r"}, "echo-2_", {"series": {"echo": "2"}}),
+    ],
+)
+def test_one_echo_of_siemens_is_no_difference_though_both_times_are_stated(
+    raw, meta, echo, filters
+):
+    meta = {**DIFFERENCE, "Manufacturer": "Siemens", **meta}
+    anat(raw, f"{echo}part-mag_T2starw", {"EchoTime": meta["EchoTime"]})
+    anat(raw, f"{echo}part-phase_T2starw", meta)
+    series = only(find_series(settings_for(raw, filters=filters)))
+    assert (series.difference, series.echo_times) == (False, (meta["EchoTime"],))
+
+
 def test_phase_of_each_echo_is_no_difference_though_both_times_are_stated(raw):
     for path in add_series(raw, Manufacturer="Siemens", SequenceName="*fl3d3r"):
         if "phase" in path.name:

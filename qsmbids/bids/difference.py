@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,17 @@ from qsmbids.errors import InputError
 _SAME_TIME = 1e-5  # s: exporters round
 
 
-def find(dataset: Dataset, group: Group) -> tuple[float, float] | None:
+def find(dataset: Dataset, group: Group, *, chosen: bool = False) -> tuple[float, float] | None:
     """Return the times in s of the two echoes if a group's phase is their difference, else None.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Where the files lie.
+    group : Group
+        The files.
+    chosen : bool
+        The user has chosen echoes, so that one that is alone is one of several.
 
     Raises
     ------
@@ -26,7 +36,8 @@ def find(dataset: Dataset, group: Group) -> tuple[float, float] | None:
     -----
     A phase image that is alone is a difference where its suffix or sequence says so, or its
     sidecar states ``EchoTime1`` and ``EchoTime2``. For Siemens, dcm2niix states these of each
-    phase image of any sequence with several echoes, so there they prove nothing by themselves.
+    phase image whose protocol holds two times, so there they prove nothing by themselves: a
+    sequence of one readout, or the first echo's own time, tells that it is no difference.
     """
     pair = group.pair()
     images = group.parts.get(pair[1] if pair else "phase", {})
@@ -53,6 +64,8 @@ def find(dataset: Dataset, group: Group) -> tuple[float, float] | None:
             "magnitude and phase instead, or remove the two if it is of one echo."
         )
     if sequence and str(metadata.get("Manufacturer", "")).lower().startswith("siemens"):
+        if chosen or _reads_once(metadata) or _states(metadata, times[0]):
+            return None
         raise InputError(
             f"{name} states EchoTime1 and EchoTime2, but its sequence ({sequence}) is no field "
             "mapping; remove the two if it is the phase of the one echo at EchoTime, or name it "
@@ -99,6 +112,17 @@ def _is_at(dataset: Dataset, path: Path, time: float) -> bool:
         return True
     stated = echo_times(dataset, [(path,)], {path: metadata})
     return len(stated) == 1 and abs(stated[0] - time) <= _SAME_TIME
+
+
+def _reads_once(metadata: Mapping[str, Any]) -> bool:
+    """Tell whether a sequence of Siemens reads one echo, as ``*swi3d1r`` does."""
+    readouts = re.search(r"[23]d(\d+)", str(metadata.get("SequenceName", "")))
+    return readouts is not None and readouts[1] == "1"
+
+
+def _states(metadata: Mapping[str, Any], time: float) -> bool:
+    stated = metadata.get("EchoTime")
+    return isinstance(stated, int | float) and abs(stated - time) <= _SAME_TIME
 
 
 def _sequence(metadata: Mapping[str, Any]) -> str:

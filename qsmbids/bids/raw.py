@@ -41,7 +41,7 @@ def build(dataset: Dataset, group: Group, *, gaps: bool = False) -> tuple[Series
         If anything about the files keeps the series from being processed.
     """
     refuse_twins(dataset, group)
-    times = difference.find(dataset, group)
+    times = difference.find(dataset, group, chosen=gaps)
     if times is not None:
         return _difference(dataset, group, times)
     first, second = group.pair() or ("mag", "phase")
