@@ -94,7 +94,7 @@ def build(
         start=source.start,
         magnitude=magnitude,
         volumes=echoes.volumes if echoes else (),
-        echo_times=echoes.echo_times if echoes and echoes.shows_decay else (),
+        echo_times=echoes.echo_times if echoes else (),
         field_strength=strength,
         manufacturer=metadata.get("Manufacturer") or (raw.manufacturer if raw else None),
         field=path,
