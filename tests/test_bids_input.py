@@ -401,7 +401,7 @@ def test_a_folder_that_is_no_dataset_is_described(tmp_path):
     first, *lines = left_out(root)
     assert "has no participants" in first
     assert lines[0].endswith("gre_4_e1.nii.gz, gre_5_e1_ph.nii.gz")
-    assert re.search("must be converted to BIDS first: dicom/1.dcm", lines[1])
+    assert re.search("qsmbids-dicom .* to BIDS first: dicom/1.dcm", lines[1])
 
 
 def test_a_participant_without_a_series_is_told_what_it_has(raw):

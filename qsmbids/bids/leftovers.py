@@ -46,7 +46,7 @@ def nothing_to_do(
         found = _first_reason([path for path in files if _is_image(path)], [])
         found.append(
             (
-                "DICOM or PAR/REC, which must be converted to BIDS first",
+                "DICOM (qsmbids-dicom writes a dataset of it) or PAR/REC: convert to BIDS first",
                 [path for path in files if path.suffix.lower() in _DICOM],
             )
         )
