@@ -88,7 +88,7 @@ def from_real_imaginary(real: ArrayLike, imaginary: ArrayLike) -> tuple[Float, F
     Raises
     ------
     InputError
-        If the shapes differ or a value is not finite.
+        If the shapes differ, a value is not finite, or both parts have no values below zero.
     """
     re = np.asarray(real, dtype=np.float32)
     im = np.asarray(imaginary, dtype=np.float32)
@@ -96,6 +96,11 @@ def from_real_imaginary(real: ArrayLike, imaginary: ArrayLike) -> tuple[Float, F
         raise InputError(f"The real part's shape {re.shape} is not the imaginary's {im.shape}.")
     if not (np.isfinite(re).all() and np.isfinite(im).all()):
         raise InputError("The real or the imaginary part holds NaN or infinite values.")
+    if re.min() >= 0 and im.min() >= 0:
+        raise InputError(
+            "Neither the real nor the imaginary part has a value below zero: they are stored with "
+            "an offset, or are no such parts; export them with their sign."
+        )
     return np.hypot(re, im), np.arctan2(im, re)
 
 
