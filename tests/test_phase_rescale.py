@@ -162,7 +162,7 @@ def test_a_magnitude_given_as_phase_is_refused(truth, top, masked, units):
 def test_echoes_on_different_scales_are_refused(truth):
     stored = np.round((truth / np.pi) * 2048)
     stored[0] = truth[0]
-    with pytest.raises(InputError, match="echo 1 spans 6.28"):
+    with pytest.raises(InputError, match="echo 1 spans"):
         to_radians(stored)
 
 

@@ -65,7 +65,7 @@ def estimate_field(
     magnitude : array_like of the same shape
         In any unit.
     echo_times : (echo,) sequence of float
-        In seconds, increasing.
+        In seconds, in any order.
     field_strength : float
         In tesla.
     mask : (x, y, z) array_like
@@ -95,6 +95,9 @@ def estimate_field(
     """
     times = check_echo_times(echo_times)
     series, signal, inside = _as_series(phase, magnitude, mask, len(times))
+    order = np.argsort(times)
+    if (np.diff(order) < 0).any():
+        times, series, signal = times[order], series[order], signal[order]
     for registry, name in ((FITS, fit), (UNWRAPPING, unwrapping)):
         registry[name]  # an unknown name fails before the work starts
     box = ndimage.find_objects(inside.astype(np.uint8))[0]
