@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qsmbids.errors import InputError
-from qsmbids.phase.wraps import wraps_at
+from qsmbids.phase.wraps import wraps
 
 Float = NDArray[np.float32]
 
@@ -25,7 +25,7 @@ def check_pair(magnitude: Float, phase: Float) -> None:
         Of one echo; the phase in radians.
     """
     image = np.where(magnitude == 0, np.float32(np.nan), magnitude)
-    if wraps_at(image[None], float(np.ptp(magnitude))):
+    if wraps(image[None]):
         raise InputError(
             "The magnitude wraps from its largest to its smallest value, as only phase does; were "
             "magnitude and phase exchanged?"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qsmbids.errors import InputError
-from qsmbids.phase.wraps import like_magnitude, wraps_at
+from qsmbids.phase.wraps import like_magnitude, wraps
 
 Float = NDArray[np.float32]
 
@@ -86,7 +86,7 @@ def recognise(values: Float, unit: str, maker: str) -> Scale:
     manufacturer; what the sidecar states, of values that stay well inside it.
     """
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    proven = wraps_at(values, high - low)
+    proven = wraps(values)
     if low >= 0 and not proven and like_magnitude(values[~np.isnan(values)], low, high):
         raise InputError(f"The phase values span {low:.6g} to {high:.6g}: {_MAGNITUDE}.")
     claimed = [known for known in KNOWN if unit and known.unit == unit]

@@ -10,28 +10,34 @@ Float = NDArray[np.float32]
 _CALM = 0.05  # of a turn: neighbours in tissue seldom differ by more
 _NEAR = 0.06  # of a turn, by which a wrap's jump may miss it
 _FAR = (0.65, 0.85)  # of a turn: noise jumps so far as well, a wrap never
+_MIDDLE = 0.2  # of the range, to both sides of its middle: two fifths of evenly spread phase
+_LEAST_MIDDLE = 0.1
 _LEAST = 20
 _LEAST_SHARE = 0.1  # noise alone reaches 0.03
 _ENOUGH = 500
 _LEAST_TOP = 0.02  # of the voxels; evenly spread phase has 0.1
 
 
-def wraps_at(values: Float, turn: float) -> bool:
-    """Tell whether jumps between neighbouring voxels pile up at ``turn``, as wraps do.
+def wraps(values: Float) -> bool:
+    """Tell whether the ends of the range of values are joined by wraps.
 
     Parameters
     ----------
     values : (echo, x, y, z) float32 array
         NaN where there is no image.
-    turn : float
-        What the values would grow by over a full turn; their range at most.
 
     Notes
     -----
-    Counted are jumps between voxels that differ little from their other neighbours on the same
+    Jumps as large as the range then pile up. Counted are those between voxels that differ little from their other neighbours on the same
     line, less the slope that these show. In noise such jumps are rarer the larger they are; a
-    smooth image has none. Only a wrapped phase has a peak at the full turn.
+    smooth image has none. Only a wrapped phase has a peak at the full range, and values
+    between: those of a bright body on dark ground have the peak, too, but nothing between.
     """
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    turn = high - low
+    middle = np.abs(values - (low + high) / 2) < _MIDDLE * turn
+    if np.count_nonzero(middle) < _LEAST_MIDDLE * np.count_nonzero(~np.isnan(values)):
+        return False
     near = far = 0
     for echo in values[::-1]:  # later echoes wrap more
         for axis in range(3):
