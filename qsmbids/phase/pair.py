@@ -31,10 +31,10 @@ def check_pair(magnitude: Float, phase: Float) -> None:
             "magnitude and phase exchanged?"
         )
     inside = magnitude > _SIGNAL * np.percentile(magnitude, 99)
-    pair = np.stack([magnitude[inside], phase[inside]])
-    if pair.shape[1] < 3 or not pair.std(axis=1).all():
+    one, other = magnitude[inside], phase[inside]
+    if one.size < 3 or one.std() == 0 or other.std() == 0:
         return
-    correlation = float(np.corrcoef(pair)[0, 1])
+    correlation = float(np.corrcoef(one, other)[0, 1])
     if abs(correlation) > _COPY:
         raise InputError(
             f"The phase follows the magnitude (correlation {correlation:+.2f} where there is "

@@ -28,8 +28,8 @@ def wraps(values: Float) -> bool:
 
     Notes
     -----
-    Jumps as large as the range then pile up. Counted are those between voxels that differ little from their other neighbours on the same
-    line, less the slope that these show. In noise such jumps are rarer the larger they are; a
+    Jumps as large as the range then pile up. Counted are those between voxels that differ little
+    from their other neighbours on the same line, less the slope that these show. In noise such jumps are rarer the larger they are; a
     smooth image has none. Only a wrapped phase has a peak at the full range, and values
     between: those of a bright body on dark ground have the peak, too, but nothing between.
     """

@@ -13,6 +13,7 @@ Vector = tuple[float, float, float]
 SCANNER = 1
 """The code of an sform or qform that leads to the scanner's own axes."""
 
+_DECIMALS = 5
 _EDGES = (0.02, 50.0)  # mm, the smallest and the largest voxel that an image of a head has
 _TO_MM = {"meter": 1000.0, "mm": 1.0, "micron": 0.001}
 _SAME_B0, _SAME_SIZE = 1.0, 0.01  # degrees, share of the edge
@@ -111,7 +112,7 @@ def in_millimetres(affine: ArrayLike, unit: str) -> tuple[NDArray[np.float64], t
     """
     matrix = np.array(affine, dtype=float)
     factor = _TO_MM.get(unit, 1.0)
-    edges = voxel_size(matrix)
+    edges = [float(edge) for edge in np.linalg.norm(matrix[:3, :3], axis=0)]
     if _plausible(edges, factor):
         matrix[:3] *= factor
         return matrix, ()
@@ -141,10 +142,14 @@ def _sizes(edges: ArrayLike) -> str:
 
 
 def voxel_size(affine: ArrayLike) -> Vector:
-    """Return the voxel's edge lengths in mm, from a 4x4 voxel-to-world affine."""
+    """Return the voxel's edge lengths in mm, from a 4x4 voxel-to-world affine.
+
+    They are rounded to 0.00001 mm: headers hold float32, and a sphere of 6 mm must not lose its
+    outermost voxels to an edge of 1.50000001 mm.
+    """
     columns = np.asarray(affine, dtype=float)[:3, :3]
-    x, y, z = np.linalg.norm(columns, axis=0)
-    return float(x), float(y), float(z)
+    x, y, z = (round(float(edge), _DECIMALS) for edge in np.linalg.norm(columns, axis=0))
+    return x, y, z
 
 
 def b0_direction(affine: ArrayLike) -> Vector:
