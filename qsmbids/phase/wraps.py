@@ -29,9 +29,10 @@ def wraps(values: Float) -> bool:
     Notes
     -----
     Jumps as large as the range then pile up. Counted are those between voxels that differ little
-    from their other neighbours on the same line, less the slope that these show. In noise such jumps are rarer the larger they are; a
-    smooth image has none. Only a wrapped phase has a peak at the full range, and values
-    between: those of a bright body on dark ground have the peak, too, but nothing between.
+    from their other neighbours on the same line, less the slope that these show. In noise such
+    jumps are rarer the larger they are; a smooth image has none. Only a wrapped phase has a peak
+    at the full range, and values between: those of a bright body on dark ground have the peak,
+    too, but nothing between.
     """
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     turn = high - low
