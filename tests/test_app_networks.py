@@ -102,7 +102,7 @@ def test_a_preset_reaches_the_function(weights: Path) -> None:
 def test_architectures_of_inversions_are_told_without_torch() -> None:
     inversions = {name for name, kind in ARCHITECTURES.items() if issubclass(kind, Inversion)}
     assert set(files.INVERSIONS) == inversions
-    assert set(files.SPREADS) == set(ARCHITECTURES) - inversions
+    assert {*files.SPREADS, *files.BRAIN_MASKS} == set(ARCHITECTURES) - inversions
 
 
 @pytest.mark.parametrize("name", sorted(set(NETWORKS) & set(files.bundled())))

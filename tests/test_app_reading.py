@@ -111,6 +111,85 @@ def test_a_mask_of_one_voxel_is_refused(tmp_path: Path, files: dict[str, list[Pa
         BrainMask(key="sub-01", grid=grid, mask_file=str(path)).run(cwd=str(tmp_path))
 
 
+def test_the_rule_and_its_doubts_reach_the_sidecar(
+    tmp_path: Path, files: dict[str, list[Path]]
+) -> None:
+    said = load(tmp_path, files, "magnitude", "phase").stage
+    assert "radians from -pi to pi" in said["Method"]
+    assert said["Warnings"] == []
+    for path in files["phase"]:
+        phantom.write(path, np.round(nib.load(path).get_fdata() * 1000).astype(np.int16))
+    said = load(tmp_path, files, "magnitude", "phase").stage
+    assert "milliradians" in said["Method"]
+    assert "Correct Units" in said["Warnings"][0]
+
+
+@pytest.mark.parametrize("parts", [("magnitude", "phase"), ("real", "imaginary")])
+def test_slices_of_alternating_sign_are_mended(tmp_path: Path, parts: tuple[str, str]) -> None:
+    magnitude, phase = phantom.signal()
+    plain, chopped = {}, {}
+    sign = np.where(np.arange(phase.shape[-1]) % 2, -1, 1)
+    for folder, found, signal in (
+        ("plain", plain, magnitude * np.exp(1j * phase)),
+        ("chopped", chopped, magnitude * np.exp(1j * phase) * sign),
+    ):
+        for part, take in zip(
+            ("magnitude", "phase", "real", "imaginary"),
+            (np.abs, np.angle, np.real, np.imag),
+            strict=True,
+        ):
+            found[part] = [tmp_path / folder / f"sub-01_echo-{n}_{part}.nii.gz" for n in (1, 2)]
+            for path, echo in zip(found[part], signal, strict=False):
+                phantom.write(path, take(echo).astype(np.float32))
+    usual, mended = (load(tmp_path, found, *parts) for found in (plain, chopped))
+    assert "opposite sign" not in usual.stage["Method"]
+    assert "Every second slice from feet to head had the opposite sign" in mended.stage["Method"]
+    gap = arrays.load(usual.phase) - arrays.load(mended.phase)
+    assert np.abs(np.angle(np.exp(1j * gap))).max() < 1e-4
+
+
+def test_parts_stored_with_an_offset_are_refused(
+    tmp_path: Path, files: dict[str, list[Path]]
+) -> None:
+    for path in (*files["real"], *files["imaginary"]):
+        phantom.write(path, nib.load(path).get_fdata(dtype=np.float32) + 200)
+    with pytest.raises(InputError, match="with their sign"):
+        load(tmp_path, files, "real", "imaginary")
+
+
+def test_b0_of_a_registered_header_is_the_scanners(
+    tmp_path: Path, files: dict[str, list[Path]]
+) -> None:
+    turn = nib.eulerangles.euler2mat(x=0.3)
+    for path in (*files["magnitude"], *files["phase"]):
+        image = nib.load(path)
+        data = image.get_fdata(dtype=np.float32)
+        image = nib.Nifti1Image(data, image.affine)
+        image.set_qform(image.affine, 1)
+        image.set_sform(nib.affines.from_matvec(turn) @ image.affine, 2)
+        nib.save(image, path)
+    made = load(tmp_path, files, "magnitude", "phase")
+    np.testing.assert_allclose(made.grid["b0_dir"], [0, 0, 1], atol=1e-6)
+    assert "B0's direction was taken from the qform" in made.stage["Warnings"][0]
+    np.testing.assert_allclose(
+        np.array(made.grid["stored"]["affine"])[:3, :3], turn @ np.diag(phantom.VOXEL), atol=1e-5
+    )
+
+
+def test_voxels_in_metres_are_read_in_mm(tmp_path: Path, files: dict[str, list[Path]]) -> None:
+    for path in (*files["magnitude"], *files["phase"]):
+        data = nib.load(path).get_fdata(dtype=np.float32)
+        image = nib.Nifti1Image(data, np.diag([*np.array(phantom.VOXEL) / 1000, 1]))
+        image.header.set_xyzt_units("meter")
+        nib.save(image, path)
+    made = load(tmp_path, files, "magnitude", "phase")
+    assert made.grid["voxel_size"] == pytest.approx(phantom.VOXEL)
+    image = nib.Nifti1Image(data, np.diag([*np.array(phantom.VOXEL) / 1000, 1]))
+    nib.save(image, files["phase"][0])
+    with pytest.raises(InputError, match="xyzt_units"):
+        load(tmp_path, files, "magnitude", "phase")
+
+
 @pytest.mark.parametrize("units", ["ppm", "Hz"])
 def test_a_field_is_read_in_ppm(tmp_path: Path, units: str) -> None:
     path = tmp_path / "sub-01_desc-local_fieldmap.nii.gz"

@@ -124,18 +124,72 @@ def test_one_echo_keeps_the_offset_in_the_field_and_says_so():
     assert np.array_equal(same.field, result.field)
 
 
+@pytest.mark.parametrize(
+    "times",
+    [TIMES, (0.004, 0.010, 0.016), (0.004, 0.009, 0.016), (0.004, 0.009, 0.016, 0.021, 0.028)],
+    ids=["four", "three", "uneven three", "uneven five"],
+)
 @pytest.mark.parametrize("bipolar", [(0.6, 0.03), (1.2, -0.02), (-0.4, 0.0)])
-def test_bipolar_readout_is_found_and_removed(bipolar):
-    data = scan(bipolar=bipolar)
-    result = estimate(data)
+def test_bipolar_readout_is_found_and_removed(times, bipolar):
+    data = scan(times, bipolar=bipolar)
+    result = estimate(data, times)
     assert np.median(np.abs(error(result, data))) < 0.001
     assert "bipolar" in result.warnings[0]
+    plain = scan(times)
+    assert estimate(plain, times).warnings == ()
 
 
-def test_three_bipolar_echoes_are_refused_with_the_reason():
+@pytest.mark.parametrize("snr", [8, 30])
+def test_a_bipolar_readout_of_three_echoes_is_found_in_noise(snr):
     times = (0.004, 0.010, 0.016)
-    with pytest.raises(InputError, match="bipolar"):
-        estimate(scan(times, bipolar=(1.0, 0.02)), times)
+    data = scan(times, bipolar=(1.0, 0.02), snr=snr)
+    result = estimate(data, times)
+    assert "bipolar" in result.warnings[0]
+    plain = scan(times, snr=snr)
+    gap = np.std(error(result, data)) / np.std(error(estimate(plain, times), plain))
+    assert gap < 1.05
+
+
+def test_two_bipolar_echoes_get_a_linear_field_and_a_word():
+    times = (0.005, 0.011)
+    data = scan(times, bipolar=(1.0, 0.03))
+    result = estimate(data, times)
+    assert "nor whether the readout was bipolar" in result.warnings[0]
+    x = np.arange(SHAPE[0])[:, None, None] - SHAPE[0] // 2
+    ramp = np.broadcast_to(0.03 * x / radians_per_ppm(B0, 0.006), SHAPE)
+    miss = error(result, data._replace(field=data.field + ramp))
+    assert np.median(np.abs(miss)) < 0.002
+
+
+@pytest.mark.parametrize("order", [[0, 2, 1], [1, 0, 2]])
+def test_three_echoes_in_a_wrong_order_are_not_taken_for_bipolar(order):
+    times = (0.004, 0.010, 0.016)
+    data = scan(times)
+    swapped = data._replace(phase=data.phase[order], magnitude=data.magnitude[order])
+    with pytest.raises(InputError, match="proportion"):
+        estimate(swapped, times)
+
+
+@pytest.mark.parametrize(
+    "times", [(0.020, 0.004, 0.028, 0.012), (0.028, 0.020, 0.012, 0.004)], ids=["mixed", "reverse"]
+)
+def test_echoes_are_taken_by_their_time_not_their_number(four, times):
+    order = [TIMES.index(time) for time in times]
+    mixed = four._replace(phase=four.phase[order], magnitude=four.magnitude[order])
+    result, usual = estimate(mixed, times), estimate(four)
+    assert all(np.array_equal(a, b) for a, b in zip(result[:5], usual[:5], strict=True))
+    assert result.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "times", [(0.003, 0.014), (0.003, 0.005, 0.017), (0.002, 0.013, 0.017, 0.028)]
+)
+@pytest.mark.parametrize("fit", list(FITS))
+def test_wraps_between_far_echoes_are_solved_with_the_real_spacing(times, fit):
+    data = scan(times, snr=60)
+    assert np.abs(radians_per_ppm(B0, max(np.diff(times))) * data.field[data.mask]).max() > np.pi
+    result = estimate(data, times, fit=fit)
+    assert np.mean(np.abs(error(result, data)) > 0.05) < 1e-4
 
 
 def test_negative_phase_gives_the_negative_field(four):
@@ -216,8 +270,8 @@ def test_honest_data_of_any_signal_are_not_refused(snr):
 @pytest.mark.parametrize(
     ("times", "message"),
     [
-        ((0.004, 0.020, 0.012, 0.028), "increase"),
-        ((0.004, 0.012, 0.012, 0.028), "increase"),
+        ((0.004, 0.020, 0.012, 0.028), "proportion"),
+        ((0.004, 0.012, 0.012, 0.028), "the same echo time"),
         ((4, 12, 20, 28), "in seconds"),
         ((0, 0.01, 0.02, 0.03), "positive"),
         ((0.004, 0.012), "4 phase images but 2 echo times"),

@@ -73,10 +73,17 @@ def test_dead_voxels_and_the_mask():
         (np.ones((1, *SHAPE)), (0.01,), ALL),
         (np.ones(SHAPE), (0.01,), ALL),
         (np.ones((2, *SHAPE)), (0.01, 0.02), ALL[1:]),
-        (np.ones((2, *SHAPE)), (0.02, 0.01), ALL),
+        (np.ones((2, *SHAPE)), (0.02, 0.02), ALL),
         (np.ones((2, *SHAPE)), (0.02,), ALL),
     ],
 )
 def test_wrong_arguments(signal, times, mask):
     with pytest.raises(ValueError, match=r"echo|shape"):
         fit_decay(signal, times, mask)
+
+
+def test_echoes_may_come_in_any_order():
+    signal = 100 * np.exp(-30 * np.array(TIMES)).reshape(-1, 1, 1, 1) * np.ones(SHAPE)
+    result = fit_decay(signal[::-1], TIMES[::-1], ALL)
+    assert np.allclose(result.r2star, 30, rtol=1e-3)
+    assert np.allclose(result.s0, 100, rtol=1e-3)

@@ -31,6 +31,13 @@ def test_recovers_a_smooth_phase_exactly(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_prime_matrix_sizes_and_fine_voxels_are_no_matter(method):
+    truth = ramp((61, 73, 19))
+    result = unwrap(wrap(truth), method=method, voxel_size=(0.3, 0.3, 1.5))
+    assert np.abs(result - truth).max() < 1e-4
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_noise_outside_the_mask_does_not_matter(method):
     truth = ramp()
     x, y, z = np.meshgrid(*[np.linspace(-1, 1, n) for n in truth.shape], indexing="ij")

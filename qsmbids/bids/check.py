@@ -16,6 +16,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
+from qsmbids.bids.placement import placement_of
 from qsmbids.errors import InputError
 from qsmbids.physics.geometry import b0_direction
 
@@ -67,7 +68,7 @@ def read_grid(path: Path, name: str, echoes: int | None = None) -> Grid:
     _check_file(path, name)
     try:
         image: Any = nib.load(path)
-        shape, affine, kind = image.shape, image.affine, image.get_data_dtype().kind
+        shape, kind = image.shape, image.get_data_dtype().kind
     except _UNREADABLE as error:
         raise InputError(
             f"{name} cannot be read as NIfTI: it is truncated, damaged or no image; {_AGAIN}."
@@ -78,7 +79,7 @@ def read_grid(path: Path, name: str, echoes: int | None = None) -> Grid:
             f"{name} holds complex or colour values; write magnitude and phase (or real and "
             "imaginary part) as two files."
         )
-    _check_affine(affine, name)
+    affine = _checked_affine(image, name)
     expected = int(image.dataobj.offset) + math.prod(shape) * image.get_data_dtype().itemsize
     if not _has_bytes(path, expected):
         raise InputError(f"{name} is truncated or damaged; {_AGAIN}.")
@@ -141,16 +142,21 @@ def _check_shape(shape: tuple[int, ...], name: str, echoes: int | None) -> None:
     )
 
 
-def _check_affine(affine: NDArray[np.float64], name: str) -> None:
-    columns = np.linalg.norm(affine[:3, :3], axis=0)
-    if not np.isfinite(affine).all() or columns.min() <= 0:
+def _checked_affine(image: Any, name: str) -> NDArray[np.float64]:
+    """Return the affine in mm."""
+    columns = np.linalg.norm(image.affine[:3, :3], axis=0)
+    if not np.isfinite(image.affine).all() or columns.min() <= 0:
         raise InputError(f"{name} has no usable affine (voxel size and orientation); {_AGAIN}.")
     try:
-        b0_direction(affine)
+        b0_direction(image.affine)
     except ValueError as error:
         raise InputError(
             f"{name} cannot be used, since {error}; resample it to a grid with right angles."
         ) from error
+    try:
+        return placement_of(image).affine
+    except ValueError as error:
+        raise InputError(f"{name} cannot be used: {error}.") from error
 
 
 def _has_bytes(path: Path, expected: int) -> bool:

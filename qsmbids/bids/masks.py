@@ -59,11 +59,11 @@ def find_mask(
     if not found:
         return None
     (dataset, path), *others = sorted(found, key=rank)
-    warnings = [f"The mask {dataset.relative(path)} was used."]
-    if others:
-        names = ", ".join(source.relative(other) for source, other in others)
-        warnings.append(f"Other masks that fit were not used: {names}.")
-    return Mask(path, dataset, tuple(warnings))
+    if not others:
+        return Mask(path, dataset, ())
+    names = ", ".join(source.relative(other) for source, other in others)
+    told = f"The mask {dataset.relative(path)} was used; others that fit were not: {names}."
+    return Mask(path, dataset, (told,))
 
 
 def check_mask(mask: Mask | None, grid: Grid) -> None:

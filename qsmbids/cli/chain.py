@@ -180,7 +180,7 @@ class _Chain:
                     f"{echoes} echo times."
                 )
         saved: dict[str, Any] = {"grid": grid}
-        radians, _ = to_radians(values, units="rad")
+        radians = to_radians(values, units="rad").phase
         for name, series in (("phase", radians), ("magnitude", signal)):
             turned = np.stack([turn_upright(echo, grid) for echo in series])
             saved[name] = arrays.save(self.scratch, name, turned)

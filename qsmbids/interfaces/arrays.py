@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qsmbids.bids.check import Grid, check_same_grid
+from qsmbids.bids.placement import placement_of
 from qsmbids.errors import InputError
+from qsmbids.physics.geometry import Placement
 
 _CHUNK = 1 << 22
 
@@ -85,6 +87,7 @@ def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
             kind: Any = type(nib.load(path))
             image = kind.from_bytes(stream.read())
         data = np.asarray(image.dataobj, dtype=np.float32)
+        affine = placement_of(image).affine
     except FileNotFoundError:
         raise InputError(f"{path.name} does not exist.") from None
     except (OSError, EOFError, ValueError, zlib.error, nib.filebasedimages.ImageFileError) as error:
@@ -94,7 +97,7 @@ def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         ) from error
     if not np.isfinite(data).all():
         raise InputError(f"{path.name} holds NaN or infinite values; convert it again.")
-    return data, np.asarray(image.affine, dtype=float)
+    return data, affine
 
 
 def read_on_grid(path: Path, grid: Mapping[str, Any]) -> NDArray[np.float32]:
@@ -111,6 +114,13 @@ def check_grid(
     other = Grid(grid["file"], tuple(grid["shape"]), np.asarray(grid["affine"]), oriented=True)
     own = Grid(path.name, tuple(shape), np.asarray(affine), oriented=True)
     check_same_grid(own, other, "resample it to that image")
+
+
+def read_placement(path: Path) -> Placement:
+    """Return where a NIfTI file's header places it."""
+    import nibabel as nib
+
+    return placement_of(nib.load(path))
 
 
 def make_grid(path: Path, shape: Sequence[int], affine: NDArray[np.float64]) -> dict[str, Any]:

@@ -48,7 +48,9 @@ def upright_grid(grid: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def with_b0(grid: Mapping[str, Any], b0_dir: Sequence[float]) -> dict[str, Any]:
+def with_b0(
+    grid: Mapping[str, Any], b0_dir: Sequence[float], *, stated: bool = True
+) -> dict[str, Any]:
     """Return an upright grid in which B0 points along ``b0_dir`` instead of as its affine tells.
 
     Parameters
@@ -57,12 +59,14 @@ def with_b0(grid: Mapping[str, Any], b0_dir: Sequence[float]) -> dict[str, Any]:
         As `upright_grid` returns it.
     b0_dir : (3,) sequence of float
         Along the stored voxel axes.
+    stated : bool
+        Whether a sidecar says so, of a head that was brought onto another position's grid.
     """
     upright = [0.0] * 3
     for (axis, sign), component in zip(grid["turn"], b0_dir, strict=True):
         upright[axis] = sign * component
     stored = {**grid["stored"], "b0_dir": list(b0_dir)}
-    return {**grid, "b0_dir": upright, "b0_stated": True, "stored": stored}
+    return {**grid, "b0_dir": upright, "b0_stated": stated, "stored": stored}
 
 
 def turn_upright(image: NDArray[Any], grid: Mapping[str, Any]) -> NDArray[Any]:

@@ -20,6 +20,17 @@ from qsmbids.interfaces.sign import tell_sign
 _RATES = {"Hz": 1.0, "rad/s": 2 * np.pi}  # what of each makes a turn in a second
 
 
+def _placed(
+    path: Path, shape: tuple[int, ...], affine: NDArray[np.float64]
+) -> tuple[dict[str, Any], str, list[str]]:
+    """Return the upright grid of an image, what was chosen from its header, and doubts."""
+    placement = arrays.read_placement(path)
+    grid = upright_grid(arrays.make_grid(path, shape, affine))
+    if placement.b0_dir is not None:
+        grid = with_b0(grid, placement.b0_dir, stated=False)
+    return grid, placement.rule, list(placement.warnings)
+
+
 class _LoadSeriesInputs(StageInputs):
     images = InputMultiPath(File(exists=True), mandatory=True, desc="all files, by content")
     magnitude = traits.List(traits.Str, desc="one file an echo")
@@ -49,60 +60,88 @@ class LoadSeries(Stage):
     def _compute(self, cwd: str) -> None:
         inputs = self.inputs
         self._results["grid"] = {}
-        magnitude, phase, rule = self._from_phase() if inputs.phase else self._from_parts()
-        for echo, image in enumerate(magnitude):
-            if image.min() < 0 or not image.any():
-                raise InputError(
-                    f"{_file_of(inputs.magnitude or inputs.real, echo)}: the magnitude is zero "
-                    "everywhere, or negative somewhere; is it a magnitude image?"
-                )
+        self._notes: list[str] = []
+        self._warnings: list[str] = []
+        magnitude, phase = self._from_phase() if inputs.phase else self._from_parts()
+        self._refuse_misnamed(magnitude, phase)
+        self._mend_slices(magnitude[0], phase)
         if inputs.difference:
-            magnitude, phase, told = self._as_two_echoes(magnitude, phase)
-            rule = f"{rule} {told}"
+            magnitude, phase = self._as_two_echoes(magnitude, phase)
         self._results["phase"] = arrays.save(cwd, "phase", phase)
         self._results["magnitude"] = arrays.save(cwd, "magnitude", magnitude)
-        self._describe("Reading", rule, {"Echoes": len(magnitude)})
+        rule = " ".join(self._notes)
+        self._describe("Reading", rule, {"Echoes": len(magnitude)}, self._warnings)
 
-    def _from_phase(self) -> tuple[NDArray[np.float32], NDArray[np.float32], str]:
-        """Return magnitude, phase in radians, and the rule that gave it."""
+    def _from_phase(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         from qsmbids.phase import to_radians
 
         inputs, stored = self.inputs, self._stack(self.inputs.phase)
         if inputs.phase_units in _RATES:
-            phase, rule = self._from_rate(stored)
-        else:
-            made = to_radians(stored, units=inputs.phase_units, manufacturer=inputs.manufacturer)
-            phase, rule = made.phase, made.rule
-        return self._stack(inputs.magnitude), phase, rule
+            return self._stack(inputs.magnitude), self._from_rate(stored)
+        phase, rule, warnings = to_radians(
+            stored, units=inputs.phase_units, manufacturer=inputs.manufacturer
+        )
+        self._notes.append(rule)
+        self._warnings += warnings
+        return self._stack(inputs.magnitude), phase
 
-    def _from_rate(self, rate: NDArray[np.float32]) -> tuple[NDArray[np.float32], str]:
+    def _from_rate(self, rate: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the phase difference that a field map in Hz or rad/s was made from."""
-        first, second = self.inputs.difference
-        turns = rate * np.float32((second - first) / _RATES[self.inputs.phase_units])
-        phase = (turns - np.round(turns)) * np.float32(2 * np.pi)
-        units = self.inputs.phase_units
-        return phase, f"The field map in {units} was multiplied by the time between its echoes."
+        units, (first, second) = self.inputs.phase_units, self.inputs.difference
+        self._notes.append(
+            f"The field map in {units} was multiplied by the time between its echoes."
+        )
+        turns = rate * np.float32((second - first) / _RATES[units])
+        return (turns - np.round(turns)) * np.float32(2 * np.pi)
 
-    def _from_parts(self) -> tuple[NDArray[np.float32], NDArray[np.float32], str]:
-        """Return magnitude and phase of real and imaginary part, and what was done."""
+    def _from_parts(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         from qsmbids.phase import from_real_imaginary
 
         inputs = self.inputs
+        self._notes.append(
+            "Magnitude and phase were computed from the real and the imaginary part."
+        )
         magnitude, phase = from_real_imaginary(
             self._stack(inputs.real), self._stack(inputs.imaginary)
         )
         self._refuse_constant(phase, inputs.imaginary)
-        rule = "Magnitude and phase were computed from the real and the imaginary part."
-        return magnitude, phase, rule
+        return magnitude, phase
+
+    def _refuse_misnamed(self, magnitude: NDArray[np.float32], phase: NDArray[np.float32]) -> None:
+        from qsmbids.phase import check_pair
+
+        for echo, image in enumerate(magnitude):
+            if image.min() < 0 or not image.any():
+                name = _file_of(self.inputs.magnitude or self.inputs.real, echo)
+                raise InputError(
+                    f"{name}: the magnitude is zero everywhere, or negative somewhere; is it a "
+                    "magnitude image?"
+                )
+        check_pair(magnitude[0], phase[0])
+
+    def _mend_slices(self, first: NDArray[np.float32], phase: NDArray[np.float32]) -> None:
+        """Give every second slice its sign back where it was lost; phase is changed in place."""
+        from qsmbids.phase import alternating_axis, mend_alternation
+
+        axis = alternating_axis(first, phase[0])
+        if axis is not None:
+            mend_alternation(phase, axis)
+            names = ("left to right", "back to front", "feet to head")
+            self._notes.append(
+                f"Every second slice from {names[axis]} had the opposite sign, as GE writes it: "
+                "it was turned back."
+            )
 
     def _as_two_echoes(
         self, magnitude: NDArray[np.float32], phase: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], str]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return a phase difference as two echoes, the first of which has no phase."""
         first, second = (1000 * time for time in self.inputs.difference)
-        told = f"It is the phase difference between echoes at {first:g} and {second:g} ms."
+        self._notes.append(
+            f"It is the phase difference between echoes at {first:g} and {second:g} ms."
+        )
         both = magnitude if len(magnitude) == 2 else np.repeat(magnitude, 2, axis=0)
-        return both, np.concatenate([np.zeros_like(phase), phase]), told
+        return both, np.concatenate([np.zeros_like(phase), phase])
 
     def _stack(self, names: list[str]) -> NDArray[np.float32]:
         """Return the echoes' voxels in one array, all on the grid of the series."""
@@ -116,8 +155,10 @@ class LoadSeries(Stage):
                     "it again."
                 )
             if not self._results["grid"]:
-                stored = arrays.make_grid(path, data.shape[1:], affine)
-                self._results["grid"] = upright_grid(stored)
+                grid, note, doubts = _placed(path, data.shape[1:], affine)
+                self._results["grid"] = grid
+                self._notes += [note] if note else []
+                self._warnings += doubts
             grid = self._results["grid"]
             arrays.check_grid(path, data.shape[1:], affine, grid["stored"])
             if stack is None:
@@ -182,42 +223,42 @@ class LoadField(Stage):
     def _compute(self, cwd: str) -> None:
         path = Path(self.inputs.field)
         data, affine = arrays.read_image(path)
-        stored = arrays.make_grid(path, data.shape, affine)
-        grid = upright_grid(stored)
+        grid, note, doubts = _placed(path, data.shape, affine)
         if self.inputs.b0_dir:
             grid = with_b0(grid, self.inputs.b0_dir)
         if (data == data.flat[0]).all():
             raise InputError(f"{path.name} is {data.flat[0]:g} in every voxel; it holds no field.")
         data = turn_upright(data * np.float32(self._to_ppm()), grid)
         weight = (data != 0).astype(np.float32)
-        how, doubts, signal = {}, [], None
+        how, signal = {}, None
         if self.inputs.magnitude:
             magnitude = self._magnitude(grid)
             self._results["magnitude"] = arrays.save(cwd, "magnitude", magnitude)
             signal = magnitude[0]
         if self.inputs.from_scanner:
-            self._refuse_wrapped(data, signal)
+            self._refuse_wrapped(data)
             if signal is not None:  # the noise of a field goes with one over the magnitude
                 weight *= np.minimum(signal / np.percentile(signal, 99), 1)
             sign = tell_sign(data, signal, weight, grid, self.inputs.sign)
-            data, how, doubts = data * sign.factor, {"Sign": sign.how}, sign.doubts
+            data, how = data * sign.factor, {"Sign": sign.how}
+            doubts += sign.doubts
         self._results["field"] = arrays.save(cwd, "field", data)
         self._results["weight"] = arrays.save(cwd, "weight", weight)
         self._results["grid"] = grid
         rule = f"The {self.inputs.kind.replace('-', ' ')} was read from {path.name}."
+        rule = f"{rule} {note}" if note else rule
         self._describe("Reading", rule, {"Units": self.inputs.field_units, **how}, doubts)
 
-    def _refuse_wrapped(
-        self, field: NDArray[np.float32], magnitude: NDArray[np.float32] | None
-    ) -> None:
-        from qsmbids.phase.wrapped_field import looks_wrapped
+    def _refuse_wrapped(self, field: NDArray[np.float32]) -> None:
+        """Refuse a map that ends at opposite values and jumps from one to the other."""
+        from qsmbids.phase.wraps import wraps
 
-        if looks_wrapped(field, magnitude):
-            end = float(np.abs(field).max()) / self._to_ppm()
+        low, high = float(field.min()), float(field.max())
+        if min(-low, high) > 0.98 * max(-low, high) and wraps(field[None]):
             raise InputError(
                 f"{Path(self.inputs.field).name} is wrapped: neighbours jump by its whole range of "
-                f"+-{end:.4g} {self.inputs.field_units}; state EchoTime1 and EchoTime2 in its "
-                "sidecar, by which it can be unwrapped here, or unwrap it."
+                f"+-{high / self._to_ppm():.4g} {self.inputs.field_units}; state EchoTime1 and "
+                "EchoTime2 in its sidecar, by which it can be unwrapped here, or unwrap it."
             )
 
     def _magnitude(self, grid: dict[str, Any]) -> NDArray[np.float32]:

@@ -9,9 +9,11 @@ from qsmbids.phase.methods import FITS, UNWRAPPING
 
 if TYPE_CHECKING:
     from qsmbids.phase.field import FieldEstimate, estimate_field
+    from qsmbids.phase.pair import check_pair
     from qsmbids.phase.relaxometry import Decay, fit_decay
     from qsmbids.phase.rescale import Rescaled, from_real_imaginary, to_radians
     from qsmbids.phase.sign import SignGuess, detect_sign
+    from qsmbids.phase.slices import alternating_axis, mend_alternation
     from qsmbids.phase.unwrapping import unwrap
 
 __all__ = [
@@ -21,19 +23,24 @@ __all__ = [
     "FieldEstimate",
     "Rescaled",
     "SignGuess",
+    "alternating_axis",
+    "check_pair",
     "detect_sign",
     "estimate_field",
     "fit_decay",
     "from_real_imaginary",
+    "mend_alternation",
     "to_radians",
     "unwrap",
 ]
 
 _HOME = {
     "field": ("FieldEstimate", "estimate_field"),
+    "pair": ("check_pair",),
     "relaxometry": ("Decay", "fit_decay"),
     "rescale": ("Rescaled", "from_real_imaginary", "to_radians"),
     "sign": ("SignGuess", "detect_sign"),
+    "slices": ("alternating_axis", "mend_alternation"),
     "unwrapping": ("unwrap",),
 }
 

@@ -15,7 +15,6 @@ Float = NDArray[np.float32]
 _MOST_RESIDUAL = 0.5  # of what unrelated phases leave, whatever the noise
 _SUSPECT_RESIDUAL = 0.28  # the same, where the noise does not explain it
 _MOST_NOISES = 4.0
-_BIPOLAR = ", or the readout is bipolar, which takes four echoes to correct"
 _MOST_SHIFT = 0.1  # of the shortest echo spacing
 _LEAST_EXPLAINED = 0.3
 
@@ -28,11 +27,8 @@ def check_echo_times(echo_times: Sequence[float]) -> Float:
         raise InputError(f"Echo times must be positive numbers of seconds, not: {shown}.")
     if times.max() > 1:
         raise InputError(f"Echo times of {shown} s are too long; they must be in seconds.")
-    if (np.diff(times) <= 0).any():
-        raise InputError(
-            f"Echo times must increase from echo to echo, not {shown} s; the order of the echoes"
-            " or an EchoTime is wrong."
-        )
+    if len(set(times.tolist())) < times.size:
+        raise InputError(f"Two echoes have the same echo time ({shown} s); an EchoTime is wrong.")
     return times
 
 
@@ -84,7 +80,7 @@ def check_line(residual: Float, magnitude: Float, slope: Float, times: Float, no
         raise InputError(
             f"The phase of the echoes does not grow in proportion to the echo times {shown} ms"
             f" (typical residual {typical:.2f} rad); the order of the echoes, an EchoTime or the"
-            f" scale of the phase is wrong{_BIPOLAR if len(times) == 3 else ''}."
+            " scale of the phase is wrong."
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,7 +78,9 @@ def fit_series(voxels: Voxels, unwrapping: str, fit: str) -> Fitted:
     """Fit a line per voxel to two or more echoes, whose phase must line up in time."""
     times, magnitude = voxels.times, voxels.magnitude
     warnings = doubts_about_magnitude(magnitude)
-    offset, bipolar = readout_offset(voxels.phase, magnitude, times, voxels.region)
+    offset, bipolar = readout_offset(
+        voxels.phase, magnitude, times, voxels.region, partial(_unwrapped, voxels, unwrapping)
+    )
     warnings += [bipolar] if bipolar else []
     if offset is not None:
         voxels.phase[1::2] -= offset
@@ -88,7 +91,11 @@ def fit_series(voxels: Voxels, unwrapping: str, fit: str) -> Fitted:
     line, rest = _fit_lines(voxels, start, fit)
     noise = noise_from_magnitude(voxels.image(magnitude[0]), voxels.region)
     if len(times) == 2:
-        warnings.append("Two echoes only: nothing tells whether their phase is linear in time.")
+        warnings.append(
+            "Two echoes only: nothing tells whether their phase is linear in time, nor whether the"
+            " readout was bipolar; that would add a field linear in space, which the removal of"
+            " the background takes away."
+        )
         return Fitted(line, np.zeros_like(start), noise, doubt, warnings)
     check_line(rest, magnitude, line.slope, times, noise)
     power = np.einsum("ev,ev->v", magnitude, magnitude)
@@ -98,13 +105,22 @@ def fit_series(voxels: Voxels, unwrapping: str, fit: str) -> Fitted:
     return Fitted(line, residual, noise, doubt, warnings)
 
 
+def _unwrapped_image(voxels: Voxels, unwrapping: str, phase: Float) -> Float:
+    image = voxels.image(phase)
+    return unwrap(image, voxels.region, method=unwrapping, voxel_size=voxels.voxel_size)
+
+
+def _unwrapped(voxels: Voxels, unwrapping: str, phase: Float) -> Float:
+    """Return ``phase`` (voxel), which may be outside [-pi, pi], unwrapped in space."""
+    return _unwrapped_image(voxels, unwrapping, wrapped(phase))[voxels.region]
+
+
 def _unwrapped_rate(
     voxels: Voxels, phase: Float, time: float, unwrapping: str
 ) -> tuple[Float, Float]:
     """Return the unwrapped ``phase`` (voxel) over ``time`` in rad/s, and the doubt about it."""
     region = voxels.region
-    image = voxels.image(phase)
-    image = unwrap(image, region, method=unwrapping, voxel_size=voxels.voxel_size)
+    image = _unwrapped_image(voxels, unwrapping, phase)
     doubt = np.where(beside_jump(image, region)[region], np.float32(math.pi / time), np.float32(0))
     return image[region] / np.float32(time), doubt
 

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from qsmbids.checks import check_geometry
 from qsmbids.errors import InputError
 from qsmbids.phase.consistency import check_echo_times
 from qsmbids.phase.echoes import Voxels, fit_one, fit_series
+from qsmbids.phase.filtered import high_pass_doubt
 from qsmbids.phase.fits import wrapped
 from qsmbids.phase.methods import FITS, UNWRAPPING
 from qsmbids.phase.noise import field_noise
@@ -65,7 +67,7 @@ def estimate_field(
     magnitude : array_like of the same shape
         In any unit.
     echo_times : (echo,) sequence of float
-        In seconds, increasing.
+        In seconds, in any order.
     field_strength : float
         In tesla.
     mask : (x, y, z) array_like
@@ -80,7 +82,7 @@ def estimate_field(
     Raises
     ------
     ValueError
-        If shapes do not agree.
+        If shapes do not agree, or the voxel size is none.
     InputError
         If the mask is empty, values are not finite, or the echoes do not line up in time.
 
@@ -93,15 +95,29 @@ def estimate_field(
     With one echo the unwrapped phase is divided by the echo time, and the offset of coil and
     transmitter stays in the field.
     """
+    check_geometry(voxel_size, (0, 0, 1))
     times = check_echo_times(echo_times)
     series, signal, inside = _as_series(phase, magnitude, mask, len(times))
+    order = np.argsort(times)
+    if (np.diff(order) < 0).any():
+        times, series, signal = times[order], series[order], signal[order]
     for registry, name in ((FITS, fit), (UNWRAPPING, unwrapping)):
         registry[name]  # an unknown name fails before the work starts
     box = ndimage.find_objects(inside.astype(np.uint8))[0]
     region, cut = inside[box], (slice(None), *box)
     voxels = Voxels(series[cut], signal[cut], times, region, tuple(voxel_size))
-    single = len(times) == 1
-    fitted = fit_one(voxels, unwrapping) if single else fit_series(voxels, unwrapping, fit)
+    doubt = high_pass_doubt(
+        voxels.image(voxels.phase[-1]),
+        voxels.image(voxels.magnitude[-1]),
+        float(times[-1]),
+        field_strength=field_strength,
+        voxel_size=voxels.voxel_size,
+    )
+    try:
+        single = len(times) == 1
+        fitted = fit_one(voxels, unwrapping) if single else fit_series(voxels, unwrapping, fit)
+    except InputError as error:
+        raise InputError(f"{error} {doubt}".strip()) from error
     to_ppm = np.float32(1 / (2 * math.pi * hz_per_ppm(field_strength)))
     noise = np.maximum(field_noise(voxels.magnitude, times, fitted.noise), fitted.doubt) * to_ppm
     precision = 1 / noise
@@ -118,7 +134,7 @@ def estimate_field(
         offset=image(wrapped(fitted.line.offset)),
         weight=image(weight),
         residual=image(fitted.residual),
-        warnings=tuple(fitted.warnings),
+        warnings=tuple([doubt] * bool(doubt) + fitted.warnings),
     )
 
 

@@ -32,7 +32,7 @@ def fit_decay(magnitude: ArrayLike, echo_times: Sequence[float], mask: ArrayLike
     ----------
     magnitude : (echo, x, y, z) array_like
     echo_times : (echo,) sequence of float
-        In seconds, increasing.
+        In seconds, in any order.
     mask : (x, y, z) array_like
         Where to fit.
 
@@ -63,8 +63,8 @@ def fit_decay(magnitude: ArrayLike, echo_times: Sequence[float], mask: ArrayLike
         raise ValueError(f"R2* takes two echoes or more, not a magnitude of shape {series.shape}")
     if inside.shape != series.shape[1:] or times.shape != (len(series),):
         raise ValueError("magnitude, mask and echo times do not agree in shape")
-    if (np.diff(times) <= 0).any():
-        raise ValueError("echo times must increase")
+    if len(set(times.tolist())) < times.size:
+        raise ValueError("two echoes have the same echo time")
     signal = np.stack([echo[inside] for echo in series])
     r2star, s0 = np.empty_like(signal[0]), np.empty_like(signal[0])
     for first in range(0, r2star.size, _CHUNK):
