@@ -184,7 +184,7 @@ def test_weights_go_to_the_one_method_that_takes_them(
     settings = parse([*command, "--method", "tkd", "uqsm", "--weights", weights.name])
     assert settings.options == {"uqsm": {"weights": str(weights)}}
     assert settings.weights["uqsm"]["weights"] == files.digest(weights)
-    assert set(settings.weights) == {"uqsm"}
+    assert set(settings.weights) == {"uqsm", "network"}  # the brain mask's, too
     settings = parse([*command, "--method", "uqsm", "--option", f"uqsm.weights={weights.name}"])
     assert settings.options == {"uqsm": {"weights": str(weights)}}
 

@@ -91,7 +91,7 @@ def test_the_default_is_that_of_the_app(inputs, tmp_path, capsys):
         ({**PARAMS, "B0": None}, "B0 must be tesla"),
         ({**PARAMS, "B0_dir": [0, 1]}, "B0_dir must be a direction"),
         ({**PARAMS, "voxel_size": [3, 3, "x"]}, "voxel_size must be three"),
-        ({**PARAMS, "voxel_size": [3, 3, 0]}, "voxel size"),
+        ({**PARAMS, "voxel_size": [3, 3, 0]}, "voxel_size must be three"),
         ([1], "must hold an object"),
     ],
     ids=["echoes", "no echo", "no B0", "two numbers", "text", "zero", "list"],

@@ -10,7 +10,7 @@ from typing import Any
 from qsmbids.errors import InputError
 
 KEYS = {
-    "voxel_size": ("voxel_size", 3, "three edge lengths in mm"),
+    "voxel_size": ("voxel_size", 3, "three edge lengths in mm, all above zero"),
     "b0_dir": ("B0_dir", 3, "a direction along the voxel axes"),
     "echo_times": ("TE", None, "echo times in seconds"),
     "field_strength": ("B0", 0, "tesla"),
@@ -48,6 +48,9 @@ def read_params(path: Path, *names: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path.name} must hold an object.")
     found = {name: _numbers(content.get(KEYS[name][0]), KEYS[name][1]) for name in names}
+    edges = found.get("voxel_size")
+    if edges is not None and min(edges) <= 0:
+        found["voxel_size"] = None
     for name, value in found.items():
         if value is None:
             key, _, what = KEYS[name]
