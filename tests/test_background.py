@@ -157,7 +157,7 @@ def test_voxels_without_signal_do_not_spoil_the_rest(method):
         ({"field": np.zeros((40, 41, 39))}, "zero everywhere"),
         ({"field": np.full((40, 41, 39), np.nan)}, "NaN"),
         ({"field": np.ones((40, 41))}, "dimensions"),
-        ({"radius": 1.0}, "radius"),
+        ({"radius": 0.0}, "radius"),
         ({"radius": 40.0}, "nothing is left"),
         ({"regularisation": 0.0}, "regularisation"),
         ({"tolerance": 2.0}, "tolerance"),

@@ -243,9 +243,11 @@ def test_devices_are_named_and_missed_in_a_sentence(monkeypatch):
 
 
 def test_unusable_input_is_refused_in_a_sentence(path, tmp_path):
-    _, field, mask = head(shape=(12, 40, 40))
+    _, field, mask = head()
+    mask &= (np.arange(mask.shape[0]) - mask.shape[0] // 2 < 1)[:, None, None]
+    mask &= (np.arange(mask.shape[0]) - mask.shape[0] // 2 > -3)[:, None, None]
     options = {"voxel_size": (1, 1, 1), "b0_dir": (0, 0, 1)}
-    with pytest.raises(ValueError, match="spans only 6 x 32 x 34 voxels"):
+    with pytest.raises(ValueError, match="spans only 3 x"):
         network(field, mask, weights=path, **options)
     _, field, mask = head()
     with pytest.raises(InputError, match="does not exist"):

@@ -19,7 +19,8 @@ Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
 _MARGIN = 10.0  # mm around the mask in which sources may lie; 20 give the same local field
-_BLUR = 0.35  # voxels; standard deviation
+_BLUR = 0.5  # voxels; standard deviation
+_UNMODELLED = 0.005  # ppm; what cubes of one susceptibility leave of a real head's field
 _COARSEST = 4.0  # mm; a coarser grid does not know the brain's surface
 _COARSE_ITERATIONS = 5  # times those of the finest grid
 
@@ -107,9 +108,10 @@ def jdf(
 def _precision(field: Float, weight: Float | None, mask: Bool, reliable: Bool) -> Float:
     """Return one over the variance in 1/ppm^2 of what sources as large as voxels leave.
 
-    It is that of the noise, which goes with 1/weight, and once more its median everywhere, for
-    what a voxel's sources are not: uniform. The mixed third difference of the field, of which
-    little but noise is left, tells the size of both.
+    It is that of the noise, which goes with 1/weight, once more its median everywhere, for
+    what a voxel's sources are not: uniform, and a fixed one. Without the last, voxels count by
+    orders of magnitude more or less than others, and the rim has not converged when the fit ends.
+    The mixed third difference of the field, of which little but noise is left, tells the noise.
     """
     difference, known = field, reliable
     for axis in range(3):
@@ -121,9 +123,10 @@ def _precision(field: Float, weight: Float | None, mask: Bool, reliable: Bool) -
     # a field without noise, or a mask too thin to tell, still has a scale: that of float32
     deviation = max(deviation, 1e-4 * float(np.abs(field[mask]).mean()))
     if weight is None:
-        return mask * np.float32(0.5 / deviation**2)
+        return mask * np.float32(1 / (2 * deviation**2 + _UNMODELLED**2))
     relative2 = (weight / np.float32(np.median(weight[mask & (weight > 0)]))) ** 2
-    precision: Float = mask * relative2 / ((relative2 + 1) * np.float32(deviation**2))
+    noise2, fixed2 = np.float32(deviation**2), np.float32(_UNMODELLED**2)
+    precision: Float = mask * relative2 / ((relative2 + 1) * noise2 + relative2 * fixed2)
     return precision
 
 
