@@ -100,9 +100,9 @@ def _reaching(radius: float, voxel_size: Sequence[float]) -> float:
     if radius >= longest:
         return radius
     text = (
-        f"The voxels are {longest:g} mm long, more than RESHARP's radius of {radius:g} mm: a radius "
-        f"of {longest:g} mm was taken, and that much of the mask's rim is lost; --background jdf "
-        "keeps it."
+        f"The voxels are {longest:g} mm long, more than RESHARP's radius of {radius:g} mm: a "
+        f"radius of {longest:g} mm was taken, and that much of the mask's rim is lost; "
+        "--background jdf keeps it."
     )
     warnings.warn(text, QsmbidsWarning, stacklevel=2)
     return longest
