@@ -3,8 +3,8 @@
 Run as ``python benchmarks/background.py --size 1`` (voxel edge in mm). The input is the total
 field estimated from the simulated phase; voxels without signal do not count in the score. Peak
 memory is what NumPy allocates in the call, the input not counted. ``--rim`` makes the mask larger
-or smaller than the brain by so many mm, ``--base`` makes its lowest third larger; what is outside of
-the brain does not count either.
+or smaller than the brain by so many mm, ``--base`` makes its lowest third larger; what is outside
+of the brain does not count either.
 """
 
 from __future__ import annotations

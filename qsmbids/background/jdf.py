@@ -108,11 +108,8 @@ def jdf(
 
 
 def _at_least_a_layer(erosion: float, voxel_size: Sequence[float]) -> float:
-    """Return the erosion in mm, or the edge of a voxel; the thickness of slices is none."""
-    if erosion == 0:
-        return 0.0
-    edge = max(s for s in voxel_size if s < 1.5 * min(voxel_size))
-    return max(erosion, edge * _ROUNDING)
+    """Return the erosion in mm, or the shortest edge of a voxel if that is longer."""
+    return max(erosion, min(voxel_size) * _ROUNDING) if erosion > 0 else 0.0
 
 
 def _precision(field: Float, weight: Float | None, mask: Bool, reliable: Bool) -> Float:
@@ -137,8 +134,9 @@ def _precision(field: Float, weight: Float | None, mask: Bool, reliable: Bool) -
         return uniform
     relative2 = (weight / np.float32(np.median(weight[mask & (weight > 0)]))) ** 2
     noise2, fixed2 = np.float32(deviation**2), np.float32(_UNMODELLED**2)
-    precision: Float = mask * relative2 / ((relative2 + 1) * noise2 + relative2 * fixed2)
-    return precision.astype(np.float32, copy=False)
+    variance: Float = (relative2 + 1) * noise2 + relative2 * fixed2
+    precision: Float = np.divide(mask * relative2, variance, dtype=np.float32)
+    return precision
 
 
 @dataclass(frozen=True, eq=False)
