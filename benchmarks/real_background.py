@@ -1,8 +1,8 @@
 """What background removal keeps of a measured head, and what its local field looks like.
 
 Run as ``python benchmarks/real_background.py FIELD MASK MAGNITUDE --field-strength 3`` with a total
-field in Hz, or with a stored phase difference of -4096..4096 and ``--echo-spacing`` in seconds. Prints
-a line a method and writes a figure of local fields (+-0.05 ppm) and maps (+-0.15 ppm) of four slices.
+field in Hz, or with a stored phase difference of -4096..4096 and ``--echo-spacing`` in seconds.
+Prints a line a method and writes a figure of local fields (+-0.05 ppm) and maps (+-0.15 ppm).
 """
 
 from __future__ import annotations
