@@ -1,4 +1,10 @@
-"""The errors that a user is meant to read: one clear sentence each."""
+"""The errors and warnings that a user is meant to read: one clear sentence each."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class QsmbidsError(Exception):
@@ -15,3 +21,20 @@ class QsmbidsWarning(UserWarning):
 
 class UsageError(QsmbidsError):
     """The command line asks for something that cannot be done (exit code 2)."""
+
+
+@contextmanager
+def noted() -> Iterator[list[str]]:
+    """Yield a list that holds, at the end, every `QsmbidsWarning` raised inside, each once.
+
+    Other warnings go where they would have gone.
+    """
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", QsmbidsWarning)
+        yield notes
+    for one in caught:
+        if not issubclass(one.category, QsmbidsWarning):
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+        elif str(one.message) not in notes:
+            notes.append(str(one.message))

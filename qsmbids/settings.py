@@ -38,7 +38,7 @@ class Settings:
     fit: str = "linear"
     phase_sign: str = "auto"  # auto, positive, negative
     brain_extraction: str = "auto"  # auto (derivatives, else network), network, hd-bet, none
-    background: str = "resharp"
+    background: str = "jdf"
     weights: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # SHA-256 of files
     # outputs
     write_fields: bool = True

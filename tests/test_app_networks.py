@@ -305,9 +305,9 @@ def test_the_small_command_tells_weights_and_course(weights: Path, tmp_path: Pat
     assert told["Parameters"]["weights"] == str(weights)
     assert told["Device"] == "cpu"
     assert len(read_curves(tmp_path / "chi_curve.tsv")["loss"]) == told["Fit"]["Iterations"] + 1
-    nib.save(nib.Nifti1Image(head(0.28)[1].astype(np.uint8), np.eye(4)), paths[1])
+    nib.save(nib.Nifti1Image(head(0.06)[1].astype(np.uint8), np.eye(4)), paths[1])
     assert invert_main(run) == 1
-    assert re.search(r"field.nii.gz: the mask spans only .* 16 ", capsys.readouterr().err)
+    assert re.search(r"field.nii.gz: the mask spans only .* least 4 ", capsys.readouterr().err)
 
 
 # what is done and what is to be done
@@ -452,7 +452,7 @@ def test_a_run_tells_its_weights_and_computes_anew_what_hangs_on_them(
 @pytest.mark.parametrize(
     ("field", "mask", "says"),
     [
-        (head()[0], head(0.28)[1], "local_fieldmap.nii.gz: the mask spans only"),
+        (head()[0], head(0.06)[1], "local_fieldmap.nii.gz: the mask spans only"),
         (np.where(head()[1], np.nan, 0).astype(np.float32), head()[1], "NaN"),
         (np.zeros(SHAPE, np.float32), head()[1], "it holds no field"),
     ],

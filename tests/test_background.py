@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import binary_erosion
 
 from qsmbids.background import METHODS, LocalField, remove_background
-from qsmbids.errors import UsageError
+from qsmbids.errors import QsmbidsWarning, UsageError, noted
 
 GRIDS = {
     "isotropic": ((40, 41, 39), (2.0, 2.0, 2.0), (0.0, 0.0, 1.0)),
@@ -74,8 +76,9 @@ def test_a_field_from_outside_is_removed(grid, method, left):
     [("resharp", 0.2), ("vsharp", 0.4), ("pdf", 0.3), ("jdf", 0.2), ("lbv", 0.4)],
 )
 def test_a_field_from_inside_is_kept(grid, method, error):
+    rim = {"erosion": 4.0} if method == "jdf" else {}  # one depth of scoring for all
     mask, background, truth, geometry = scene(grid)
-    local, valid = remove_background(background + truth, mask, method=method, **geometry)
+    local, valid = remove_background(background + truth, mask, method=method, **rim, **geometry)
     inner = binary_erosion(valid, iterations=2)  # at the rim, the steep background dominates
     assert share((local - truth)[inner], truth[inner]) < error
 
@@ -157,9 +160,9 @@ def test_voxels_without_signal_do_not_spoil_the_rest(method):
         ({"field": np.zeros((40, 41, 39))}, "zero everywhere"),
         ({"field": np.full((40, 41, 39), np.nan)}, "NaN"),
         ({"field": np.ones((40, 41))}, "dimensions"),
-        ({"radius": 1.0}, "radius"),
-        ({"radius": 40.0}, "nothing is left"),
-        ({"regularisation": 0.0}, "regularisation"),
+        ({"method": "resharp", "radius": 0.0}, "radius"),
+        ({"method": "resharp", "radius": 40.0}, "nothing is left"),
+        ({"method": "resharp", "regularisation": 0.0}, "regularisation"),
         ({"tolerance": 2.0}, "tolerance"),
         ({"max_iterations": 0}, "iteration"),
         ({"method": "pdf", "margin": 0}, "margin"),
@@ -183,3 +186,29 @@ def test_unknown_method_or_option_is_a_usage_error(wrong):
     mask, background, _, geometry = scene("isotropic")
     with pytest.raises(UsageError):
         remove_background(background, mask, **geometry, **wrong)
+
+
+def test_resharps_radius_follows_thick_slices_and_says_so():
+    shape, size = (48, 50, 16), (2.0, 2.0, 9.0)
+    x, y, z = np.indices(shape)
+    mask = ((x - 24) / 22) ** 2 + ((y - 25) / 23) ** 2 + ((z - 8) / 7) ** 2 < 1
+    field = np.where(mask, (0.01 * (x - y)).astype(np.float32), 0)
+    with pytest.warns(
+        QsmbidsWarning, match="voxels are 9 mm long, more than RESHARP's radius of 6"
+    ):
+        thick = remove_background(field, mask, voxel_size=size, method="resharp")
+    same = remove_background(field, mask, voxel_size=size, method="resharp", radius=9.0)
+    assert thick.mask.any()
+    assert np.array_equal(thick.field, same.field)
+
+
+def test_notes_hold_each_warning_once_and_let_others_through():
+    def collected():
+        with noted() as notes:
+            for category in (QsmbidsWarning, QsmbidsWarning, RuntimeWarning):
+                warnings.warn("a doubt", category, stacklevel=1)
+        return notes
+
+    with pytest.warns(RuntimeWarning) as others:
+        assert collected() == ["a doubt"]
+    assert len(others) == 1

@@ -62,6 +62,19 @@ def test_erosion_takes_off_the_millimetres_it_states(head, erosion):
     assert np.array_equal(result.mask, depth > erosion)
 
 
+@pytest.mark.parametrize(
+    ("size", "layers"), [((1.2,) * 3, 1), ((3.0, 3.0, 3.6), 1), ((2, 2, 9), 1)]
+)
+def test_the_default_takes_off_one_layer_of_large_voxels(size, layers):
+    mask = np.zeros((24, 26, 16), bool)
+    mask[3:-3, 3:-3, 2:-2] = True
+    field = np.random.default_rng(0).normal(0, 0.01, mask.shape)
+    kept = remove_background(field, mask, voxel_size=size, method="jdf", max_iterations=1).mask
+    along_x, along_z = kept.any(axis=(1, 2)).sum(), kept.any(axis=(0, 1)).sum()
+    assert along_x == 18 - 2 * layers
+    assert along_z == 12 - (2 * layers if size[2] == size[0] else 0)
+
+
 def test_the_field_of_a_lesion_without_signal_stays(head):
     mask, depth, total, local = head
     core = np.zeros(SHAPE, bool)

@@ -6,17 +6,23 @@ from pathlib import Path
 
 import pytest
 
+from qsmbids.background import DEFAULT
 from qsmbids.cli import machine, values
 from qsmbids.cli.levels import find_level
 from qsmbids.cli.main import main
 from qsmbids.cli.parser import parse
 from qsmbids.errors import UsageError
+from qsmbids.settings import Settings
 
 
 @pytest.fixture
 def command(tmp_path: Path) -> list[str]:
     (tmp_path / "ds").mkdir()
     return [str(tmp_path / "ds"), str(tmp_path / "out"), "participant", "-w", str(tmp_path / "w")]
+
+
+def test_the_default_background_removal_is_the_registrys(command: list[str]) -> None:
+    assert parse(command).background == Settings.background == DEFAULT
 
 
 @pytest.mark.parametrize("flag", ["--participant-label", "--participant_label"])

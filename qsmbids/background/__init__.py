@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from qsmbids.background.methods import METHODS
+from qsmbids.background.methods import DEFAULT, METHODS
 
-__all__ = ["METHODS", "LocalField", "remove_background"]
+__all__ = ["DEFAULT", "METHODS", "LocalField", "remove_background"]
 
 
 def __getattr__(name: str) -> Any:

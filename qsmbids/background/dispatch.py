@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qsmbids.background.methods import METHODS
+from qsmbids.background.methods import DEFAULT, METHODS
 from qsmbids.background.reliability import trusted
 from qsmbids.checks import check_field, check_geometry
 from qsmbids.physics import bounding_box
@@ -35,7 +35,7 @@ def remove_background(
     *,
     voxel_size: Sequence[float],
     b0_dir: Sequence[float] = (0, 0, 1),
-    method: str = "resharp",
+    method: str = DEFAULT,
     weight: ArrayLike | None = None,
     **options: Any,
 ) -> LocalField:

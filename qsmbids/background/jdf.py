@@ -19,7 +19,9 @@ Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
 _MARGIN = 10.0  # mm around the mask in which sources may lie; 20 give the same local field
-_BLUR = 0.35  # voxels; standard deviation
+_BLUR = 0.5  # voxels; standard deviation
+_UNMODELLED = 0.005  # ppm; what cubes of one susceptibility leave of a real head's field
+_ROUNDING = 1 + 1e-5  # voxel sizes and depths are not exact
 _COARSEST = 4.0  # mm; a coarser grid does not know the brain's surface
 _COARSE_ITERATIONS = 5  # times those of the finest grid
 
@@ -31,7 +33,7 @@ def jdf(
     voxel_size: Sequence[float],
     b0_dir: Sequence[float],
     weight: Float | None,
-    erosion: float = 4.0,
+    erosion: float = 1.8,
     tissue_scale: float = 0.06,
     source_scale: float = 3.0,
     tolerance: float = 1e-4,
@@ -55,7 +57,8 @@ def jdf(
     field, mask, voxel_size, b0_dir, weight
         As in `qsmbids.background.remove_background`.
     erosion : float
-        What to take off the mask in mm: next to the surface the split is uncertain.
+        What to take off the mask in mm, and one layer of voxels at the least unless it is zero:
+        next to the surface the split is uncertain, and voxels hold a part of what is outside.
     tissue_scale, source_scale : float
         Standard deviation ``s`` of the susceptibility inside and outside, in ppm.
     tolerance : float
@@ -101,15 +104,21 @@ def jdf(
     chi[problem.mask] = 0
     background = problem.dipole()(chi)[inside] + offset
     depth = distance_transform_edt(np.pad(mask, 1), sampling=voxel_size)[1:-1, 1:-1, 1:-1]
-    return field - background, depth > erosion
+    return field - background, depth > _at_least_a_layer(erosion, voxel_size)
+
+
+def _at_least_a_layer(erosion: float, voxel_size: Sequence[float]) -> float:
+    """Return the erosion in mm, or the shortest edge of a voxel if that is longer."""
+    return max(erosion, min(voxel_size) * _ROUNDING) if erosion > 0 else 0.0
 
 
 def _precision(field: Float, weight: Float | None, mask: Bool, reliable: Bool) -> Float:
     """Return one over the variance in 1/ppm^2 of what sources as large as voxels leave.
 
-    It is that of the noise, which goes with 1/weight, and once more its median everywhere, for
-    what a voxel's sources are not: uniform. The mixed third difference of the field, of which
-    little but noise is left, tells the size of both.
+    It is that of the noise, which goes with 1/weight, once more its median everywhere, for
+    what a voxel's sources are not: uniform, and a fixed one. Without the last, voxels count by
+    orders of magnitude more or less than others, and the rim has not converged when the fit ends.
+    The mixed third difference of the field, of which little but noise is left, tells the noise.
     """
     difference, known = field, reliable
     for axis in range(3):
@@ -121,9 +130,12 @@ def _precision(field: Float, weight: Float | None, mask: Bool, reliable: Bool) -
     # a field without noise, or a mask too thin to tell, still has a scale: that of float32
     deviation = max(deviation, 1e-4 * float(np.abs(field[mask]).mean()))
     if weight is None:
-        return mask * np.float32(0.5 / deviation**2)
+        uniform: Float = mask * np.float32(1 / (2 * deviation**2 + _UNMODELLED**2))
+        return uniform
     relative2 = (weight / np.float32(np.median(weight[mask & (weight > 0)]))) ** 2
-    precision: Float = mask * relative2 / ((relative2 + 1) * np.float32(deviation**2))
+    noise2, fixed2 = np.float32(deviation**2), np.float32(_UNMODELLED**2)
+    variance: Float = (relative2 + 1) * noise2 + relative2 * fixed2
+    precision: Float = np.divide(mask * relative2, variance, dtype=np.float32)
     return precision
 
 

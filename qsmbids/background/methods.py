@@ -2,6 +2,8 @@
 
 from qsmbids.registry import Method, Registry
 
+DEFAULT = "jdf"
+
 METHODS = Registry(
     "background removal",
     {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from qsmbids.background.coarse import CoarseGrid
 from qsmbids.background.pdf import fit_dipoles
 from qsmbids.background.reliability import inpaint, reliability
 from qsmbids.background.smv import MeanValue, sphere
+from qsmbids.errors import QsmbidsWarning
 from qsmbids.physics.solve import conjugate_gradients
 
 Float = NDArray[np.float32]
@@ -46,7 +48,8 @@ def resharp(
     field, mask, voxel_size, b0_dir, weight
         As in `qsmbids.background.remove_background`.
     radius : float
-        Of the ball, in mm.
+        Of the ball, in mm; one below the longest edge of a voxel becomes that, with a
+        `qsmbids.errors.QsmbidsWarning`.
     regularisation : float
         :math:`\lambda`; a larger one takes off more of the slowly varying local field.
     tolerance : float
@@ -63,7 +66,7 @@ def resharp(
     Raises
     ------
     ValueError
-        If the radius does not reach a neighbouring voxel or the regularisation is not positive.
+        If the radius or the regularisation is not positive.
 
     References
     ----------
@@ -71,6 +74,9 @@ def resharp(
     """
     if not regularisation > 0:
         raise ValueError("the regularisation must be positive")
+    if not radius > 0:
+        raise ValueError("the radius must be positive")
+    radius = _reaching(radius, voxel_size)
     joined = [2 if 4 * s <= radius else 1 for s in voxel_size]
     coarse = CoarseGrid(mask, joined)
     size = [s * j for s, j in zip(voxel_size, joined, strict=True)]
@@ -86,6 +92,20 @@ def resharp(
     return _deconvolve(
         total, mask, start, voxel_size, radius, regularisation, tolerance, max_iterations
     )
+
+
+def _reaching(radius: float, voxel_size: Sequence[float]) -> float:
+    """Return the radius in mm, or a voxel's longest edge where the ball does not reach that far."""
+    longest = float(max(voxel_size))
+    if radius >= longest:
+        return radius
+    text = (
+        f"The voxels are {longest:g} mm long, more than RESHARP's radius of {radius:g} mm: a "
+        f"radius of {longest:g} mm was taken, and that much of the mask's rim is lost; "
+        "--background jdf keeps it."
+    )
+    warnings.warn(text, QsmbidsWarning, stacklevel=2)
+    return longest
 
 
 def _without_gaps(

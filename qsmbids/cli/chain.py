@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from qsmbids import __version__
+from qsmbids.background import DEFAULT as DEFAULT_BACKGROUND
 from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.cli.command import finish
 from qsmbids.errors import InputError, UsageError
@@ -55,7 +56,10 @@ def _parser() -> argparse.ArgumentParser:
         help="how phase goes with a positive field: %(default)s",
     )
     parser.add_argument(
-        "--background", choices=[*BACKGROUND], default="resharp", help="default: %(default)s"
+        "--background",
+        choices=[*BACKGROUND],
+        default=DEFAULT_BACKGROUND,
+        help="default: %(default)s",
     )
     parser.add_argument(
         "--method", choices=[*METHODS], default=DEFAULT, help="default: %(default)s"

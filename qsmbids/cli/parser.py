@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qsmbids import __version__
+from qsmbids.background import DEFAULT as DEFAULT_BACKGROUND
 from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.cli import values
 from qsmbids.cli.config import with_config
@@ -131,7 +132,7 @@ def _add_methods(group: Adder) -> None:
 def add_processing(group: Adder) -> None:
     """Add the options that say how a series becomes a local field."""
     add = group.add_argument
-    add("--background", choices=list(BACKGROUND), default="resharp",
+    add("--background", choices=list(BACKGROUND), default=DEFAULT_BACKGROUND,
         help="background removal (default: %(default)s)")  # fmt: skip
     add("--option", nargs="+", action="extend", default=[], metavar="METHOD.NAME=VALUE",
         help="an option of a method of inversion, background removal or brain extraction, such as "

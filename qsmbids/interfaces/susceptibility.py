@@ -9,7 +9,7 @@ import numpy as np
 from nipype.interfaces.base import File, isdefined, traits
 from numpy.typing import NDArray
 
-from qsmbids.errors import InputError
+from qsmbids.errors import InputError, noted
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs, saved_array
 
@@ -39,18 +39,19 @@ class Background(Stage):
 
         inputs = self.inputs
         options = METHODS[inputs.method].resolve(inputs.options)
-        local = remove_background(
-            arrays.load(inputs.field),
-            arrays.load(inputs.mask),
-            voxel_size=inputs.grid["voxel_size"],
-            b0_dir=inputs.grid["b0_dir"],
-            method=inputs.method,
-            weight=arrays.load(inputs.weight) if isdefined(inputs.weight) else None,
-            **options,
-        )
+        with noted() as notes:
+            local = remove_background(
+                arrays.load(inputs.field),
+                arrays.load(inputs.mask),
+                voxel_size=inputs.grid["voxel_size"],
+                b0_dir=inputs.grid["b0_dir"],
+                method=inputs.method,
+                weight=arrays.load(inputs.weight) if isdefined(inputs.weight) else None,
+                **options,
+            )
         self._results["field"] = arrays.save(cwd, "local", local.field)
         self._results["mask"] = arrays.save(cwd, "eroded", local.mask)
-        self._describe("Background", inputs.method, options)
+        self._describe("Background", inputs.method, options, notes)
 
 
 class _InversionInputs(_BackgroundInputs):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qsmbids.checks import check_field, check_geometry
+from qsmbids.errors import noted
 from qsmbids.inversion.methods import DEFAULT, METHODS
 from qsmbids.inversion.result import Reconstruction
 from qsmbids.physics import bounding_box
@@ -94,14 +95,15 @@ def reconstruct(
         chosen["magnitude"] = cut(magnitude)
     if entry.takes("device"):
         chosen["device"] = device
-    made = entry.load()(
-        cut(values),
-        support,
-        voxel_size=tuple(voxel_size),
-        b0_dir=tuple(b0_dir),
-        weight=None if weight is None else cut(weight),
-        **chosen,
-    )
+    with noted() as notes:
+        made = entry.load()(
+            cut(values),
+            support,
+            voxel_size=tuple(voxel_size),
+            b0_dir=tuple(b0_dir),
+            weight=None if weight is None else cut(weight),
+            **chosen,
+        )
     found = made if isinstance(made, Reconstruction) else Reconstruction(made)
 
     def whole(part: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -113,6 +115,7 @@ def reconstruct(
         found,
         chi=whole(found.chi - found.chi[support].mean(dtype=np.float64)),
         uncertainty=None if found.uncertainty is None else whole(found.uncertainty),
+        warnings=tuple(dict.fromkeys((*found.warnings, *notes))),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qsmbids.errors import QsmbidsWarning
 from qsmbids.inversion.result import Reconstruction
 
 if TYPE_CHECKING:
@@ -73,7 +71,7 @@ def network(  # noqa: PLR0913 - a method's options are its parameters
     if consistency < 0:
         raise ValueError(f"the consistency must not be negative, not {consistency}")
     model, card, details = load(weights)
-    with torch_threads(), warnings.catch_warnings(record=True) as told:
+    with torch_threads():
         chi = predict(
             model,
             field,
@@ -86,9 +84,8 @@ def network(  # noqa: PLR0913 - a method's options are its parameters
             average=average,
             device=device,
         )
-    notes = tuple(str(w.message) for w in told if issubclass(w.category, QsmbidsWarning))
     return with_uncertainty(
-        Reconstruction(chi, details={**details, **computed_on(device)}, warnings=notes),
+        Reconstruction(chi, details={**details, **computed_on(device)}),
         field, mask, voxel_size=voxel_size, b0_dir=b0_dir, wanted=uncertainty, device=device,
     )  # fmt: skip
 

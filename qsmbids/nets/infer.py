@@ -23,7 +23,9 @@ from qsmbids.nets.unet import DomainNorm, Network, UNet, prepare, unets
 
 Float = NDArray[np.float32]
 SMALLEST = 16
-"""Fewest voxels along an axis of the mask's bounding box: the coarsest level needs one."""
+"""Voxels along an axis that give the coarsest level one; with fewer, zeros fill the rest."""
+THINNEST = 4
+"""Fewest voxels along an axis of the mask's bounding box: what is thinner is all surface."""
 FALLBACK_GB = (0.5, 0.1)
 """What the U-Net may take, one after the other, once memory has run out."""
 TOLERANCE = (5.0, 1.15)
@@ -83,7 +85,7 @@ def predict(
     UsageError
         If there is no such device.
     ValueError
-        If the mask's bounding box is shorter than 16 voxels along an axis, or ``average`` is
+        If the mask's bounding box is shorter than 4 voxels along an axis, or ``average`` is
         none of its values.
     """
     check_size(mask)
@@ -132,13 +134,25 @@ def _run_in_memory(setup: Setup, memory_gb: float, flip: tuple[int, ...]) -> Ten
 
 
 def check_size(mask: NDArray[np.bool_]) -> None:
-    """Raise ``ValueError`` if the mask is too small for a network."""
+    """Raise ``ValueError`` if the mask is too thin for a network, and warn where it is doubtful.
+
+    A thin mask's own surface is close to every voxel of it, which no network has met; zeros are
+    put behind it up to the coarsest level's needs.
+    """
     extent = [int(np.ptp(np.flatnonzero(mask.any(axis=a)))) + 1 for a in ((1, 2), (0, 2), (0, 1))]
-    if min(extent) < SMALLEST:
+    size = " x ".join(map(str, extent))
+    if min(extent) < THINNEST:
         raise ValueError(
-            f"the mask spans only {' x '.join(map(str, extent))} voxels; a network needs at least "
-            f"{SMALLEST} along each axis"
+            f"the mask spans only {size} voxels; a network needs at least {THINNEST} along each "
+            "axis; use --method tv, or a larger mask"
         )
+    if min(extent) < SMALLEST:
+        text = (
+            f"The mask spans only {size} voxels, fewer than the {SMALLEST} along each axis that "
+            "networks are trained with: the map is doubtful near the slab's ends; compare it with "
+            "that of --method tv."
+        )
+        warnings.warn(text, QsmbidsWarning, stacklevel=3)
 
 
 class Setup:

@@ -62,7 +62,7 @@ def estimate(
     UsageError
         If there is no such device.
     ValueError
-        If the shapes differ, or the mask's bounding box is shorter than 16 voxels along an axis.
+        If the shapes differ, or the mask's bounding box is shorter than 4 voxels along an axis.
 
     References
     ----------
