@@ -27,12 +27,7 @@ def check_field(field: NDArray[Any], mask: NDArray[Any], weight: ArrayLike | Non
         If shapes differ, the mask is empty, the field is zero or not finite in the mask, or
         the weight is negative, not finite or zero everywhere in the mask.
     """
-    if field.ndim != 3:
-        raise ValueError(f"the field has {field.ndim} dimensions; three are needed")
-    if mask.shape != field.shape:
-        raise ValueError(f"the mask's shape {mask.shape} is not the field's {field.shape}")
-    if weight is not None and np.shape(weight) != field.shape:
-        raise ValueError(f"the weight's shape {np.shape(weight)} is not the field's {field.shape}")
+    check_shapes(field, mask, weight)
     if not mask.any():
         raise ValueError("the mask is empty")
     inside = field[mask]
@@ -44,6 +39,22 @@ def check_field(field: NDArray[Any], mask: NDArray[Any], weight: ArrayLike | Non
         inside = np.asarray(weight)[mask]
         if not (np.isfinite(inside).all() and inside.min() >= 0 and inside.max() > 0):
             raise ValueError("the weight must be finite, not negative and not zero everywhere")
+
+
+def check_shapes(field: NDArray[Any], mask: NDArray[Any], weight: ArrayLike | None = None) -> None:
+    """Raise ``ValueError`` unless the field has three dimensions, and mask and weight the same.
+
+    Parameters
+    ----------
+    field, mask, weight
+        As in `check_field`.
+    """
+    if field.ndim != 3:
+        raise ValueError(f"the field has {field.ndim} dimensions; three are needed")
+    if mask.shape != field.shape:
+        raise ValueError(f"the mask's shape {mask.shape} is not the field's {field.shape}")
+    if weight is not None and np.shape(weight) != field.shape:
+        raise ValueError(f"the weight's shape {np.shape(weight)} is not the field's {field.shape}")
 
 
 def check_geometry(voxel_size: Sequence[float], b0_dir: Sequence[float]) -> None:

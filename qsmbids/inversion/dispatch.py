@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qsmbids.checks import check_field, check_geometry
+from qsmbids.checks import check_field, check_geometry, check_shapes
 from qsmbids.errors import noted
 from qsmbids.inversion.methods import DEFAULT, METHODS
 from qsmbids.inversion.result import Reconstruction
 from qsmbids.physics import bounding_box
+from qsmbids.physics.filling import filled
 
 
 def invert(field: ArrayLike, mask: ArrayLike, **how: Any) -> NDArray[np.float32]:
@@ -51,6 +52,8 @@ def reconstruct(
         B0 along the voxel axes.
     weight : (x, y, z) array_like, optional
         Confidence in each voxel's field, 0 to 1, proportional to 1/noise; uniform by default.
+        Where it is 0 the field is not known and may be anything, NaN too: networks get there
+        what the voxels around say.
     magnitude : (x, y, z) array_like, optional
         Signal magnitude in any unit, for the methods that look for edges in it.
     method : str
@@ -70,8 +73,8 @@ def reconstruct(
     Raises
     ------
     ValueError
-        If shapes differ, the mask is empty, the field is zero or not finite in the mask, or the
-        magnitude is not finite in it.
+        If shapes differ, the mask is empty, the field is zero in the mask or not finite where
+        it counts, or the magnitude is not finite in the mask.
     UsageError
         If the method or one of its options does not exist.
 
@@ -80,6 +83,9 @@ def reconstruct(
     Transforms run on as many threads as `scipy.fft.set_workers` says, one by default.
     """
     values, inside = np.asarray(field, dtype=np.float32), np.asarray(mask) != 0
+    check_shapes(values, inside, weight)
+    gaps = inside & (False if weight is None else np.asarray(weight) == 0)
+    values = np.where(gaps & ~np.isfinite(values), np.float32(0), values)
     check_field(values, inside, weight)
     check_geometry(voxel_size, b0_dir)
     _check_magnitude(magnitude, inside)
@@ -93,11 +99,13 @@ def reconstruct(
 
     if magnitude is not None and entry.takes("magnitude"):
         chosen["magnitude"] = cut(magnitude)
-    if entry.takes("device"):
+    values = cut(values)
+    if entry.takes("device"):  # a network, which has no place for a weight in its input
         chosen["device"] = device
+        values = filled(values, support, gaps[box], voxel_size)
     with noted() as notes:
         made = entry.load()(
-            cut(values),
+            values,
             support,
             voxel_size=tuple(voxel_size),
             b0_dir=tuple(b0_dir),
@@ -107,7 +115,7 @@ def reconstruct(
     found = made if isinstance(made, Reconstruction) else Reconstruction(made)
 
     def whole(part: NDArray[np.float32]) -> NDArray[np.float32]:
-        image = np.zeros_like(values)
+        image = np.zeros(inside.shape, np.float32)
         image[box] = np.where(support, part, 0)
         return image
 

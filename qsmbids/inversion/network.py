@@ -36,7 +36,7 @@ def network(  # noqa: PLR0913 - a method's options are its parameters
     Parameters
     ----------
     field, mask, voxel_size, b0_dir, weight
-        As in `qsmbids.inversion.invert`; networks take no weight.
+        As in `qsmbids.inversion.invert`; a network itself takes no weight.
     weights : str
         Path of a weights file, or the name of one that the package ships.
     consistency : float
