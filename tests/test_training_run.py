@@ -18,7 +18,9 @@ torch = pytest.importorskip("torch")
 from training_tiny import add_subject, tiny  # noqa: E402
 
 from qsmbids.nets.files import digest  # noqa: E402
+from qsmbids.nets.unet import unets  # noqa: E402
 from qsmbids.nets.weights import load_weights, save_weights  # noqa: E402
+from qsmbids.training.__main__ import main as training_command  # noqa: E402
 from qsmbids.training.checkpoint import overrides  # noqa: E402
 from qsmbids.training.loop import Trainer  # noqa: E402
 from qsmbids.training.models import build  # noqa: E402
@@ -201,3 +203,24 @@ def test_the_command_line_sets_options_and_takes_subjects(tmp_path, store):
     done = subprocess.run([*command, "--set", "tvv=1"], capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith("There is no option 'tvv'")
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_bfloat16_is_used_where_the_processor_has_it_or_on_demand(tmp_path, monkeypatch, fast):
+    monkeypatch.setattr("qsmbids.training.loop.has_bfloat16", lambda device: fast)
+    for asked, expected in ((None, fast), (True, True), (False, False)):
+        trainer = Trainer(tiny(), tmp_path, use_bfloat16=asked, log=quiet)
+        models = (trainer.model, trainer.mean)
+        assert {unet.use_bfloat16 for model in models for unet in unets(model)} == {expected}
+
+
+@pytest.mark.parametrize(
+    ("flags", "asked"), [([], None), (["--bfloat16"], True), (["--float32"], False)]
+)
+def test_the_command_leaves_the_precision_open_unless_told(monkeypatch, tmp_path, flags, asked):
+    given = {}
+    monkeypatch.setattr("qsmbids.training.__main__.train", lambda *_, **how: given.update(how))
+    monkeypatch.setattr("qsmbids.training.__main__.keep_freed_memory", lambda: None)
+    monkeypatch.setattr("sys.argv", ["train", "--recipe", "dcnet", "--out", str(tmp_path), *flags])
+    assert training_command() == 0
+    assert given["bfloat16"] is asked

@@ -26,7 +26,7 @@ def main() -> int:
         train(
             recipe, asked.out, heads=asked.heads, head_count=asked.head_count,
             subjects=asked.subjects, held_out=asked.held_out, start=asked.start,
-            device=asked.device, bfloat16=not asked.float32, steps=asked.steps,
+            device=asked.device, bfloat16=asked.bfloat16, steps=asked.steps,
             minutes=asked.minutes, workers=asked.workers, resume=asked.resume, log=_log,
         )  # fmt: skip
     except QsmbidsError as error:
@@ -59,7 +59,20 @@ def _parser() -> argparse.ArgumentParser:
         "--held-out", nargs="+", default=[], metavar="NAME",
         help="subjects kept for validation (default: the last, if there are two)",
     )  # fmt: skip
-    add("--float32", action="store_true", help="compute in single precision, not in bfloat16")
+    precision = parser.add_mutually_exclusive_group()
+    precision.add_argument(
+        "--bfloat16",
+        action="store_true",
+        default=None,
+        help="compute in bfloat16 (default: where the processor is faster at it)",
+    )
+    precision.add_argument(
+        "--float32",
+        dest="bfloat16",
+        action="store_false",
+        default=None,
+        help="compute in single precision",
+    )
     add("--start", type=Path, metavar="WEIGHTS", help="weights file to start from")
     add("--resume", action="store_true", help="go on from the checkpoint in --out, if any")
     add("--heads", type=Path, help="folder of simulated heads (default: beside --out)")

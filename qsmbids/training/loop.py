@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from qsmbids.errors import InputError
+from qsmbids.nets.device import has_bfloat16
 from qsmbids.nets.unet import prepare
 from qsmbids.training.checkpoint import read_checkpoint
 from qsmbids.training.keeper import Keeper
@@ -39,8 +40,8 @@ class Trainer:
         Where to compute; on the CPU, alone, by default.
     start : Path, optional
         Weights to start from.
-    use_bfloat16 : bool
-        Run the U-Nets in bfloat16.
+    use_bfloat16 : bool, optional
+        Run the U-Nets in bfloat16; by default where the device computes in it faster.
     log : callable
         Takes the lines of progress.
     """
@@ -53,7 +54,7 @@ class Trainer:
         data: Data | None = None,
         ranks: Ranks | None = None,
         start: Path | None = None,
-        use_bfloat16: bool = True,
+        use_bfloat16: bool | None = None,
         log: Callable[[str], None] = print,
     ):
         self.recipe, self.out, self.data, self.log = recipe, out, data or Data(), log
@@ -64,6 +65,8 @@ class Trainer:
         self.started_from = start_from(self.model, start, recipe.name) if start else None
         self.mean = build(recipe).requires_grad_(False).eval()
         self.mean.load_state_dict(self.model.state_dict())
+        if use_bfloat16 is None:
+            use_bfloat16 = has_bfloat16(self.ranks.device)
         for model in (self.model, self.mean):
             model.to(self.ranks.device)
             prepare(model, use_bfloat16)

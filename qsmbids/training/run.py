@@ -24,7 +24,7 @@ def train(  # noqa: PLR0913
     held_out: Sequence[str] = (),
     start: Path | None = None,
     device: str = "cpu",
-    bfloat16: bool = True,
+    bfloat16: bool | None = None,
     steps: int | None = None,
     minutes: float | None = None,
     workers: int = 1,
@@ -54,8 +54,8 @@ def train(  # noqa: PLR0913
         Weights to start from.
     device : str
         ``cpu``, ``cuda``, or ``auto`` for a GPU if there is one.
-    bfloat16 : bool
-        Run the U-Nets in bfloat16.
+    bfloat16 : bool, optional
+        Run the U-Nets in bfloat16; by default where the device computes in it faster.
     steps, minutes
         When to stop; the schedule stretches to it. The recipe's steps by default.
     workers : int
