@@ -210,6 +210,35 @@ def test_a_field_is_read_in_ppm(tmp_path: Path, units: str) -> None:
     np.testing.assert_array_equal(arrays.load(made.weight), field != 0)
 
 
+def test_a_local_field_is_trusted_by_its_magnitude(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    path, images = tmp_path / "sub-01_fieldmap.nii.gz", [tmp_path / f"{n}.nii.gz" for n in range(2)]
+    field, echoes = rng.normal(size=SHAPE).astype(np.float32), rng.uniform(0, 9, (2, *SHAPE))
+    field[0], echoes[0, 1, 1, 1], echoes[1, 1, 1, 1] = 0, -5, 0
+    for file, image in zip((path, *images), (field, *echoes), strict=True):
+        phantom.write(file, image.astype(np.float32))
+    names = [str(image) for image in images]
+    common = {"key": "sub-01", "images": [str(path), *names], "field": str(path)}
+    stage = LoadField(**common, field_units="ppm", kind="local-field", magnitude=names)
+    made = stage.run(cwd=str(tmp_path)).outputs
+    signal = np.where(field == 0, 0, np.hypot(*echoes))
+    expected = signal / np.hypot(*echoes).max()
+    np.testing.assert_allclose(arrays.load(made.weight), expected, atol=1e-6)
+    assert made.stage["Parameters"]["Weight"] == "magnitude over its maximum"
+
+
+def test_a_magnitude_without_signal_is_refused(tmp_path: Path) -> None:
+    path, image = tmp_path / "sub-01_fieldmap.nii.gz", tmp_path / "sub-01_magnitude.nii.gz"
+    phantom.write(path, np.random.default_rng(0).normal(size=SHAPE).astype(np.float32))
+    phantom.write(image, np.zeros(SHAPE, np.float32))
+    stage = LoadField(
+        key="sub-01", images=[str(path), str(image)], field=str(path), field_units="ppm",
+        kind="local-field", magnitude=[str(image)],
+    )  # fmt: skip
+    with pytest.raises(InputError, match=r"sub-01_magnitude.nii.gz is zero"):
+        stage.run(cwd=str(tmp_path))
+
+
 def test_a_field_in_hertz_needs_a_field_strength(tmp_path: Path) -> None:
     path = tmp_path / "sub-01_desc-local_fieldmap.nii.gz"
     phantom.write(path, np.random.default_rng(0).normal(size=SHAPE).astype(np.float32))

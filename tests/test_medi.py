@@ -137,22 +137,29 @@ def test_the_workflow_connects_the_magnitude_where_there_is_one(start, files, li
     assert ("magnitude" in sources.values()) == linked
 
 
-@pytest.mark.parametrize(("method", "code"), [("medi", 0), ("tv", 2)])
-def test_the_command_takes_a_magnitude_for_medi_alone(method, code, blocks, tmp_path, capsys):
+@pytest.mark.parametrize("method", ["medi", "tv"])
+def test_the_command_takes_the_magnitude_for_the_weight_and_for_edges(
+    method, blocks, tmp_path, capsys
+):
     _, *images = blocks
-    names = [tmp_path / f"{name}.nii.gz" for name in ("field", "mask", "magnitude")]
-    for name, image in zip(names, images, strict=True):
+    names = [tmp_path / f"{name}.nii.gz" for name in ("field", "mask", "magnitude", "weight")]
+    for name, image in zip(names, [*images, images[1]], strict=True):
         nib.save(nib.Nifti1Image(np.asarray(image, np.float32), np.eye(4)), name)
-    field, mask, magnitude = map(str, names)
+    field, mask, magnitude, weight = map(str, names)
     out = tmp_path / "chi.nii.gz"
-    done = main([field, mask, "--magnitude", magnitude, "--method", method, "--out", str(out)])
-    assert done == code
-    if code:
-        assert "--magnitude" in capsys.readouterr().err
-        return
-    expected = invert(*images[:2], voxel_size=VOXEL, method=method, magnitude=images[2])
-    np.testing.assert_allclose(nib.load(out).get_fdata(), expected, atol=1e-4)
-    assert magnitude in json.loads(out.with_name("chi.json").read_text())["Sources"]
+    arguments = [field, mask, "--magnitude", magnitude, "--method", method, "--out", str(out)]
+    assert main(arguments) == 0
+    edges = {"magnitude": images[2]} if method == "medi" else {}
+    options = {"voxel_size": VOXEL, "method": method, **edges}
+    made = nib.load(out).get_fdata()
+    trust = np.where(images[0] != 0, images[2], 0)
+    np.testing.assert_allclose(made, invert(*images[:2], weight=trust, **options), atol=1e-4)
+    assert abs(made - invert(*images[:2], **options)).max() > 1e-3
+    told = json.loads(out.with_name("chi.json").read_text())
+    assert magnitude in told["Sources"]
+    assert told["Qsmbids"]["Weight"] == "magnitude over its maximum in the mask"
+    assert main([*arguments, "--weight", weight]) == (0 if method == "medi" else 2)
+    assert ("--magnitude" in capsys.readouterr().err) == (method == "tv")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,9 @@ from qsmbids.errors import InputError, UsageError
 from qsmbids.inversion import DEFAULT, METHODS
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from qsmbids.inversion.result import Reconstruction
 
 
@@ -56,9 +59,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--weight",
         type=Path,
-        help="confidence in each voxel, 0 to 1, NIfTI; default: 0 where the field is 0, else 1",
+        help="confidence in each voxel, 0 to 1, NIfTI; default: the magnitude if it is given, "
+        "else 1; 0 where the field is 0",
     )
-    parser.add_argument("--magnitude", type=Path, help="for methods that use its edges, NIfTI")
+    parser.add_argument(
+        "--magnitude",
+        type=Path,
+        help="NIfTI: confidence in each voxel without --weight, and for methods that use its edges",
+    )
     parser.add_argument(
         "--units", choices=["ppm", "Hz", "rad"], default="ppm", help="of the field: %(default)s"
     )
@@ -102,7 +110,7 @@ def _run(arguments: argparse.Namespace) -> None:
                 mask,
                 voxel_size=grid["voxel_size"],
                 b0_dir=grid["b0_dir"],
-                weight=(field != 0) if weight is None else weight,
+                weight=_confidence(field, mask, weight, magnitude),
                 magnitude=magnitude,
                 method=arguments.method,
                 device=arguments.device,
@@ -123,13 +131,27 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
         raise UsageError(f"--out {arguments.out}: the name must end in .nii.gz.")
     if arguments.threads < 1:
         raise UsageError("--threads must be at least 1.")
-    if arguments.magnitude and not entry.takes("magnitude"):
-        raise UsageError(f"--magnitude says nothing to {method}; drop it.")
+    if arguments.magnitude and arguments.weight and not entry.takes("magnitude"):
+        raise UsageError(f"--magnitude says nothing to {method} beside --weight; drop one.")
     given = method_options([f"{method}.{text}" for text in arguments.option], METHODS)
     weights = [f"{method}={arguments.weights}"] if arguments.weights else []
     options = with_weights(given, weights, [method])
     digests([method], options)
     return entry.resolve(options.get(method, {}))
+
+
+def _confidence(
+    field: NDArray[np.float32],
+    mask: NDArray[np.float32],
+    weight: NDArray[np.float32] | None,
+    magnitude: NDArray[np.float32] | None,
+) -> NDArray[np.generic]:
+    """Return the weight: as given, or from the magnitude; 0 where the field was not measured."""
+    from qsmbids.inversion.confidence import magnitude_weight
+
+    if weight is not None:
+        return weight
+    return field != 0 if magnitude is None else magnitude_weight(field, magnitude, mask != 0)
 
 
 def _ppm_per_unit(arguments: argparse.Namespace) -> float:
@@ -162,6 +184,7 @@ def _provenance(
         "Method": arguments.method,
         "MethodLabel": METHODS[arguments.method].label,
         "Parameters": options,
+        "Weight": _weighted_by(arguments),
         **found.details,
         "Warnings": [*found.warnings],
         "Reference": "the mean over the mask, which is set to 0 ppm",
@@ -171,6 +194,13 @@ def _provenance(
         "VoxelSize": [*grid["voxel_size"]],
         "B0Direction": [*grid["b0_dir"]],
     }
+
+
+def _weighted_by(arguments: argparse.Namespace) -> str:
+    """Return what a sidecar says of the weight."""
+    if arguments.weight:
+        return "as given"
+    return "magnitude over its maximum in the mask" if arguments.magnitude else "uniform"
 
 
 def _write(

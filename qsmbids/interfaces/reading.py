@@ -209,7 +209,10 @@ class _LoadFieldInputs(StageInputs):
 
 class _LoadFieldOutputs(StageOutputs):
     field = File(exists=True, desc="(x, y, z) in ppm")
-    weight = File(exists=True, desc="0 to 1; 0 where the field is exactly 0: not measured")
+    weight = File(
+        exists=True,
+        desc="0 to 1; 0 where the field is exactly 0: not measured; of a local field the magnitude",
+    )
     magnitude = File(desc="(echo, x, y, z), if there is one")
     grid = traits.Dict(desc="shape, affine, voxel size and B0 direction")
 
@@ -230,17 +233,22 @@ class LoadField(Stage):
             raise InputError(f"{path.name} is {data.flat[0]:g} in every voxel; it holds no field.")
         data = turn_upright(data * np.float32(self._to_ppm()), grid)
         weight = (data != 0).astype(np.float32)
-        how, signal = {}, None
+        how: dict[str, str] = {}
+        signal = None
         if self.inputs.magnitude:
             magnitude = self._magnitude(grid)
             self._results["magnitude"] = arrays.save(cwd, "magnitude", magnitude)
             signal = magnitude[0]
+            if self.inputs.kind == "local-field":
+                weight = self._confidence(data, magnitude)
+                how["Weight"] = "magnitude over its maximum"
         if self.inputs.from_scanner:
             self._refuse_wrapped(data)
             if signal is not None:  # the noise of a field goes with one over the magnitude
                 weight *= np.minimum(signal / np.percentile(signal, 99), 1)
             sign = tell_sign(data, signal, weight, grid, self.inputs.sign)
-            data, how = data * sign.factor, {"Sign": sign.how}
+            data = data * sign.factor
+            how["Sign"] = sign.how
             doubts += sign.doubts
         self._results["field"] = arrays.save(cwd, "field", data)
         self._results["weight"] = arrays.save(cwd, "weight", weight)
@@ -260,6 +268,20 @@ class LoadField(Stage):
                 f"+-{high / self._to_ppm():.4g} {self.inputs.field_units}; state EchoTime1 and "
                 "EchoTime2 in its sidecar, by which it can be unwrapped here, or unwrap it."
             )
+
+    def _confidence(
+        self, field: NDArray[np.float32], magnitude: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return how far to trust a local field, which has no noise of its own with it."""
+        from qsmbids.inversion.confidence import combined, magnitude_weight
+
+        try:
+            return magnitude_weight(field, combined(magnitude))
+        except ValueError:
+            name = Path(self.inputs.magnitude[0]).name
+            raise InputError(
+                f"{name} is zero or no number everywhere; it holds no image."
+            ) from None
 
     def _magnitude(self, grid: dict[str, Any]) -> NDArray[np.float32]:
         """Return the magnitude (echo, x, y, z) on the field's grid."""

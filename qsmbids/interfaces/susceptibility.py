@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from nipype.interfaces.base import File, isdefined, traits
-from numpy.typing import NDArray
 
 from qsmbids.errors import InputError, noted
 from qsmbids.interfaces import arrays
@@ -75,6 +73,7 @@ class Inversion(Stage):
 
     def _compute(self, cwd: str) -> None:
         from qsmbids.inversion import METHODS, reconstruct
+        from qsmbids.inversion.confidence import combined
 
         inputs = self.inputs
         entry = METHODS[inputs.method]
@@ -87,7 +86,7 @@ class Inversion(Stage):
                 voxel_size=inputs.grid["voxel_size"],
                 b0_dir=inputs.grid["b0_dir"],
                 weight=arrays.load(inputs.weight) if isdefined(inputs.weight) else None,
-                magnitude=_combined(inputs.magnitude) if edges else None,
+                magnitude=combined(arrays.load(inputs.magnitude)) if edges else None,
                 method=inputs.method,
                 device=inputs.device,
                 **options,
@@ -112,9 +111,3 @@ class Inversion(Stage):
                 f"{self.inputs.key}: the weights file of {self.inputs.method} has changed since "
                 "the run began; copy it to where nobody writes, and run again."
             )
-
-
-def _combined(magnitude: str) -> NDArray[np.float32]:
-    """Return the root sum of squares over the echoes of a saved series."""
-    echoes = arrays.load(magnitude)
-    return np.sqrt(np.einsum("exyz,exyz->xyz", echoes, echoes))
