@@ -18,11 +18,11 @@ from qsmbids.nets.device import pick_device  # noqa: E402
 from qsmbids.nets.dipole import Dipole, closed  # noqa: E402
 from qsmbids.nets.finetune import Tuning, fine_tune, hold_out  # noqa: E402
 from qsmbids.nets.frames import Frame, to_third_axis  # noqa: E402
-from qsmbids.nets.infer import Setup, choose_frame, predict  # noqa: E402
+from qsmbids.nets.infer import DOMAINS, Setup, choose_frame, predict  # noqa: E402
 from qsmbids.nets.inversion import ConsistentNet, DirectNet  # noqa: E402
 from qsmbids.nets.losses import data_term, total_variation  # noqa: E402
 from qsmbids.nets.tiles import in_tiles, tile_size  # noqa: E402
-from qsmbids.nets.unet import UNet  # noqa: E402
+from qsmbids.nets.unet import DomainNorm, UNet  # noqa: E402
 from qsmbids.nets.weights import bundled, load_weights, save_weights  # noqa: E402
 
 SMALL = {"base": 2, "levels": 3}
@@ -311,3 +311,34 @@ def test_fine_tuning_is_deterministic(path):
     np.testing.assert_array_equal(first, second)
     assert np.isfinite(first).all()
     assert not first[~mask].any()
+
+
+def test_a_network_of_two_domains_is_asked_for_one_of_them(tmp_path):
+    torch.manual_seed(0)
+    net = DirectNet(**SMALL, norm="domain", domains=2)
+    for number, name in ((0, "source"), (1, "target")):
+        with torch.no_grad():
+            for module in net.modules():
+                if isinstance(module, DomainNorm):
+                    module.norms[number].weight.fill_(1 + number)
+        assert Setup(net, *head()[1:], (1, 1, 1), domain=name).domain == number
+    _, field, mask = head()
+    options = {"voxel_size": (1, 1, 1), "b0_dir": (0, 0, 1)}
+    path = str(save_weights(net, tmp_path / "net.safetensors"))
+    model, _ = load_weights(path)
+    one, other = (predict(model, field, mask, domain=d, **options) for d in DOMAINS)
+    assert not np.array_equal(one, other)
+    np.testing.assert_array_equal(predict(model, field, mask, **options), one)
+    maps = [
+        finetune(field, mask, weights=path, iterations=1, uncertainty=False, **options, **chosen)
+        for chosen in ({}, {"domain": "source"}, {"domain": "target"})
+    ]
+    np.testing.assert_array_equal(maps[0].chi, maps[1].chi)
+    assert not np.array_equal(maps[0].chi, maps[2].chi)
+    with pytest.raises(ValueError, match="'source' or 'target', not 'both'"):
+        finetune(field, mask, weights=path, domain="both", **options)
+
+
+def test_a_network_of_one_domain_has_no_other():
+    net = DirectNet(**SMALL)
+    assert Setup(net, *head()[1:], (1, 1, 1), domain="target").domain == 0

@@ -15,16 +15,19 @@ torch = pytest.importorskip("torch")
 
 from training_tiny import add_subject, tiny  # noqa: E402
 
+from qsmbids.nets.unet import DomainNorm  # noqa: E402
 from qsmbids.training.augment import reorient  # noqa: E402
-from qsmbids.training.degrade import CLEAN  # noqa: E402
+from qsmbids.training.degrade import CLEAN, Degradation  # noqa: E402
+from qsmbids.training.keeper import Keeper, validation_batches  # noqa: E402
+from qsmbids.training.loop import Trainer  # noqa: E402
 from qsmbids.training.maps import Maps, Variation, displaced  # noqa: E402
 from qsmbids.training.models import build  # noqa: E402
 from qsmbids.training.noise import SmoothNoise  # noqa: E402
-from qsmbids.training.objectives import dipole_of, step_loss  # noqa: E402
+from qsmbids.training.objectives import dipole_of, measure, step_loss  # noqa: E402
 from qsmbids.training.samples import Samples  # noqa: E402
 from qsmbids.training.shapes import Shapes, random_shapes  # noqa: E402
 from qsmbids.training.store import Subjects  # noqa: E402
-from qsmbids.training.worlds import Data  # noqa: E402
+from qsmbids.training.worlds import Data, score_name  # noqa: E402
 
 STILL = Variation(elastic=0.0, contrast=0.0, strong=0.0)
 
@@ -159,6 +162,37 @@ def test_the_second_domain_may_have_its_own_worlds(store):
     assert after["target_voxel_size"].tolist() == [[1.0, 1.0, 2.0]] * 2
     assert "target_chi" not in after
     assert torch.isfinite(step_loss(build(real), after, real, 0.5))
+
+
+def test_validation_draws_both_domains(store, monkeypatch):
+    monkeypatch.setattr("qsmbids.training.keeper.CHECKED", {16: 1.0})
+    data = Data(subjects=store)
+    plain = tiny("qsminvnet+", target=Degradation(noise=0.5))
+    checks = validation_batches(plain, data)
+    assert list(checks) == ["shapes", "target shapes"]
+    source, target = (checks[name][0]["field"] for name in checks)
+    assert target.std() > 2 * source.std()
+    assert list(validation_batches(tiny("qsminvnet"), data)) == ["shapes"]
+    real = replace(plain, target_worlds={"fields": 1.0})
+    checks = validation_batches(real, data)
+    assert list(checks) == ["shapes", "target fields"]
+    assert "chi" not in checks["target fields"][0]
+    assert measure(real, "target fields") == "field residual"
+    assert score_name("x", "target fields", data.describe(real)) == "held-out x"
+
+
+def test_each_domain_is_scored_with_its_own_statistics(tmp_path, monkeypatch):
+    monkeypatch.setattr("qsmbids.training.keeper.CHECKED", {16: 1.0})
+    trainer = Trainer(tiny("qsminvnet+"), tmp_path, log=lambda line: None)
+    keeper = Keeper(trainer, 1e9, 10**9)
+    before = dict(trainer.scores)
+    with torch.no_grad():
+        for module in trainer.mean.modules():
+            if isinstance(module, DomainNorm):
+                module.norms[1].weight.mul_(3)
+    keeper.validate()
+    assert trainer.scores["shapes"] == before["shapes"]
+    assert trainer.scores["target shapes"] != before["target shapes"]
 
 
 def test_noise_on_the_input_is_kept_from_the_data_term(store):

@@ -12,14 +12,17 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import scipy.fft as sf
 import torch
 
 from benchmarks.methods import FIRST_HEAD, Case, measured, simulated, with_errors
 from benchmarks.papers.ledger import Ledger, Record, parser, read_command
 from benchmarks.papers.page import write_page
-from benchmarks.papers.scoring import inverted
 from qsmbids.evaluation import evaluate, regions_of
+from qsmbids.nets.device import torch_threads
+from qsmbids.nets.infer import predict
+from qsmbids.nets.weights import load_weights
 from qsmbids.simulation import Head
 from qsmbids.training.degrade import CLEAN
 from qsmbids.training.recipe import Recipe
@@ -164,6 +167,17 @@ def _unseen(size: float, number: int, kind: str) -> tuple[Head, Case]:
 
 def _score(size: float, number: int, kind: str, weights: Path) -> Record:
     head, case = _unseen(size, number, kind)
-    chi = inverted(case, head, "uqsm", weights=str(weights), consistency=0.0)
+    model, card = load_weights(weights)
+    with torch_threads():
+        chi = predict(
+            model,
+            np.asarray(case["field"], np.float32),
+            case["mask"],
+            voxel_size=head.voxel_size,
+            b0_dir=head.b0_dir,
+            card=card,
+            consistency=0.0,
+            domain="target",
+        )
     regions = regions_of(case["labels"])
     return {"truth": evaluate(chi, case["chi"], case["mask"], regions=regions)}

@@ -23,6 +23,7 @@ def finetune(  # noqa: PLR0913 - a method's options are its parameters
     b0_dir: Sequence[float],
     weight: Float | None = None,
     weights: str = "dcnet",
+    domain: str = "source",
     iterations: int = 20,
     total_variation: float = 0.06,
     learning_rate: float = 2e-4,
@@ -41,6 +42,9 @@ def finetune(  # noqa: PLR0913 - a method's options are its parameters
         As in `qsmbids.inversion.invert`; the weight's largest value counts as 1.
     weights : str
         Path of a weights file to start from, or the name of one that the package ships.
+    domain : {"source", "target"}
+        Whose batch statistics a network with two domains uses: those of the samples with labels,
+        or of those without.
     iterations : int
         At most; fewer where the held-out error stops falling.
     total_variation : float
@@ -88,7 +92,7 @@ def finetune(  # noqa: PLR0913 - a method's options are its parameters
     confidence = mask.astype(np.float32) if weight is None else weight / weight.max()
     model, card, details = load(weights)
     with torch_threads():
-        setup = Setup(model, field, mask, voxel_size, b0_dir, card, device)
+        setup = Setup(model, field, mask, voxel_size, b0_dir, card, device, domain)
         tuned = fine_tune(setup, tuple(voxel_size), torch.from_numpy(confidence)[None, None], how)
     LOG.info(
         "fine-tuning kept iteration %d of %d; held-out error %.4g at first, %.4g at the end",

@@ -22,6 +22,8 @@ from qsmbids.nets.tiles import bytes_needed, in_tiles
 from qsmbids.nets.unet import DomainNorm, Network, UNet, prepare, unets
 
 Float = NDArray[np.float32]
+DOMAINS = ("source", "target")
+"""Of batch normalization: that of samples with labels, and that of samples without."""
 SMALLEST = 16
 """Voxels along an axis that give the coarsest level one; with fewer, zeros fill the rest."""
 THINNEST = 4
@@ -34,7 +36,7 @@ FAMILIAR = 0.8
 """Share of the largest tilt of a training up to which its network is better as it is."""
 
 
-def predict(
+def predict(  # noqa: PLR0913 - what whole-volume inference may be told
     model: Inversion,
     field: Float,
     mask: NDArray[np.bool_],
@@ -46,6 +48,7 @@ def predict(
     memory_gb: float = 3.0,
     average: int = 1,
     device: str = "cpu",
+    domain: str = "source",
 ) -> Float:
     """Return the network's susceptibility map.
 
@@ -72,6 +75,8 @@ def predict(
         Mean of the maps of so many mirror images of the field.
     device : {"auto", "cpu", "cuda", "cuda:N"}
         Where to compute.
+    domain : {"source", "target"}
+        As in `Setup`.
 
     Returns
     -------
@@ -85,12 +90,12 @@ def predict(
     UsageError
         If there is no such device.
     ValueError
-        If the mask's bounding box is shorter than 4 voxels along an axis, or ``average`` is
-        none of its values.
+        If the mask's bounding box is shorter than 4 voxels along an axis, or ``average`` or
+        ``domain`` is none of its values.
     """
     check_size(mask)
     flips = mirrors(average)
-    setup = Setup(model, field, mask, voxel_size, b0_dir, card, device)
+    setup = Setup(model, field, mask, voxel_size, b0_dir, card, device, domain)
     with torch.inference_mode():
         chi = torch.stack([_run_in_memory(setup, memory_gb, axes) for axes in flips]).mean(0)
         if consistency and isinstance(model, DirectNet):
@@ -162,6 +167,14 @@ class Setup:
     ----------
     model, field, mask, voxel_size, b0_dir, card, device
         As in `predict`; the model moves to the device.
+    domain : {"source", "target"}
+        Whose batch statistics a network with two domains uses: those of the samples with labels
+        or of those without. Others have but one.
+
+    Raises
+    ------
+    ValueError
+        If there is no such domain.
 
     Attributes
     ----------
@@ -186,14 +199,17 @@ class Setup:
         b0_dir: Sequence[float] = (0, 0, 1),
         card: Mapping[str, Any] | None = None,
         device: str = "cpu",
+        domain: str = "source",
     ):
+        if domain not in DOMAINS:
+            raise ValueError(f"the domain must be 'source' or 'target', not {domain!r}")
         self.device = pick_device(device)
         self.model = model.to(self.device)
         prepare(model, has_bfloat16(self.device))
         self.mask = self.bring(mask.astype(np.float32))
         self.field = self.bring(np.asarray(field, np.float32)) * self.mask
         self.dipole = Dipole.on(mask.shape, voxel_size, b0_dir).to(self.device)
-        self.domain = _domains(model) - 1  # the last is the target's
+        self.domain = min(DOMAINS.index(domain), _domains(model) - 1)
         self.frame = choose_frame(mask.shape, voxel_size, b0_dir, card)
         self.shape = mask.shape if self.frame is None else self.frame.shape
 

@@ -13,7 +13,7 @@ from qsmbids.nets.weights import save_weights
 from qsmbids.training.checkpoint import model_card, write_checkpoint
 from qsmbids.training.objectives import measure, score
 from qsmbids.training.progress import learning_rate
-from qsmbids.training.recipe import Recipe
+from qsmbids.training.recipe import TARGET, Recipe
 from qsmbids.training.record import Record
 from qsmbids.training.samples import Batch, Samples
 from qsmbids.training.worlds import Data, score_name
@@ -81,7 +81,8 @@ class Keeper:
             found = []
             for batch in batches:
                 on_device = {key: value.to(trainer.ranks.device) for key, value in batch.items()}
-                found.append(score(trainer.mean, on_device, recipe))
+                domain = int(world.startswith(TARGET))
+                found.append(score(trainer.mean, on_device, recipe, domain))
             trainer.scores[world] = round(float(torch.cat(found).mean()), 2)
         scores = ", ".join(
             f"{score_name(measure(recipe, world), world, trainer.about_data)} {world} {value:.1f} %"
@@ -123,15 +124,28 @@ class Keeper:
 
 
 def validation_batches(recipe: Recipe, data: Data) -> dict[str, list[Batch]]:
-    """Return four fixed batches of each world of a recipe, from what training never sees."""
+    """Return four fixed batches of each world of a recipe, from what training never sees.
+
+    Those of the domain without labels are named after their world, with ``target`` before it.
+    """
+    domains = {world: (world, recipe.degradation) for world in recipe.worlds}
+    if recipe.objective == "domains":
+        for world in recipe.target_worlds or recipe.worlds:
+            domains[TARGET + world] = world, recipe.target
     checks = {}
-    for world in recipe.all_worlds:
+    for name, (world, degradation) in domains.items():
         of_store = world in ("maps", "fields")
         alone = replace(
-            recipe, worlds={world: 1.0}, target_worlds=None, perturbation=None, input_noise=0.0,
+            recipe,
+            worlds={world: 1.0},
+            target_worlds=None,
+            degradation=degradation,
+            perturbation=None,
+            input_noise=0.0,
             patches=recipe.patches if of_store else CHECKED,
-            objective=_CHECKED_BY.get(world, "labels"), seed=0,
-        )  # fmt: skip
+            objective=_CHECKED_BY.get(world, "labels"),
+            seed=0,
+        )
         samples = Samples(alone, data, held_out=True)
-        checks[world] = [samples[number] for number in range(4)]
+        checks[name] = [samples[number] for number in range(4)]
     return checks

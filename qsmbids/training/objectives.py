@@ -15,7 +15,7 @@ from qsmbids.nets.losses import (
     total_variation,
 )
 from qsmbids.nets.unet import Network
-from qsmbids.training.recipe import Recipe
+from qsmbids.training.recipe import TARGET, Recipe
 from qsmbids.training.samples import Batch, dipole_of
 from qsmbids.training.spread import coverage, spread_loss
 
@@ -112,22 +112,21 @@ def _unlabelled(chi: Tensor, batch: Batch, recipe: Recipe, prefix: str = "") -> 
 
 
 def measure(recipe: Recipe, world: str) -> str:
-    """Return what `score` measures on the samples of a world, in %."""
+    """Return what `score` measures on the samples of a world, of either domain, in %."""
     if recipe.objective == "spread":
         return "coverage"
     if recipe.objective == "distance":
         return "Dice coefficient"
-    return "field residual" if world == "fields" else "NRMSE"
+    return "field residual" if world.removeprefix(TARGET) == "fields" else "NRMSE"
 
 
-def score(model: Network, batch: Batch, recipe: Recipe) -> Tensor:
-    """Return how good the network is on each held-out sample of a batch; see `measure`."""
+def score(model: Network, batch: Batch, recipe: Recipe, domain: int = 0) -> Tensor:
+    """Return how good the network is on each held-out sample of a domain's batch; see `measure`."""
     if recipe.objective == "spread":
         return coverage(model, batch, recipe.networks)
     if recipe.objective == "distance":
         inside, brain = model(batch["image"]) < 0, batch["distance"] < 0
         return 100 * dice(inside.float(), brain.float(), batch["mask"])
-    domain = 1 if recipe.objective == "domains" else 0
     chi = model(batch["field"], batch["mask"], dipole_of(batch), domain=domain)
     return nrmse(chi, batch) if "chi" in batch else field_residual(chi, batch)
 

@@ -16,6 +16,8 @@ from qsmbids.training.options import with_options
 from qsmbids.training.shapes import Shapes
 
 WORLDS = ("shapes", "heads", "maps", "fields", "label-maps")
+TARGET = "target "
+"""Before a world's name in the scores of the domain without labels."""
 _CHOICES = {
     "objective": ("labels", "field", "domains", "spread", "distance"),
     "label_loss": ("l1", "l2", "root-l2"),

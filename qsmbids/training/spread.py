@@ -145,9 +145,8 @@ class Way:
         dipole = replace(dipole, kernel=dipole.kernel[one])
         edges, b0_dir = batch["geometry"][number].reshape(2, 3).tolist()
         frame = choose_frame(field.shape[2:], edges, b0_dir, self.card)
-        domain = self.model.config.get("domains", 1) - 1  # the target's is the last
         apply = plain if frame is None else frame.apply()
-        chi = self.model(field, mask, dipole, domain=domain, apply=apply)
+        chi = self.model(field, mask, dipole, apply=apply)
         if self.consistency:
             return closed(chi, field, mask, dipole, self.consistency)
         return demean(chi, mask)

@@ -20,7 +20,7 @@ from qsmbids.training.heads import Heads, head_files
 from qsmbids.training.label_maps import label_map_files
 from qsmbids.training.maps import Maps
 from qsmbids.training.noise import SmoothNoise
-from qsmbids.training.recipe import Recipe
+from qsmbids.training.recipe import TARGET, Recipe
 from qsmbids.training.shapes import Shapes, box_mask, random_mask, random_shapes
 from qsmbids.training.store import Subjects
 
@@ -117,11 +117,11 @@ def score_name(what: str, world: str, data: Mapping[str, Any]) -> str:
     what : str
         What is measured.
     world : str
-        On the samples of which world.
+        On the samples of which world, of either domain.
     data : mapping
         From `Data.describe`.
     """
-    scored = data.get("scored_on", {}).get(world, ())
+    scored = data.get("scored_on", {}).get(world.removeprefix(TARGET), ())
     return f"{'held-out' if set(scored) <= set(data.get('held_out', ())) else 'training'} {what}"
 
 
