@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -11,7 +13,7 @@ from qsmbids.physics import DipoleConvolution
 
 torch = pytest.importorskip("torch")
 
-from qsmbids.inversion import reconstruct  # noqa: E402
+from qsmbids.inversion import METHODS, reconstruct  # noqa: E402
 from qsmbids.inversion.finetune import finetune  # noqa: E402
 from qsmbids.inversion.network import network  # noqa: E402
 from qsmbids.nets.device import pick_device  # noqa: E402
@@ -342,3 +344,25 @@ def test_a_network_of_two_domains_is_asked_for_one_of_them(tmp_path):
 def test_a_network_of_one_domain_has_no_other():
     net = DirectNet(**SMALL)
     assert Setup(net, *head()[1:], (1, 1, 1), domain="target").domain == 0
+
+
+@pytest.mark.parametrize("method", ["qsminvnet", "qsminvnet+", "zs-uqsm+", "dip"])
+def test_every_setting_of_the_fit_is_an_option(method):
+    names = {field.name for field in fields(Tuning)} - {"tv"} | {"total_variation"}
+    assert names <= set(METHODS[method].defaults())
+
+
+def test_the_gain_decides_whether_a_small_fall_counts(tmp_path):
+    torch.manual_seed(0)
+    path = str(save_weights(DirectNet(**SMALL), tmp_path / "net.safetensors"))
+    _, field, mask = head()
+    given = {"voxel_size": (1, 1, 1), "method": "qsminvnet", "weights": path, "device": "cpu"}
+    given |= {"iterations": 3, "learning_rate": 1e-5, "uncertainty": False}
+    some, none = (
+        reconstruct(field, mask, gain=gain, **given).details["Fit"] for gain in (0.0, 0.5)
+    )
+    assert some["KeptIteration"] > 0
+    assert none["KeptIteration"] == 0
+    assert none["HeldOutErrorKept"] == none["HeldOutErrorAtFirst"]
+    with pytest.raises(ValueError, match="gain must be"):
+        reconstruct(field, mask, gain=1.0, **given)

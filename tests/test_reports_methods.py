@@ -77,3 +77,17 @@ def test_methods_text_needs_no_matplotlib() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("method", ["qsminvnet", "zs-uqsm+", "dip"])
+@pytest.mark.parametrize(
+    ("gain", "said"), [(0.04, "lowered the held-out error by 4 %"), (0.0, "error at all")]
+)
+def test_a_fit_that_changed_nothing_is_told(method, gain, said) -> None:
+    stage = {"Method": method, "Parameters": {"gain": gain}}
+    fit = {"Iterations": 25, "HeldOutErrorAtFirst": 1.0, "HeldOutErrorKept": 1.0}
+    text = methods_text([{**stage, "Fit": {**fit, "KeptIteration": 0}}])
+    assert f"None of the 25 iterations on the participant's field by {method} " in text
+    assert said in text
+    assert "as it was before" not in methods_text([{**stage, "Fit": {**fit, "KeptIteration": 9}}])
+    assert "as it was before" not in methods_text([stage])

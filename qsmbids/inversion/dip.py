@@ -27,6 +27,7 @@ def deep_image_prior(  # noqa: PLR0913 - a method's options are its parameters
     learning_rate: float = 1e-2,
     held_out: float = 0.05,
     patience: int = 20,
+    gain: float = 0.04,
     seed: int = 0,
     consistency: float = 0.1,
     device: str = "auto",
@@ -55,6 +56,9 @@ def deep_image_prior(  # noqa: PLR0913 - a method's options are its parameters
         Share of the voxels, above 0 and at most 0.5, whose field decides when to stop.
     patience : int
         Iterations without improvement after which it stops.
+    gain : float
+        Share, at least 0 and below 1, by which the held-out error must fall; otherwise the
+        network stays as it was before, and the methods text says so.
     seed : int
         Of weights, random input and held-out voxels.
     consistency : float
@@ -93,7 +97,7 @@ def deep_image_prior(  # noqa: PLR0913 - a method's options are its parameters
         return DirectNet(base=filters, norm="batch")
 
     tuning = Tuning(
-        iterations, total_variation, learning_rate, held_out, patience, seed, consistency
+        iterations, total_variation, learning_rate, held_out, patience, seed, consistency, gain
     )
     with torch_threads():
         subject = Subject(

@@ -29,6 +29,7 @@ def finetune(  # noqa: PLR0913 - a method's options are its parameters
     learning_rate: float = 2e-4,
     held_out: float = 0.05,
     patience: int = 5,
+    gain: float = 0.04,
     seed: int = 0,
     consistency: float = 0.1,
     uncertainty: bool = True,
@@ -55,6 +56,9 @@ def finetune(  # noqa: PLR0913 - a method's options are its parameters
         Share of the voxels, above 0 and at most 0.5, whose field decides when to stop.
     patience : int
         Iterations without improvement after which it stops.
+    gain : float
+        Share, at least 0 and below 1, by which the held-out error must fall; otherwise the
+        weights stay as they came, and the methods text says so.
     seed : int
         Which voxels are held out.
     consistency : float
@@ -87,7 +91,9 @@ def finetune(  # noqa: PLR0913 - a method's options are its parameters
     from qsmbids.nets.finetune import Tuning, fine_tune
     from qsmbids.nets.infer import Setup, check_size
 
-    how = Tuning(iterations, total_variation, learning_rate, held_out, patience, seed, consistency)
+    how = Tuning(
+        iterations, total_variation, learning_rate, held_out, patience, seed, consistency, gain
+    )
     check_size(mask)
     confidence = mask.astype(np.float32) if weight is None else weight / weight.max()
     model, card, details = load(weights)

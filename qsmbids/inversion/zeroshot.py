@@ -33,6 +33,7 @@ def zero_shot(  # noqa: PLR0913 - a method's options are its parameters
     learning_rate: float = 3e-4,
     held_out: float = 0.05,
     patience: int = 15,
+    gain: float = 0.04,
     seed: int = 0,
     consistency: float = 0.1,
     device: str = "auto",
@@ -71,6 +72,9 @@ def zero_shot(  # noqa: PLR0913 - a method's options are its parameters
         Share of the voxels, above 0 and at most 0.5, whose field decides when to stop.
     patience : int
         Iterations without improvement after which it stops.
+    gain : float
+        Share, at least 0 and below 1, by which the held-out error must fall; otherwise the
+        network stays as it was before, and the methods text says so.
     seed : int
         Of everything that chance decides.
     consistency : float
@@ -107,7 +111,7 @@ def zero_shot(  # noqa: PLR0913 - a method's options are its parameters
         learning_rate=patch_learning_rate, seed=seed,
     )  # fmt: skip
     tuning = Tuning(
-        iterations, total_variation, learning_rate, held_out, patience, seed, consistency
+        iterations, total_variation, learning_rate, held_out, patience, seed, consistency, gain
     )
     with torch_threads():
         subject = Subject(

@@ -90,6 +90,8 @@ class Tuning:
             raise ValueError("fine-tuning needs positive iterations, patience and learning_rate")
         if min(self.tv, self.consistency) < 0:
             raise ValueError("total_variation and consistency must not be negative")
+        if not 0 <= self.gain < 1:
+            raise ValueError(f"the gain must be at least 0 and below 1, not {self.gain}")
 
 
 def fine_tune(setup: Setup, voxel_size: tuple[float, ...], weight: Tensor, how: Tuning) -> Tuned:

@@ -80,6 +80,8 @@ def _sentences(stage: Mapping[str, Any], keys: list[str]) -> Iterator[str]:
             weights = "" if key else _weights(stage, parameters)
             options = "" if key else _options(parameters)
             yield f"{begin} {method.summary}{weights}{options}{_cite(keys, method.citations)}."
+            if not key and (kept := _start_kept(stage, parameters)):
+                yield kept
     other = "" if found else str(stage.get("Method") or "")
     if other.endswith("."):
         yield other
@@ -103,6 +105,20 @@ def _weights(stage: Mapping[str, Any], parameters: dict[str, Any]) -> str:
     parameters.pop("weights", None)
     name, digest = used.get("Name"), str(used.get("SHA256"))
     return f", with the weights {name} of SHA-256 {digest[:12]}"
+
+
+def _start_kept(stage: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
+    """Return that a fit gained too little and the network stayed as it was before, if so."""
+    fit = stage.get("Fit")
+    if not isinstance(fit, Mapping) or fit.get("KeptIteration") != 0:
+        return ""
+    gain = parameters.get("gain")
+    asked = f"by {100 * gain:.3g} %" if isinstance(gain, (int, float)) and gain else "at all"
+    return (
+        f"None of the {fit.get('Iterations')} iterations on the participant's field by "
+        f"{stage.get('Method')} lowered the held-out error {asked}: the network was used as it "
+        "was before them."
+    )
 
 
 def _options(parameters: Mapping[str, Any]) -> str:
