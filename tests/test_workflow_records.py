@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,3 +137,11 @@ def test_larger_series_take_more(series: Series, settings: Settings) -> None:
     work, output = plan.disk_space(series, settings, 10**6)
     assert work >= 4 * 4e6
     assert output >= 9 * 4e6
+
+
+def test_node_names_are_plain_and_unique() -> None:
+    keys = ["sub-01_acq-ab", "sub-01_acq-a+b", "sub-01_acq-a b", "sub-01_acq-a-b", "sub-01_acq-ä"]
+    names = [plan.node_name(key) for key in keys]
+    assert names[0] == "sub_01_acq_ab"
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9_]+", name) for name in names)
