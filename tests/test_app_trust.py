@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import phantom
 import pytest
 
 from qsmbids.cli.main import main
+from qsmbids.cli.progress import Progress
 
 pytestmark = pytest.mark.slow
 
@@ -41,3 +44,49 @@ def test_labels_of_any_characters_keep_nobody_from_a_map(tmp_path: Path) -> None
         "sub-02_acq-a+b_desc-tkd_Chimap.nii.gz",
         "sub-03_acq-it's a & b:c_desc-tkd_Chimap.nii.gz",
     ]
+
+
+def after_reading(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Do something once the first series has been read."""
+    ended = Progress.stage_ended
+    waiting = [act]
+
+    def stage_ended(self: Progress, series: str, stage: str) -> None:
+        ended(self, series, stage)
+        if stage == "reading" and waiting:
+            waiting.pop()()
+
+    monkeypatch.setattr(Progress, "stage_ended", stage_ended)
+
+
+def test_an_input_replaced_during_a_run_is_not_unchanged_ever_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = phantom.write_dataset(tmp_path / "ds", ("01",))
+    first, second = (
+        dataset / "sub-01/anat" / f"sub-01_echo-{n}_part-mag_MEGRE.nii.gz" for n in (1, 2)
+    )
+    with monkeypatch.context() as patch:
+        after_reading(patch, lambda: shutil.copy(second, first))
+        assert run(dataset, tmp_path / "out") == 1
+    assert f"{first.name} was changed" in capsys.readouterr().err
+    assert run(dataset, tmp_path / "out") == 0
+    assert "1 series done, 0 unchanged" in capsys.readouterr().out
+
+
+def test_an_input_removed_after_the_inventory_ends_its_own_series_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = phantom.write_dataset(tmp_path / "ds", ("01", "02"))
+    gone = dataset / "sub-01/anat/sub-01_echo-1_part-mag_MEGRE.nii.gz"
+    enter = Progress.__enter__
+
+    def entered(self: Progress) -> Progress:
+        gone.unlink(missing_ok=True)
+        return enter(self)
+
+    monkeypatch.setattr(Progress, "__enter__", entered)
+    assert run(dataset, tmp_path / "out") == 1
+    assert gone.name in capsys.readouterr().err
+    assert maps(tmp_path / "out") == ["sub-02_desc-tkd_Chimap.nii.gz"]
+    assert gone.name in (tmp_path / "out/sub-01.html").read_text()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qsmbids.bids import Series
+from qsmbids.errors import InputError
 from qsmbids.interfaces.targets import TARGETS, Target, chimap, subject_path, uncertainty_map
 from qsmbids.inversion import METHODS
 from qsmbids.settings import Settings
@@ -95,11 +96,25 @@ def stage_memory(interface: str, voxels: int, echoes: int, method: str | None = 
 
 
 def voxels_of(series: Series) -> int:
-    """Return the voxels of one volume, from the header."""
+    """Return the voxels of one volume, from the header.
+
+    Raises
+    ------
+    InputError
+        If the first image is no longer what it was when the series was found.
+    """
     import nibabel as nib
 
-    image: Any = nib.load(series.images[0])
-    return math.prod(image.shape[:3])
+    from qsmbids.bids.check import UNREADABLE
+
+    try:
+        image: Any = nib.load(series.images[0])
+        return math.prod(image.shape[:3])
+    except UNREADABLE as error:
+        raise InputError(
+            f"{series.images[0].name} was changed or removed after the dataset was searched; run "
+            "the same command again."
+        ) from error
 
 
 def series_memory(voxels: int, echoes: int, methods: Iterable[str] = ()) -> float:
