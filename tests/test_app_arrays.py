@@ -115,3 +115,21 @@ def test_damage_within_a_file_is_found_on_reading(tmp_path):
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"a\.nii\.gz is damaged or truncated"):
         arrays.read_image(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e39])
+def test_a_map_that_is_not_finite_is_not_written(tmp_path: Path, value: float) -> None:
+    path = tmp_path / "sub-01_Chimap.nii.gz"
+    values = np.zeros((4, 4, 4))
+    values[1, 2, 3] = value
+    with pytest.raises(InputError, match=r"^sub-01_Chimap\.nii\.gz would hold NaN"):
+        arrays.write_image(path, values, AFFINE.tolist())
+    assert not list(tmp_path.iterdir())
+
+
+def test_values_that_nothing_measured_has_are_refused(image: Path) -> None:
+    data, affine = arrays.read_image(image)
+    data[1, 1, 1] = 1e20
+    nib.save(nib.Nifti1Image(data, affine), image)
+    with pytest.raises(InputError, match=r"up to 1e\+20"):
+        arrays.read_image(image)

@@ -90,3 +90,14 @@ def test_an_input_removed_after_the_inventory_ends_its_own_series_only(
     assert gone.name in capsys.readouterr().err
     assert maps(tmp_path / "out") == ["sub-02_desc-tkd_Chimap.nii.gz"]
     assert gone.name in (tmp_path / "out/sub-01.html").read_text()
+
+
+def test_a_map_that_is_not_finite_is_a_failure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = phantom.write_dataset(tmp_path / "ds", ("01",))
+    assert run(dataset, tmp_path / "out", "--option", "tkd.threshold=1e-300") == 1
+    shown = capsys.readouterr().err
+    assert "sub-01_desc-tkd_Chimap.nii.gz would hold NaN or infinite values" in shown
+    assert "Traceback" not in shown
+    assert not maps(tmp_path / "out")

@@ -20,6 +20,8 @@ from qsmbids.errors import InputError
 from qsmbids.physics.geometry import Placement
 
 _CHUNK = 1 << 22
+_LARGEST = 1e12
+"""No scanner writes such values; their squares and sums still fit into float32."""
 
 
 def save(folder: str | Path, name: str, array: NDArray[Any]) -> str:
@@ -97,6 +99,12 @@ def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         ) from error
     if not np.isfinite(data).all():
         raise InputError(f"{path.name} holds NaN or infinite values; convert it again.")
+    largest = max(data.max(initial=0), -data.min(initial=0))
+    if largest > _LARGEST:
+        raise InputError(
+            f"{path.name} holds values of up to {largest:.3g}, which nothing that is measured has; "
+            "check the slope in its header (scl_slope), or convert it again."
+        )
     return data, affine
 
 
@@ -137,10 +145,23 @@ def make_grid(path: Path, shape: Sequence[int], affine: NDArray[np.float64]) -> 
 
 
 def write_image(path: Path, array: NDArray[Any], affine: ArrayLike) -> None:
-    """Write a compressed NIfTI file: the same bytes for the same voxels, the whole or none."""
+    """Write a compressed NIfTI file: the same bytes for the same voxels, the whole or none.
+
+    Raises
+    ------
+    InputError
+        If a value is NaN or infinite: then nothing is written.
+    """
     import nibabel as nib
 
-    array = array.astype(np.uint8) if array.dtype == bool else array.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):
+        kind = np.uint8 if array.dtype == bool else np.float32
+        array = array.astype(kind, copy=False)
+    if not np.isfinite(array).all():
+        raise InputError(
+            f"{path.name} would hold NaN or infinite values, so it is not written; look for what "
+            "is out of range: the options of the method, its weights file, the values of the input."
+        )
     image = nib.Nifti1Image(array, np.asarray(affine))
     image.set_sform(image.affine, 1)
     image.set_qform(image.affine, 1)
