@@ -101,3 +101,25 @@ def test_a_map_that_is_not_finite_is_a_failure(
     assert "sub-01_desc-tkd_Chimap.nii.gz would hold NaN or infinite values" in shown
     assert "Traceback" not in shown
     assert not maps(tmp_path / "out")
+
+
+def test_damaged_arrays_in_the_work_folder_are_computed_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = phantom.write_dataset(tmp_path / "ds", ("01",))
+    out = tmp_path / "out"
+    assert run(dataset, out) == 0
+    before = {path.name: path.read_bytes() for path in out.rglob("*.nii.gz")}
+    for path in out.rglob("*.nii.gz"):
+        path.unlink()
+    folder = tmp_path / "work/qsmbids/sub_01"
+    (phase,) = (folder / "reading").glob("phase-*.npy")
+    phase.write_bytes(phase.read_bytes()[:128] + bytes(phase.stat().st_size - 128))
+    (brain,) = (folder / "masking").glob("brain-*.npy")
+    brain.write_bytes(brain.read_bytes()[:-10])
+    (local,) = (folder / "background").glob("local-*.npy")
+    local.unlink()
+    (folder / "inversion_tkd/result_inversion_tkd.pklz").write_bytes(b"")
+    capsys.readouterr()
+    assert run(dataset, out) == 0
+    assert {path.name: path.read_bytes() for path in out.rglob("*.nii.gz")} == before
