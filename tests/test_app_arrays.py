@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import nibabel as nib
@@ -115,3 +118,55 @@ def test_damage_within_a_file_is_found_on_reading(tmp_path):
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"a\.nii\.gz is damaged or truncated"):
         arrays.read_image(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e39])
+def test_a_map_that_is_not_finite_is_not_written(tmp_path: Path, value: float) -> None:
+    path = tmp_path / "sub-01_Chimap.nii.gz"
+    values = np.zeros((4, 4, 4))
+    values[1, 2, 3] = value
+    with pytest.raises(InputError, match=r"^sub-01_Chimap\.nii\.gz would hold NaN"):
+        arrays.write_image(path, values, AFFINE.tolist())
+    assert not list(tmp_path.iterdir())
+
+
+def test_values_that_nothing_measured_has_are_refused(image: Path) -> None:
+    data, affine = arrays.read_image(image)
+    data[1, 1, 1] = 1e20
+    nib.save(nib.Nifti1Image(data, affine), image)
+    with pytest.raises(InputError, match=r"up to 1e\+20"):
+        arrays.read_image(image)
+
+
+def _zeros(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:128] + bytes(path.stat().st_size - 128))
+
+
+def _cut_array(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-4])
+
+
+def _shape(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"(2, 3, 4)", b"(4, 3, 2)"))
+
+
+@pytest.mark.parametrize("damage", [_zeros, _cut_array, _shape, Path.unlink])
+def test_an_array_that_is_not_what_its_name_tells_is_refused(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    saved = Path(arrays.save(tmp_path, "a", np.arange(24, dtype=np.float32).reshape(2, 3, 4)))
+    assert [path.name for path in tmp_path.iterdir()] == [saved.name]
+    damage(saved)
+    with pytest.raises(InputError, match="damaged or missing; run the same command again"):
+        arrays.load(saved)
+
+
+@pytest.mark.parametrize(("mask", "mode"), [("022", "644"), ("077", "600"), ("002", "664")])
+def test_the_umask_is_kept(tmp_path: Path, mask: str, mode: str) -> None:
+    code = (
+        "import os, sys, numpy as np; from pathlib import Path; "
+        f"os.umask(0o{mask}); from qsmbids.interfaces import arrays; "
+        "arrays.write_image(Path(sys.argv[1]), np.ones((2, 2, 2)), np.eye(4))"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path / "a.nii.gz"], check=True)
+    assert f"{(tmp_path / 'a.nii.gz').stat().st_mode & 0o777:o}" == mode

@@ -262,3 +262,16 @@ def test_results_of_another_version_are_stale() -> None:
     ours = stage.inputs.get_hashval()[1]
     stage.inputs.version = "another"
     assert stage.inputs.get_hashval()[1] != ours
+
+
+@pytest.mark.parametrize(("voxels", "value"), [(1, 1e7), (1, 3e38), (500, 2e3)])
+def test_an_absurd_field_is_refused(tmp_path: Path, voxels: int, value: float) -> None:
+    path = tmp_path / "sub-01_desc-local_fieldmap.nii.gz"
+    field = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
+    field.flat[:voxels] = value
+    phantom.write(path, field)
+    stage = LoadField(
+        key="sub-01", images=[str(path)], field=str(path), field_units="ppm", kind="local-field"
+    )
+    with pytest.raises(InputError, match=r"sub-01_desc-local_fieldmap\.nii\.gz holds "):
+        stage.run(cwd=str(tmp_path))

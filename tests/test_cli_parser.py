@@ -8,6 +8,7 @@ import pytest
 
 from qsmbids.background import DEFAULT
 from qsmbids.cli import machine, values
+from qsmbids.cli.folders import check_folders
 from qsmbids.cli.levels import find_level
 from qsmbids.cli.main import main
 from qsmbids.cli.parser import parse
@@ -204,3 +205,38 @@ def test_a_participant_called_as_a_level(tmp_path: Path, capsys: pytest.CaptureF
     command = [str(tmp_path / "train"), out, "participant", "-w", work, "--dry-run"]
     assert main([*command, "--participant-label", "train"]) == 2
     assert "sub-train" in capsys.readouterr().err
+
+
+def _describe(folder: Path, text: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "dataset_description.json").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("out", "why"),
+    [
+        (".", "holds the dataset"),
+        ("bids/sub-01", "lies in a participant's"),
+        ("bids/sub-01/ses-a/maps", "lies in a participant's"),
+        ("other/sub-03/maps", "lies in a participant's"),
+        ("other", "qsmbids did not make"),
+        ("damaged", "qsmbids did not make"),
+        ("raw", "qsmbids did not make"),
+    ],
+)
+def test_an_output_folder_that_is_not_ours_is_refused(tmp_path, out, why) -> None:
+    bids = _describe(tmp_path / "bids", "{}")
+    (bids / "sub-01").mkdir()
+    _describe(tmp_path / "other", '{"GeneratedBy": [{"Name": "fMRIPrep"}]}')
+    _describe(tmp_path / "damaged", "[" * 100_000)
+    _describe(tmp_path / "raw", '{"Name": "qsmbids", "DatasetType": "raw"}')
+    with pytest.raises(UsageError, match=why):
+        check_folders(bids, (tmp_path / out).resolve(), tmp_path / "work")
+
+
+def test_an_output_folder_of_ours_is_taken(tmp_path) -> None:
+    bids = _describe(tmp_path / "bids", "{}")
+    ours = _describe(bids / "derivatives" / "qsmbids", '{"GeneratedBy": [{"Name": "qsmbids"}]}')
+    check_folders(bids, ours, tmp_path / "work")
+    check_folders(bids, tmp_path / "new", tmp_path / "work")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from qsmbids.bids import Series
+from qsmbids.errors import InputError
 from qsmbids.settings import Settings
-from qsmbids.workflows import plan, records
+from qsmbids.workflows import plan, records, signatures
 
 
 @pytest.fixture
@@ -136,3 +140,59 @@ def test_larger_series_take_more(series: Series, settings: Settings) -> None:
     work, output = plan.disk_space(series, settings, 10**6)
     assert work >= 4 * 4e6
     assert output >= 9 * 4e6
+
+
+def test_node_names_are_plain_and_unique() -> None:
+    keys = ["sub-01_acq-ab", "sub-01_acq-a+b", "sub-01_acq-a b", "sub-01_acq-a-b", "sub-01_acq-ä"]
+    names = [plan.node_name(key) for key in keys]
+    assert names[0] == "sub_01_acq_ab"
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9_]+", name) for name in names)
+
+
+def _replace(path: Path) -> None:
+    """Put other content of equal size and time in a file's place, as `cp -p` does."""
+    before = path.stat()
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes()[::-1])
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    other.replace(path)
+
+
+def test_other_content_of_equal_size_and_time_is_another_input(
+    done: Series, settings: Settings
+) -> None:
+    _replace(done.phase[0])
+    assert not records.is_done(done, settings)
+
+
+def test_equal_content_of_another_time_is_the_same_input(
+    done: Series, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.utime(done.phase[0])
+    assert records.is_done(done, settings)
+    path = records.log_dir(settings, "01") / "sub-01_done.json"
+    monkeypatch.setattr("time.time_ns", lambda: 1 << 62)  # all files are old
+    before = path.read_text()
+    records.renew(done, settings)
+    assert path.read_text() != before
+    monkeypatch.setattr("qsmbids.workflows.signatures.digest_of", _forbidden)
+    assert records.is_done(done, settings)
+
+
+def _forbidden(path: Path) -> str:
+    raise AssertionError(f"{path} is read")
+
+
+@pytest.mark.parametrize("change", [_replace, Path.unlink])
+def test_an_input_that_changes_during_a_run_is_not_recorded(
+    series: Series, change: Callable[[Path], object]
+) -> None:
+    with signatures.signer() as own:
+        own.begin(series.images)
+        assert len(own.finish(series.images)) == 4
+        os.utime(series.phase[0])
+        assert len(own.finish(series.images)) == 4
+        change(series.phase[0])
+        with pytest.raises(InputError, match=r"^sub-01_echo-1_part-phase_MEGRE\.nii\.gz was "):
+            own.finish(series.images)

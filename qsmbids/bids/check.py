@@ -20,7 +20,11 @@ from qsmbids.bids.placement import placement_of
 from qsmbids.errors import InputError
 from qsmbids.physics.geometry import b0_direction
 
-_UNREADABLE = (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, zlib.error)
+UNREADABLE = (
+    *(ImageFileError, HeaderDataError, OSError, EOFError, ValueError, zlib.error),
+    *(OverflowError, MemoryError),  # an offset that is infinite, dimensions that are forged
+)
+"""What reading a file that is damaged, forged or no image may raise."""
 _AGAIN = "export or copy it again"
 
 
@@ -69,7 +73,7 @@ def read_grid(path: Path, name: str, echoes: int | None = None) -> Grid:
     try:
         image: Any = nib.load(path)
         shape, kind = image.shape, image.get_data_dtype().kind
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise InputError(
             f"{name} cannot be read as NIfTI: it is truncated, damaged or no image; {_AGAIN}."
         ) from error
@@ -176,7 +180,7 @@ def _has_bytes(path: Path, expected: int) -> bool:
         with gzip.open(path) as unpacked:
             while block := unpacked.read(1 << 20):
                 length += len(block)
-    except _UNREADABLE:
+    except UNREADABLE:
         return False
     return length >= expected
 

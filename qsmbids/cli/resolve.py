@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any
 
 from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.cli import machine, values
+from qsmbids.cli.folders import check_folders
 from qsmbids.cli.weights import digests, with_weights
-from qsmbids.errors import UsageError
 from qsmbids.inversion import COMBINATIONS
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.masking import METHODS as MASKING
@@ -25,7 +24,7 @@ def to_settings(args: argparse.Namespace) -> Settings:
     """Check the arguments against each other and return the settings."""
     bids_dir, output_dir = args.bids_dir.resolve(), args.output_dir.resolve()
     work_dir = (args.work_dir or Path("work")).resolve()
-    _check_folders(bids_dir, output_dir, work_dir)
+    check_folders(bids_dir, output_dir, work_dir)
     chosen = tuple(dict.fromkeys(args.method))
     methods = tuple(name for name in chosen if name in INVERSION)
     known = {**INVERSION, **COMBINATIONS, **BACKGROUND, **MASKING}
@@ -80,20 +79,3 @@ def _with_plugin_resources(settings: Settings) -> Settings:
         nprocs=int(given.get("n_procs", settings.nprocs)),
         mem_gb=float(given.get("memory_gb", settings.mem_gb)),
     )
-
-
-def _check_folders(bids_dir: Path, output_dir: Path, work_dir: Path) -> None:
-    if not bids_dir.is_dir():
-        raise UsageError(f"{bids_dir} is not a folder; give the path of a BIDS dataset.")
-    if output_dir == bids_dir:
-        raise UsageError(
-            f"The output folder is the dataset itself; choose another, such as "
-            f"{bids_dir / 'derivatives' / 'qsmbids'}."
-        )
-    for name, folder in (("dataset", bids_dir), ("output folder", output_dir)):
-        if work_dir == folder or folder in work_dir.parents:
-            elsewhere = Path(tempfile.gettempdir()) / "qsmbids-work"
-            raise UsageError(
-                f"The work directory {work_dir} lies in the {name}; choose another, such as "
-                f"-w {elsewhere}."
-            )

@@ -11,6 +11,7 @@ from pathlib import Path
 from qsmbids.bids import (
     Inventory,
     Series,
+    Skipped,
     find_series,
     with_orientations,
     write_dataset_description,
@@ -66,6 +67,8 @@ def process(inventory: Inventory, settings: Settings) -> int:
     waiting = {series.key for series in undone} | again
     todo = [series for series in inventory.series if series.key in waiting]
     ready = [series for series in inventory.series if series.key not in waiting]
+    for series in ready:
+        records.renew(series, settings)
     stale = {series.participant for series in ready if records.forget_failure(series, settings)}
     _demand_registration(todo)
     with locks.held(todo, settings), Progress(settings, inventory, todo) as progress:
@@ -73,12 +76,15 @@ def process(inventory: Inventory, settings: Settings) -> int:
         if todo:
             with Validation(settings, progress):
                 _process(todo, _share_threads(settings, len(todo)), progress)
-        _complete_pages(inventory, settings, stale)
+        _complete_pages(inventory, settings, stale, progress)
         return progress.summarise()
 
 
 def _process(todo: Sequence[Series], settings: Settings, progress: Progress) -> None:
-    sizes = {series.key: plan.voxels_of(series) for series in todo}
+    sizes = _sizes(todo, settings, progress)
+    todo = [series for series in todo if series.key in sizes]
+    if not todo:
+        return
     _check_space(todo, sizes, settings)
     _check_memory(todo, sizes, settings, progress)
     # Nipype takes half a second to import, and would ask the network for a newer version.
@@ -154,6 +160,36 @@ def _share_threads(settings: Settings, series: int) -> Settings:
     return replace(settings, omp_nthreads=max(1, min(share, settings.nprocs)))
 
 
+def _sizes(todo: Sequence[Series], settings: Settings, progress: Progress) -> dict[str, int]:
+    """Return the voxels of a volume of each series; what cannot be processed fails by itself."""
+    sizes: dict[str, int] = {}
+    for series in todo:
+        try:
+            sizes[series.key] = plan.voxels_of(series)
+        except InputError as error:
+            _give_up(series, str(error), settings, progress)
+    free = shutil.disk_usage(settings.work_dir).free
+    needs = {s.key: plan.disk_space(s, settings, sizes[s.key])[0] for s in todo if s.key in sizes}
+    if min(needs.values(), default=0) <= free:  # else the disk is full for everybody
+        for series in todo:
+            need = needs.get(series.key, 0)
+            if need > free:
+                del sizes[series.key]
+                reason = (
+                    f"{series.images[0].name} is so large by its header that about "
+                    f"{need / 1e9:.3g} GB are needed and {settings.work_dir} has "
+                    f"{free / 1e9:.3g} GB free; check its dimensions, or free space."
+                )
+                _give_up(series, reason, settings, progress)
+    return sizes
+
+
+def _give_up(series: Series, reason: str, settings: Settings, progress: Progress) -> None:
+    """Let a series fail before it has begun."""
+    records.write_failure(settings, series.participant, series.key, stage="input", message=reason)
+    progress.series_ended(series, reason)
+
+
 def _check_space(todo: Sequence[Series], sizes: dict[str, int], settings: Settings) -> None:
     """Refuse to begin what the disk cannot hold."""
     needs = [plan.disk_space(series, settings, sizes[series.key]) for series in todo]
@@ -207,7 +243,9 @@ def _batches(todo: Sequence[Series], size: int) -> Iterator[dict[str, list[Serie
         yield batch
 
 
-def _complete_pages(inventory: Inventory, settings: Settings, stale: set[str]) -> None:
+def _complete_pages(
+    inventory: Inventory, settings: Settings, stale: set[str], progress: Progress
+) -> None:
     """Write pages that are missing, stale or older than the word of a failure."""
     told = {item.participant for item in inventory.skipped if item.error}
     for participant in sorted(told | {series.participant for series in inventory.series}):
@@ -216,13 +254,18 @@ def _complete_pages(inventory: Inventory, settings: Settings, stale: set[str]) -
         latest = max((path.stat().st_mtime for path in words), default=0.0)
         missing = not page.is_file() or page.stat().st_mtime < latest
         if missing or participant in stale:
-            _write_page(settings.output_dir, participant)
+            _write_page(participant, settings, progress)
 
 
-def _write_page(output_dir: Path, participant: str) -> None:
+def _write_page(participant: str, settings: Settings, progress: Progress) -> None:
     from qsmbids.interfaces.reporting import write_report
 
-    write_report(output_dir, participant)
+    try:
+        write_report(settings.output_dir, participant)
+    except Exception as error:  # one page must not keep the others from being made
+        key, text = f"sub-{participant}", " ".join(str(error).split())
+        reason = f"{key}: the report could not be written: {type(error).__name__}: {text}"
+        progress.skipped(Skipped(key, participant, reason, error=True))
 
 
 def _has_errors(inventory: Inventory) -> bool:

@@ -6,10 +6,12 @@ import gzip
 import os
 import tempfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +22,8 @@ from qsmbids.errors import InputError
 from qsmbids.physics.geometry import Placement
 
 _CHUNK = 1 << 22
+_LARGEST = 1e12
+"""No scanner writes such values; their squares and sums still fit into float32."""
 
 
 def save(folder: str | Path, name: str, array: NDArray[Any]) -> str:
@@ -27,18 +31,77 @@ def save(folder: str | Path, name: str, array: NDArray[Any]) -> str:
 
     The next stage's hash then follows from the path alone: nobody reads a large file to learn
     whether it has changed, and a stage that is run anew with the same result leaves all that
-    depends on it as it is.
+    depends on it as it is. The file is whole, or not there.
     """
     array = np.ascontiguousarray(array)
-    digest = blake2b(array.data.cast("B"), digest_size=8).hexdigest()
-    path = Path(folder) / f"{name}-{digest}.npy"
-    np.save(path, array)
+    path = Path(folder) / f"{name}-{_digest(array, [array.data.cast('B')])}.npy"
+    with _whole(path) as stream:
+        np.save(stream, array)
     return str(path)
 
 
 def load(path: str | Path) -> NDArray[Any]:
-    """Return a saved array, mapped from the disk."""
-    return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
+    """Return a saved array, mapped from the disk, once it is known to be what was saved.
+
+    Raises
+    ------
+    InputError
+        If it is missing, or not what its name tells.
+    """
+    path = Path(path)
+    try:
+        status = path.stat()
+        array: NDArray[Any] = np.load(path, mmap_mode="r")
+        seen = (status.st_ino, status.st_size, status.st_mtime_ns)
+        if _sound.get(path) != seen:
+            with path.open("rb") as stream:  # not the map, whose pages would stay in memory
+                stream.seek(array.offset)  # type: ignore[attr-defined]
+                found = _digest(array, iter(lambda: stream.read(_CHUNK), b""))
+            if not path.stem.endswith(f"-{found}"):
+                raise ValueError
+            _sound[path] = seen
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(
+            f"{path.name} in the work directory is damaged or missing; run the same command "
+            "again, which computes it anew."
+        ) from error
+    return array
+
+
+_sound: dict[Path, tuple[int, int, int]] = {}  # what this process has compared already
+
+
+def _digest(array: NDArray[Any], blocks: Iterable[bytes | memoryview]) -> str:
+    """Return a digest of an array's type, shape and bytes."""
+    found = blake2b(f"{array.dtype.str} {array.shape}".encode(), digest_size=8)
+    for block in blocks:
+        found.update(block)
+    return found.hexdigest()
+
+
+@cache
+def _mode() -> int:
+    """Return the mode of new files that the user's umask leaves; `mkstemp` asks none."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[BinaryIO]:
+    """Write a file that is there as a whole, also after a loss of power, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(_mode())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 def read_image(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -97,6 +160,12 @@ def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         ) from error
     if not np.isfinite(data).all():
         raise InputError(f"{path.name} holds NaN or infinite values; convert it again.")
+    largest = max(data.max(initial=0), -data.min(initial=0))
+    if largest > _LARGEST:
+        raise InputError(
+            f"{path.name} holds values of up to {largest:.3g}, which nothing that is measured has; "
+            "check the slope in its header (scl_slope), or convert it again."
+        )
     return data, affine
 
 
@@ -137,27 +206,29 @@ def make_grid(path: Path, shape: Sequence[int], affine: NDArray[np.float64]) -> 
 
 
 def write_image(path: Path, array: NDArray[Any], affine: ArrayLike) -> None:
-    """Write a compressed NIfTI file: the same bytes for the same voxels, the whole or none."""
+    """Write a compressed NIfTI file: the same bytes for the same voxels, the whole or none.
+
+    Raises
+    ------
+    InputError
+        If a value is NaN or infinite: then nothing is written.
+    """
     import nibabel as nib
 
-    array = array.astype(np.uint8) if array.dtype == bool else array.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):
+        kind = np.uint8 if array.dtype == bool else np.float32
+        array = array.astype(kind, copy=False)
+    if not np.isfinite(array).all():
+        raise InputError(
+            f"{path.name} would hold NaN or infinite values, so it is not written; look for what "
+            "is out of range: the options of the method, its weights file, the values of the input."
+        )
     image = nib.Nifti1Image(array, np.asarray(affine))
     image.set_sform(image.affine, 1)
     image.set_qform(image.affine, 1)
     image.header.set_xyzt_units("mm")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as raw:
-            # No time and no name in the header; level 1 costs 5 % more space, a third of the time.
-            with gzip.GzipFile("", "wb", 1, raw, mtime=0) as stream:
-                content = memoryview(image.to_bytes())
-                for start in range(0, len(content), _CHUNK):
-                    stream.write(content[start : start + _CHUNK])
-            raw.flush()
-            os.fsync(raw.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    # No time and no name in the header; level 1 costs 5 % more space, a third of the time.
+    with _whole(path) as raw, gzip.GzipFile("", "wb", 1, raw, mtime=0) as stream:
+        content = memoryview(image.to_bytes())
+        for start in range(0, len(content), _CHUNK):
+            stream.write(content[start : start + _CHUNK])

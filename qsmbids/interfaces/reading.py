@@ -17,6 +17,7 @@ from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs
 from qsmbids.interfaces.orientation import turn_upright, upright_grid, with_b0
 from qsmbids.interfaces.sign import tell_sign
 
+_LARGEST_FIELD = 1000.0  # ppm: a hundred times what air and tissue make of each other
 _RATES = {"Hz": 1.0, "rad/s": 2 * np.pi}  # what of each makes a turn in a second
 
 
@@ -232,6 +233,7 @@ class LoadField(Stage):
         if (data == data.flat[0]).all():
             raise InputError(f"{path.name} is {data.flat[0]:g} in every voxel; it holds no field.")
         data = turn_upright(data * np.float32(self._to_ppm()), grid)
+        self._refuse_absurd(data)
         weight = (data != 0).astype(np.float32)
         how: dict[str, str] = {}
         signal = None
@@ -256,6 +258,18 @@ class LoadField(Stage):
         rule = f"The {self.inputs.kind.replace('-', ' ')} was read from {path.name}."
         rule = f"{rule} {note}" if note else rule
         self._describe("Reading", rule, {"Units": self.inputs.field_units, **how}, doubts)
+
+    def _refuse_absurd(self, field: NDArray[np.float32]) -> None:
+        """Refuse a voxel beyond B0 itself, or many beyond what any susceptibility makes."""
+        size = np.abs(field)
+        usual = float(np.percentile(size[size > 0], 99)) if size.any() else 0.0
+        if usual > _LARGEST_FIELD or size.max() > 1e6:
+            raise InputError(
+                f"{Path(self.inputs.field).name} holds fields of {usual:.3g} ppm and up to "
+                f"{size.max():.3g} ppm, if its Units are {self.inputs.field_units}; no head makes "
+                f"more than {_LARGEST_FIELD:g} ppm: correct Units, MagneticFieldStrength or the "
+                "values."
+            )
 
     def _refuse_wrapped(self, field: NDArray[np.float32]) -> None:
         """Refuse a map that ends at opposite values and jumps from one to the other."""

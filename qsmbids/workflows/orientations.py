@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from nipype.pipeline.engine import Node, Workflow
+from nipype.pipeline.engine import Workflow
 
 from qsmbids.bids import Series, desc_label
 from qsmbids.interfaces.derivatives import WriteDerivatives
 from qsmbids.interfaces.orientations import Align, Combine
 from qsmbids.interfaces.targets import note_path
 from qsmbids.settings import Settings
+from qsmbids.workflows.node import StageNode
 from qsmbids.workflows.plan import node_name, shows_registration, stage_memory
 
 
@@ -31,14 +32,14 @@ def init_orientations_wf(series: Series, settings: Settings, *, voxels: int) -> 
     """
     workflow = Workflow(name=node_name(series.key))
     count = len(series.orientations)
-    align = Node(Align(), name="alignment", mem_gb=stage_memory("Align", voxels, count))
+    align = StageNode(Align(), name="alignment", mem_gb=stage_memory("Align", voxels, count))
     align.inputs.key = series.key
     align.inputs.notes = [str(note_path(settings.work_dir, one)) for one in series.orientations]
     for method in settings.combinations:
         threads = max(settings.omp_nthreads, 1)
         memory = stage_memory("Combine", voxels, count)
         name = f"inversion_{desc_label(method)}"
-        combine = Node(Combine(), name=name, n_procs=threads, mem_gb=memory)
+        combine = StageNode(Combine(), name=name, n_procs=threads, mem_gb=memory)
         combine.inputs.trait_set(
             key=series.key,
             method=method,
@@ -62,7 +63,9 @@ def init_orientations_wf(series: Series, settings: Settings, *, voxels: int) -> 
     return workflow
 
 
-def _writer(name: str, series: Series, settings: Settings, voxels: int) -> Node:
-    node = Node(WriteDerivatives(), name=name, mem_gb=stage_memory("WriteDerivatives", voxels, 1))
+def _writer(name: str, series: Series, settings: Settings, voxels: int) -> StageNode:
+    node = StageNode(
+        WriteDerivatives(), name=name, mem_gb=stage_memory("WriteDerivatives", voxels, 1)
+    )
     node.inputs.trait_set(key=series.key, series=series, output_dir=str(settings.output_dir))
     return node

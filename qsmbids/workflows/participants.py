@@ -10,6 +10,7 @@ from qsmbids.bids import Series
 from qsmbids.interfaces.reporting import ParticipantReport
 from qsmbids.settings import Settings
 from qsmbids.workflows.orientations import init_orientations_wf
+from qsmbids.workflows.plan import node_name
 from qsmbids.workflows.series import init_series_wf
 
 TOP = "qsmbids"
@@ -50,7 +51,8 @@ def init_run_wf(
         if participant in unreported:
             continue
         writers = [(wf, name) for wf in inner for name in writing_nodes(wf)]
-        report = Node(ParticipantReport(len(writers)), name=f"report_{participant}", mem_gb=0.5)
+        name = f"report_{node_name(f'sub-{participant}')}"
+        report = Node(ParticipantReport(len(writers)), name=name, mem_gb=0.5)
         report.inputs.trait_set(
             key=f"sub-{participant}", participant=participant, output_dir=str(settings.output_dir)
         )

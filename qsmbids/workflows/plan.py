@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from qsmbids.bids import Series
+from qsmbids.errors import InputError
 from qsmbids.interfaces.targets import TARGETS, Target, chimap, subject_path, uncertainty_map
 from qsmbids.inversion import METHODS
 from qsmbids.settings import Settings
@@ -46,12 +49,24 @@ _VOLUMES = {
     "Combine": (16, 8),
 }
 _PROCESS_GB = 0.15
+_ODD = re.compile(r"[^A-Za-z0-9_]")
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9]+-[A-Za-z0-9]+(_[A-Za-z0-9]+-[A-Za-z0-9]+)*")
 _NETWORK_GB = 0.8  # torch, and the brain network on 2 mm voxels, whatever the scan's are
 
 
 def node_name(key: str) -> str:
-    """Turn a series' key into a name that Nipype takes."""
-    return key.replace("-", "_")
+    """Turn a series' key into a name that Nipype and every file system take, no two into one.
+
+    Labels may hold more than letters and digits (BIDS knows ``+``): what stands there is left
+    out, and a digest of the key added.
+
+    >>> node_name("sub-01_acq-x"), node_name("sub-01_acq-a+b")
+    ('sub_01_acq_x', 'sub_01_acq_ab_eda8b6ab')
+    """
+    if _PLAIN_KEY.fullmatch(key):
+        return key.replace("-", "_")
+    digest = blake2b(key.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
+    return f"{_ODD.sub('', key.replace('-', '_'))}_{digest}"
 
 
 def stage_label(node: str) -> str:
@@ -81,11 +96,25 @@ def stage_memory(interface: str, voxels: int, echoes: int, method: str | None = 
 
 
 def voxels_of(series: Series) -> int:
-    """Return the voxels of one volume, from the header."""
+    """Return the voxels of one volume, from the header.
+
+    Raises
+    ------
+    InputError
+        If the first image is no longer what it was when the series was found.
+    """
     import nibabel as nib
 
-    image: Any = nib.load(series.images[0])
-    return math.prod(image.shape[:3])
+    from qsmbids.bids.check import UNREADABLE
+
+    try:
+        image: Any = nib.load(series.images[0])
+        return math.prod(image.shape[:3])
+    except UNREADABLE as error:
+        raise InputError(
+            f"{series.images[0].name} was changed or removed after the dataset was searched; run "
+            "the same command again."
+        ) from error
 
 
 def series_memory(voxels: int, echoes: int, methods: Iterable[str] = ()) -> float:

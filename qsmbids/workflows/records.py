@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from qsmbids import __version__
 from qsmbids.bids import Series, write_json, write_text
 from qsmbids.settings import Settings
 from qsmbids.workflows.plan import outputs
+from qsmbids.workflows.signatures import Signature, from_json, sign, status_of, to_json
 
 
 def log_dir(settings: Settings, participant: str) -> Path:
@@ -20,9 +23,12 @@ def log_dir(settings: Settings, participant: str) -> Path:
 
 
 def is_done(series: Series, settings: Settings) -> bool:
-    """Tell whether all images of a series stand there, made from these inputs in this way."""
+    """Tell whether all images of a series stand there, made from these inputs in this way.
+
+    An input is read only where its size, times or inode are not those of the record.
+    """
     try:
-        record = json.loads(_path(series, settings).read_text(encoding="utf-8"))
+        record = _read(series, settings)
         made = {path: tuple(signature) for path, signature in record["Outputs"].items()}
         wanted = [_name(path, settings) for path in outputs(series, settings)]
         return (
@@ -32,17 +38,47 @@ def is_done(series: Series, settings: Settings) -> bool:
                 _signature(settings.output_dir / path) == signature
                 for path, signature in made.items()
             )
+            and all(from_json(record["Inputs"][str(path)]).holds(path) for path in series.images)
         )
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return False
 
 
-def write(series: Series, settings: Settings) -> None:
-    """Record that a series is done, and forget that it ever failed."""
-    made = {_name(path, settings): _signature(path) for path in outputs(series, settings)}
-    content = {"Fingerprint": fingerprint(series, settings), "Outputs": made}
+def write(
+    series: Series, settings: Settings, inputs: Mapping[Path, Signature] | None = None
+) -> None:
+    """Record that a series is done, and forget that it ever failed.
+
+    Parameters
+    ----------
+    series : Series
+        What is done.
+    settings : Settings
+        How it was done.
+    inputs : mapping of Path to Signature, optional
+        Of what was read; by default of the files as they are now.
+    """
+    signed = sign(series.images) if inputs is None else inputs
+    content = {
+        "Fingerprint": fingerprint(series, settings),
+        "Inputs": {str(path): to_json(one) for path, one in signed.items()},
+        "Outputs": {_name(path, settings): _signature(path) for path in outputs(series, settings)},
+    }
     write_json(_path(series, settings), content)
     forget_failure(series, settings)
+
+
+def renew(series: Series, settings: Settings) -> None:
+    """Note the new status of inputs that still hold the same, lest each run reads them again."""
+    with suppress(OSError):
+        record = _read(series, settings)
+        old = {path: from_json(record["Inputs"][str(path)]) for path in series.images}
+        moved = [path for path in series.images if status_of(path) != old[path].status]
+        for path, signature in sign(moved).items():
+            if signature.digest == old[path].digest:
+                record["Inputs"][str(path)] = to_json(signature)
+        if moved:
+            write_json(_path(series, settings), record)
 
 
 def warnings_of(series: Series, settings: Settings) -> list[str]:
@@ -59,10 +95,9 @@ def warnings_of(series: Series, settings: Settings) -> list[str]:
 
 
 def fingerprint(series: Series, settings: Settings) -> str:
-    """Return a digest of all that decides the maps: version, settings, inputs."""
-    files = {str(path): _signature(path) for path in series.images}
+    """Return a digest of all that decides the maps but the content of images."""
     asked = settings.combining() if series.orientations else settings.processing()
-    everything = [__version__, asked, repr(series), files]
+    everything = [__version__, asked, repr(series), list(map(str, series.images))]
     text = json.dumps(everything, sort_keys=True, default=str)
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -89,6 +124,10 @@ def forget_failure(series: Series, settings: Settings) -> bool:
     for path in there:
         path.unlink(missing_ok=True)
     return bool(there)
+
+
+def _read(series: Series, settings: Settings) -> Any:
+    return json.loads(_path(series, settings).read_text(encoding="utf-8"))
 
 
 def _path(series: Series, settings: Settings) -> Path:

@@ -17,13 +17,14 @@ from nipype.pipeline import plugins
 from nipype.pipeline.engine import Workflow
 
 from qsmbids.bids import Series
-from qsmbids.errors import UsageError
+from qsmbids.errors import InputError, UsageError
 from qsmbids.interfaces.reporting import write_report
 from qsmbids.settings import Settings
 from qsmbids.workflows import plan, records
 from qsmbids.workflows.crashes import sentence, take_crash
 from qsmbids.workflows.participants import TOP, init_run_wf
 from qsmbids.workflows.plugin import QsmbidsPlugin
+from qsmbids.workflows.signatures import Signer, signer
 from qsmbids.workflows.workers import Workers, quieten
 
 _BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -70,6 +71,7 @@ class Runner:
     def __init__(self, settings: Settings, listener: Listener):
         self._settings, self._listener = settings, listener
         self._states: dict[str, _State] = {}
+        self._signer: Signer
         _demand_plugin(settings)
         _configure(settings)
         # The sums of a threaded BLAS depend on the number of threads in the last digit, and a run
@@ -95,6 +97,10 @@ class Runner:
         KeyboardInterrupt
             If the user stops the run.
         """
+        with signer() as self._signer:
+            self._run_batch(groups)
+
+    def _run_batch(self, groups: _Groups) -> None:
         start = time.time()
         self._states = {}
         single, several = (
@@ -112,10 +118,8 @@ class Runner:
             self._clean(participant)
 
     def _run(self, groups: _Groups, start: float, unreported: Container[str] = ()) -> None:
-        top = init_run_wf(groups, self._settings, unreported)
-        for members in groups.values():
-            for series, _ in members:
-                self._states[plan.node_name(series.key)] = _State(series)
+        there = {p: [m for m in members if self._open(m[0])] for p, members in groups.items()}
+        top = init_run_wf(there, self._settings, unreported)
         for name in top.list_node_names():
             inner, _, node = name.rpartition(".")
             if node.startswith("write_"):
@@ -124,6 +128,16 @@ class Runner:
         for inner, state in self._states.items():
             if not state.ended:
                 self._settle(inner, state, start, trouble)
+
+    def _open(self, series: Series) -> bool:
+        """Begin with a series; tell whether its images are still there."""
+        state = self._states[plan.node_name(series.key)] = _State(series)
+        try:
+            self._signer.begin(series.images)
+        except OSError as error:
+            reason = f"{Path(error.filename).name} was there when the run began, and is gone"
+            self._fail(state, plan.LABELS["reading"], f"{reason}; put it back, or run again.", "")
+        return not state.ended
 
     def _ready(self, several: Sequence[tuple[Series, int]]) -> list[tuple[Series, int]]:
         """Return the sets of head orientations that are left once those that failed are gone."""
@@ -147,7 +161,8 @@ class Runner:
         return ready
 
     def _has_failed(self, series: Series) -> bool:
-        return bool(self._states[plan.node_name(series.key)].failure)
+        state = self._states.get(plan.node_name(series.key))  # none: it could not even begin
+        return state is None or bool(state.failure)
 
     def _execute(self, top: Workflow) -> str:
         """Run the graph and return what its plugin complains of."""
@@ -223,7 +238,11 @@ class Runner:
     def _finish(self, state: _State) -> None:
         state.ended = True
         try:
-            records.write(state.series, self._settings)
+            signed = self._signer.finish(state.series.images)
+            records.write(state.series, self._settings, signed)
+        except InputError as error:
+            self._fail(state, plan.LABELS["reading"], str(error), "")
+            return
         except OSError as error:
             self._fail(state, "record", sentence(f"OSError: {error}"), "")
             return

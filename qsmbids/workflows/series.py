@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nipype.interfaces.base import Interface
-from nipype.pipeline.engine import Node, Workflow
+from nipype.pipeline.engine import Workflow
 
 from qsmbids.bids import Series, desc_label
 from qsmbids.interfaces.derivatives import WriteDerivatives
@@ -18,6 +18,7 @@ from qsmbids.interfaces.subjects import StoreSubject
 from qsmbids.interfaces.susceptibility import Background, Inversion
 from qsmbids.interfaces.targets import note_path, subject_path
 from qsmbids.settings import Settings
+from qsmbids.workflows.node import StageNode
 from qsmbids.workflows.plan import (
     gives_uncertainty,
     node_name,
@@ -75,7 +76,7 @@ class _Builder:
             self._note()
         return self.workflow
 
-    def _node(self, name: str, interface: Interface, inputs: Mapping[str, Any]) -> Node:
+    def _node(self, name: str, interface: Interface, inputs: Mapping[str, Any]) -> StageNode:
         threads = self.settings.omp_nthreads if isinstance(interface, _THREADED) else 1
         memory = stage_memory(
             type(interface).__name__,
@@ -83,7 +84,7 @@ class _Builder:
             max(len(self.series.echo_times), 1),
             inputs.get("method"),
         )
-        node = Node(interface, name=name, n_procs=max(threads, 1), mem_gb=memory)
+        node = StageNode(interface, name=name, n_procs=max(threads, 1), mem_gb=memory)
         node.inputs.key = self.series.key
         node.inputs.trait_set(**inputs)
         self.workflow.add_nodes([node])
