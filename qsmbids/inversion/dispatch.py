@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from qsmbids.checks import check_field, check_geometry, check_shapes
 from qsmbids.errors import noted
+from qsmbids.inversion.gaps import explained
 from qsmbids.inversion.methods import DEFAULT, METHODS
 from qsmbids.inversion.result import Reconstruction
 from qsmbids.physics import bounding_box
-from qsmbids.physics.filling import filled
 
 
 def invert(field: ArrayLike, mask: ArrayLike, **how: Any) -> NDArray[np.float32]:
@@ -102,7 +102,14 @@ def reconstruct(
     values = cut(values)
     if entry.takes("device"):  # a network, which has no place for a weight in its input
         chosen["device"] = device
-        values = filled(values, support, gaps[box], voxel_size)
+        values = explained(
+            values,
+            support,
+            gaps[box],
+            voxel_size=voxel_size,
+            b0_dir=b0_dir,
+            weight=None if weight is None else cut(weight),
+        )
     with noted() as notes:
         made = entry.load()(
             values,
