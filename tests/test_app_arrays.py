@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -170,3 +171,18 @@ def test_the_umask_is_kept(tmp_path: Path, mask: str, mode: str) -> None:
     )
     subprocess.run([sys.executable, "-c", code, tmp_path / "a.nii.gz"], check=True)
     assert f"{(tmp_path / 'a.nii.gz').stat().st_mode & 0o777:o}" == mode
+
+
+def test_data_without_end_behind_an_image_are_not_unpacked(image: Path) -> None:
+    content = gzip.decompress(image.read_bytes())
+    image.write_bytes(gzip.compress(content + bytes(1 << 20)))
+    arrays.read_image(image)
+    image.write_bytes(gzip.compress(content + bytes(1 << 26)))
+    with pytest.raises(InputError, match="much more data than its header tells"):
+        arrays.read_image(image)
+
+
+def test_a_pipe_is_no_image(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.nii")
+    with pytest.raises(InputError, match="pipe or device"):
+        arrays.read_image(tmp_path / "a.nii")

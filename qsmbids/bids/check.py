@@ -26,6 +26,7 @@ UNREADABLE = (
 )
 """What reading a file that is damaged, forged or no image may raise."""
 _AGAIN = "export or copy it again"
+_MOST_PACKED = 1040  # bytes that gzip's method can make of one, and a little more
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,8 @@ def _check_file(path: Path, name: str) -> None:
             f"{name} is a link to a file that is not there; fetch its content first "
             "(datalad get, git annex get)."
         )
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise InputError(f"{name} is a folder, pipe or device, no image file; {_AGAIN}.")
     try:
         with path.open("rb") as stream:
             magic = stream.read(2)
@@ -169,8 +172,11 @@ def _has_bytes(path: Path, expected: int) -> bool:
     The last four bytes of a gzip file are its length unpacked: those of a truncated file hold
     anything. A file of several members (bgzip) has only the last one's, so it is read through.
     """
+    size = path.stat().st_size
     if path.suffix != ".gz":
-        return path.stat().st_size >= expected
+        return size >= expected
+    if expected > _MOST_PACKED * size:  # dimensions that are forged
+        return False
     with path.open("rb") as stream:
         stream.seek(-4, 2)
         if int.from_bytes(stream.read(4), "little") == expected % (1 << 32):
@@ -178,7 +184,7 @@ def _has_bytes(path: Path, expected: int) -> bool:
     try:
         length = 0
         with gzip.open(path) as unpacked:
-            while block := unpacked.read(1 << 20):
+            while length < expected and (block := unpacked.read(1 << 20)):
                 length += len(block)
     except UNREADABLE:
         return False

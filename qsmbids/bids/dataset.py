@@ -45,7 +45,7 @@ def _links_before(path: Path) -> dict[str, str]:
     """Return the links of earlier runs, whose sidecars still point to them."""
     try:
         return dict(json.loads(path.read_text(encoding="utf-8"))["DatasetLinks"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
 
 

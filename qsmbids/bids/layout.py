@@ -13,6 +13,7 @@ from typing import Any
 from qsmbids.bids.names import entities_of, suffix_of
 from qsmbids.errors import InputError, UsageError
 
+_LARGEST_SIDECAR = 64 << 20
 IMAGES = [".nii.gz", ".nii"]
 # Nothing that susceptibility mapping reads lies in these folders; walking them costs time.
 _NOT_INDEXED = (
@@ -124,10 +125,11 @@ class Dataset:
     def _read(self, sidecar: Path) -> dict[str, Any]:
         if sidecar not in self._contents:
             try:
-                content = json.loads(sidecar.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
+                content = json.loads(_text(sidecar))
+            except (OSError, ValueError, RecursionError) as error:
+                reason = "nested too deeply" if isinstance(error, RecursionError) else error
                 raise InputError(
-                    f"The sidecar {self.relative(sidecar)} is unreadable ({error}); "
+                    f"The sidecar {self.relative(sidecar)} is unreadable ({reason}); "
                     "correct it, or export it again."
                 ) from error
             if not isinstance(content, dict):
@@ -137,6 +139,15 @@ class Dataset:
                 )
             self._contents[sidecar] = content
         return self._contents[sidecar]
+
+
+def _text(path: Path) -> str:
+    """Return a sidecar's text; ValueError for what never ends."""
+    if not path.is_file():
+        raise ValueError("a folder, pipe or device, no file")
+    if path.stat().st_size > _LARGEST_SIDECAR:
+        raise ValueError(f"larger than {_LARGEST_SIDECAR >> 20} MiB")
+    return path.read_text(encoding="utf-8")
 
 
 def _all_but(entity: str, labels: Iterable[str]) -> list[re.Pattern[str]]:
@@ -159,6 +170,9 @@ def _scalar(value: Any) -> bool:
 def _index(root: Path, ignored: list[re.Pattern[str]], database: Path | None) -> Any:
     from bids.layout import BIDSLayout, BIDSLayoutIndexer
 
+    description = root / "dataset_description.json"
+    if description.exists() and not description.is_file():  # PyBIDS would wait for a pipe
+        raise InputError(f"{description} is a folder, pipe or device; put a file in its place.")
     indexer = BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=ignored)
     try:
         with warnings.catch_warnings():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -153,10 +154,11 @@ def _echo_numbers(dataset: Dataset, group: Group, first: str, second: str, gaps:
                 "add it, or leave this echo out in all parts."
             )
     numbers = sorted(ours)
-    missing = sorted(set(range(1, numbers[-1] + 1)) - set(numbers)) if numbers[-1] else []
-    if missing and not gaps:
+    # the first that is missing: a number may have a hundred digits
+    missing = next(number for number in itertools.count(1) if number not in set(numbers))
+    if missing < numbers[-1] and not gaps:
         raise InputError(
-            f"{group.name} has no echo {missing[0]} though it has echo "
+            f"{group.name} has no echo {missing} though it has echo "
             f"{numbers[-1]}; add it, or choose echoes with --bids-filter-file."
         )
     return numbers

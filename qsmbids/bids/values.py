@@ -167,6 +167,6 @@ def _numbers(metadata: Iterable[dict[str, Any]], name: str) -> list[float]:
         if isinstance(value, int | float | str) and not isinstance(value, bool):
             try:
                 found.append(float(value))
-            except ValueError:
+            except (ValueError, OverflowError):  # OverflowError: hundreds of digits
                 continue
     return [value for value in found if math.isfinite(value)]

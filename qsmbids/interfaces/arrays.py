@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import math
 import os
 import tempfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -16,12 +16,13 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qsmbids.bids.check import Grid, check_same_grid
+from qsmbids.bids.check import UNREADABLE, Grid, check_same_grid
 from qsmbids.bids.placement import placement_of
 from qsmbids.errors import InputError
 from qsmbids.physics.geometry import Placement
 
 _CHUNK = 1 << 22
+_MOST_BEHIND = 1 << 24  # bytes behind the voxels
 _LARGEST = 1e12
 """No scanner writes such values; their squares and sums still fit into float32."""
 
@@ -144,16 +145,25 @@ def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     import nibabel as nib
 
     opener: Any = gzip.open if path.suffix == ".gz" else open
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise InputError(f"{path.name} is a folder, pipe or device, no image file.")
     try:
-        # Read to the end of the stream, so that its checksum is compared.
         with opener(path, "rb") as stream:
-            kind: Any = type(nib.load(path))
-            image = kind.from_bytes(stream.read())
+            header: Any = nib.load(path)
+            size = math.prod(header.shape) * header.get_data_dtype().itemsize
+            content = stream.read(int(header.dataobj.offset) + size)
+            # Read to the end of the stream, so that its checksum is compared.
+            behind = 0
+            while block := stream.read(_CHUNK):
+                behind += len(block)
+                if behind > _MOST_BEHIND:
+                    raise ValueError("much more data than its header tells")
+        image = type(header).from_bytes(content)
         data = np.asarray(image.dataobj, dtype=np.float32)
         affine = placement_of(image).affine
     except FileNotFoundError:
         raise InputError(f"{path.name} does not exist.") from None
-    except (OSError, EOFError, ValueError, zlib.error, nib.filebasedimages.ImageFileError) as error:
+    except UNREADABLE as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise InputError(
             f"{path.name} is damaged or truncated ({reason}); copy or convert it again."

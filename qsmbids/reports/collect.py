@@ -96,8 +96,8 @@ class Failure:
 def read_json(path: Path) -> dict[str, Any]:
     """Return a JSON object; empty if the file is absent, damaged or holds something else."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -152,9 +152,9 @@ def _namespace() -> int:
 def _owner(path: Path) -> Owner:
     """Return who holds a lock; nobody if it does not tell (yet)."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         return str(content["Host"]), int(content["Process"]), int(content["Namespace"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "", 0, 0
 
 

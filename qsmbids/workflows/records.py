@@ -127,7 +127,8 @@ def forget_failure(series: Series, settings: Settings) -> bool:
 
 
 def _read(series: Series, settings: Settings) -> Any:
-    return json.loads(_path(series, settings).read_text(encoding="utf-8"))
+    path = _path(series, settings)
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def _path(series: Series, settings: Settings) -> Path:
