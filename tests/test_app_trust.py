@@ -123,3 +123,18 @@ def test_damaged_arrays_in_the_work_folder_are_computed_anew(
     capsys.readouterr()
     assert run(dataset, out) == 0
     assert {path.name: path.read_bytes() for path in out.rglob("*.nii.gz")} == before
+
+
+def test_a_page_that_cannot_be_written_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = phantom.write_dataset(tmp_path / "ds", ("01", "02"))
+    out = tmp_path / "out"
+    assert run(dataset, out) == 0
+    for label in ("01", "02"):
+        (out / f"sub-{label}.html").unlink()
+    (out / "sub-01.html").mkdir()
+    capsys.readouterr()
+    assert run(dataset, out) == 1
+    assert "sub-01: the report could not be written" in capsys.readouterr().err
+    assert (out / "sub-02.html").is_file()

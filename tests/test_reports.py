@@ -17,7 +17,7 @@ from qsmbids.reports import write_participant_page
 from qsmbids.reports.collect import find_series
 from qsmbids.reports.evidence import examine
 from qsmbids.reports.measures import ForwardModel, map_checks, volume_checks
-from qsmbids.reports.slices import planes
+from qsmbids.reports.slices import Panel, planes, strip
 from qsmbids.reports.volumes import Grid, View, read, view_of
 
 SHAPE = (24, 30, 20)
@@ -314,3 +314,9 @@ def test_slices_show_right_on_the_right_in_true_proportions() -> None:
     places = [tuple(np.argwhere(p.image)[0]) for p in (axial, coronal, sagittal)]
     assert places == [(25, 20), (15, 20), (15, 25)]
     assert axial.outlines["brain"][25, 20]
+
+
+def test_slices_of_a_long_thin_image_fit_into_a_picture() -> None:
+    long = Panel(np.zeros((300, 4)), (4.0, 4000.0), ("L", "R"), {})
+    for columns in (1, 3):
+        assert strip([long] * 3, (0, 1), "ppm", columns=columns).startswith("data:image/webp")

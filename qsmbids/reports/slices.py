@@ -17,6 +17,7 @@ from qsmbids.reports.volumes import Image, Mask, View
 
 OUTLINES = {"brain": "#4cc9f0", "eroded": "#ffb703"}
 _GAP, _PAD, _BAR = 22, 16, 96  # pixels: between panels, around them, for the colour bar
+_TALLEST = 12_000.0  # pixels; WebP ends at 16383
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,9 @@ def strip(
     rows = [panels[i : i + columns] for i in range(0, len(panels), columns)]
     widest = max(sum(p.size[0] for p in row) for row in rows)
     scale = (WIDTH - _BAR - 2 * _PAD - _GAP * (columns - 1)) / widest  # pixels a mm
-    heights = [max(p.size[1] for p in row) * scale for row in rows]
+    tallest = [max(p.size[1] for p in row) for row in rows]
+    scale = min(scale, _TALLEST / sum(tallest))
+    heights = [tall * scale for tall in tallest]
     height = sum(heights) + 2 * _PAD + _GAP * (len(rows) - 1)
     figure = Figure(figsize=(WIDTH / DPI, height / DPI), dpi=DPI, facecolor=PANEL)
     # One pair of axes in pixels for all panels: making axes costs more than drawing in them.
