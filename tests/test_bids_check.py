@@ -107,6 +107,9 @@ CASES = {
     ),
     "noStrength": (strength(), "MagneticFieldStrength is missing for sub-noStrength/anat/.* tesla"),
     "notTesla": (strength(MagneticFieldStrength=123.2), "123.2, which cannot be tesla"),
+    "tooWeak": (strength(MagneticFieldStrength=0.003), "0.003, which cannot be tesla"),
+    "negative": (strength(MagneticFieldStrength=-3), "-3, which cannot be tesla"),
+    "hertz": (strength(ImagingFrequency=123.2e6), "ImagingFrequency .* cannot be tesla"),
     "twoUnits": (
         stated(EchoTime=0.008, Units="rad"),
         r"different Units \(arbitrary, rad\); make them agree",

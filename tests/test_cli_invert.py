@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import struct
 
 import nibabel as nib
 import numpy as np
 import pytest
 
+from qsmbids.cli.command import finish
 from qsmbids.cli.invert import main
 from qsmbids.physics import forward_field, hz_per_ppm, radians_per_ppm
 
@@ -135,3 +138,26 @@ def test_params_come_instead_of_the_affine(images, tmp_path, capsys):
     told = json.loads((tmp_path / "chi.json").read_text())["Qsmbids"]
     assert told["VoxelSize"] == [1, 1, 2]
     assert told["B0Direction"] == [-1e-17, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("offset", "kind", "value"), [(108, "<f", float("inf")), (70, "<h", 9999), (40, "<h", -3)]
+)
+def test_a_forged_header_is_one_sentence(images, tmp_path, capsys, offset, kind, value):
+    field, mask = images
+    content = bytearray(gzip.decompress(field.read_bytes()))
+    struct.pack_into(kind, content, offset, value)
+    field.write_bytes(gzip.compress(bytes(content)))
+    code, said = run(capsys, field, mask, "--out", tmp_path / "chi.nii.gz")
+    assert code == 1
+    assert said.splitlines()[-1].startswith("qsmbids-invert: field.nii.gz ")
+    assert "Traceback" not in said
+
+
+def test_what_nobody_foresaw_is_one_sentence_too(capsys):
+    def work():
+        raise OverflowError("too large\nfor anything")
+
+    assert finish("qsmbids-invert", work, verbose=False) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "an unforeseen OverflowError: too large for anything" in said

@@ -12,7 +12,7 @@ from qsmbids.physics import DipoleConvolution
 
 torch = pytest.importorskip("torch")
 
-from qsmbids.nets import losses  # noqa: E402
+from qsmbids.nets import files, losses  # noqa: E402
 from qsmbids.nets.dipole import Dipole, demean, noise_level  # noqa: E402
 from qsmbids.nets.inversion import ConsistentNet, DirectNet  # noqa: E402
 from qsmbids.nets.unet import UNet  # noqa: E402
@@ -232,3 +232,20 @@ def test_demean_leaves_zero_mean_inside_and_zero_outside(volume):
     out = demean(tensor(chi) + 1, tensor(mask))[0, 0].numpy()
     assert abs(out[mask].mean()) < 1e-6
     assert not out[~mask].any()
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        *(None, "{", "[]", "[" * 100_000, '{"architecture": 3, "config": {}}'),
+        *('{"architecture": "direct"}', '{"architecture": "direct", "config": {}, "recipe": 3}'),
+    ],
+)
+def test_weights_without_a_sound_card_are_refused(tmp_path, card):
+    from safetensors.numpy import save_file
+
+    tensors = {"a": np.ones(3, np.float32)}
+    about = {"format": files.FORMAT, "sha256": files.checksum(tensors)}
+    save_file(tensors, tmp_path / "w.safetensors", {**about, **({"card": card} if card else {})})
+    with pytest.raises(InputError, match="no sound card"):
+        files.describe(tmp_path / "w.safetensors")

@@ -13,7 +13,7 @@ from qsmbids.bids.layout import Dataset
 from qsmbids.bids.masks import Mask, check_mask, find_mask
 from qsmbids.bids.names import entities_of, fmap_entities, join
 from qsmbids.bids.series import Series
-from qsmbids.bids.values import field_strength_of
+from qsmbids.bids.values import checked_strength, field_strength_of
 from qsmbids.errors import InputError
 from qsmbids.physics import b0_direction
 
@@ -72,6 +72,8 @@ def build(
     metadata = dataset.metadata(path)
     units = units_of(metadata, name)
     strength = field_strength_of([metadata]) or (raw.field_strength if raw else None)
+    if strength is not None:
+        checked_strength(strength, "MagneticFieldStrength", name)
     if units != "ppm" and strength is None:
         raise InputError(
             f"MagneticFieldStrength is missing for {name}, which is in {units}; add it in tesla "
@@ -117,15 +119,15 @@ def _stated_b0(
     if stated is None:
         return None
     try:
-        x, y, z = (float(value) for value in stated)
+        x, y, z = (float(value) for value in list(stated))
         length = math.hypot(x, y, z)
         if not math.isfinite(length):
             raise ValueError
         direction = x / length, y / length, z / length
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         raise InputError(
-            f"B0Direction of {name} is {stated}; give the direction of B0 along the voxel axes as "
-            "three numbers, or leave it out."
+            f"B0Direction of {name} is {str(stated)[:80]}; give the direction of B0 along the "
+            "voxel axes as three numbers, or leave it out."
         ) from None
     cosine = sum(a * b for a, b in zip(direction, b0_direction(grid.affine), strict=True))
     return None if abs(cosine) > SAME_DIRECTION else direction

@@ -12,8 +12,8 @@ from qsmbids.errors import InputError
 from qsmbids.physics.units import hz_per_ppm
 
 Metadata = dict[Path, dict[str, Any]]
-# No gradient-echo sequence waits half a second, and no magnet for humans is stronger.
-_LONGEST_ECHO, _STRONGEST_FIELD = 0.5, 30.0
+# No gradient-echo sequence waits half a second, and no magnet images heads with less or more.
+_LONGEST_ECHO, _WEAKEST_FIELD, _STRONGEST_FIELD = 0.5, 0.05, 25.0
 _SAME_TIME = 1e-5  # s: exporters round
 
 
@@ -117,21 +117,33 @@ def field_strength(dataset: Dataset, metadata: Metadata) -> tuple[float, list[st
     name = dataset.relative(next(iter(metadata)))
     strength = field_strength_of(metadata.values())
     if strength is not None:
-        if not 0 < strength <= _STRONGEST_FIELD:
-            raise InputError(
-                f"MagneticFieldStrength of {name} is {strength:g}, which cannot be tesla; "
-                "correct it in the JSON sidecar."
-            )
-        return strength, []
+        return checked_strength(strength, "MagneticFieldStrength", name), []
     frequency = _numbers(metadata.values(), "ImagingFrequency")
     if not frequency:
         raise InputError(
             f"MagneticFieldStrength is missing for {name}; add it in tesla to the JSON sidecar."
         )
     strength = round(frequency[0] / hz_per_ppm(1), 3)
+    checked_strength(strength, "ImagingFrequency (in MHz)", name)
     return strength, [
         f"MagneticFieldStrength is not stated: {strength:g} T was taken from ImagingFrequency."
     ]
+
+
+def checked_strength(strength: float, stated: str, name: str) -> float:
+    """Return a field strength in T.
+
+    Raises
+    ------
+    InputError
+        If no magnet has it; ``stated`` is the key that says so, of the file called ``name``.
+    """
+    if not _WEAKEST_FIELD <= strength <= _STRONGEST_FIELD:
+        raise InputError(
+            f"{stated} of {name} means {strength:g}, which cannot be tesla; correct it in the "
+            "JSON sidecar."
+        )
+    return strength
 
 
 def field_strength_of(metadata: Iterable[dict[str, Any]]) -> float | None:

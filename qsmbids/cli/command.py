@@ -22,7 +22,7 @@ def finish(name: str, work: Callable[[], None], *, verbose: bool) -> int:
     """
     try:
         work()
-    except (QsmbidsError, ValueError, OSError) as error:
+    except Exception as error:
         if verbose:
             raise
         print(f"{name}: {_sentence(error)}", file=sys.stderr)
@@ -33,4 +33,7 @@ def finish(name: str, work: Callable[[], None], *, verbose: bool) -> int:
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'a file'}: {error.strerror.lower()}; choose another place."
-    return f"{str(error).rstrip('.')}."
+    text = " ".join(str(error).split()).rstrip(".")
+    if isinstance(error, QsmbidsError | ValueError):
+        return f"{text}."
+    return f"an unforeseen {type(error).__name__}: {text} (-v shows where it comes from)."

@@ -43,7 +43,7 @@ def read_params(path: Path, *names: str) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path.name} does not exist.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path.name} cannot be read as JSON: {error}.") from error
     if not isinstance(content, dict):
         raise InputError(f"{path.name} must hold an object.")
@@ -54,7 +54,8 @@ def read_params(path: Path, *names: str) -> dict[str, Any]:
     for name, value in found.items():
         if value is None:
             key, _, what = KEYS[name]
-            raise InputError(f"{path.name}: {key} must be {what}, not {content.get(key)!r}.")
+            told = repr(content.get(key))[:80]
+            raise InputError(f"{path.name}: {key} must be {what}, not {told}.")
     return found
 
 
@@ -65,7 +66,7 @@ def _numbers(value: Any, count: int | None) -> Any:
         return None
     try:
         read = [float(each) for each in several]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     if not read or not all(map(math.isfinite, read)):
         return None

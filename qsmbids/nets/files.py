@@ -63,8 +63,21 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.generic]]]:
         )
     if metadata.get("sha256") != checksum(arrays):
         raise InputError(f"{path} is damaged: its checksum is wrong; copy or download it again.")
-    card: dict[str, Any] = json.loads(metadata["card"])
-    return card, arrays
+    return _card(metadata.get("card", ""), path), arrays
+
+
+def _card(text: str, path: Path) -> dict[str, Any]:
+    try:
+        card = json.loads(text)
+        kinds = {"architecture": str, "config": dict}
+        sound = all(isinstance(card[key], kind) for key, kind in kinds.items())
+        if sound and isinstance(card.get("recipe", {}), dict):
+            return card  # type: ignore[no-any-return]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise InputError(
+        f"{path} has no sound card (architecture, config, recipe); give a file that training wrote."
+    )
 
 
 def describe(weights: str | Path, architectures: Collection[str] = INVERSIONS) -> dict[str, Any]:
