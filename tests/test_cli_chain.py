@@ -115,3 +115,12 @@ def test_an_option_of_a_method_that_does_not_run(inputs, tmp_path, capsys):
     code, said = run(capsys, inputs, tmp_path / "chi.nii.gz", "--option", "tv.iterations=3")
     assert code == 2
     assert "tv was not asked for" in said
+
+
+@pytest.mark.parametrize("text", ['{"TE": [0.005], "B0": ' + "9" * 400 + "}", "[" * 100_000])
+def test_params_beyond_numbers_are_one_sentence(inputs, tmp_path, capsys, text):
+    inputs["params.json"].write_text(text)
+    code, said = run(capsys, inputs, tmp_path / "chi.nii.gz")
+    assert code == 1
+    assert len(said.splitlines()) == 1
+    assert said.startswith("qsmbids-chain: params.json")
