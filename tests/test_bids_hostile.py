@@ -123,3 +123,14 @@ def test_a_pipe_as_the_description_of_the_dataset_is_refused(raw: Path) -> None:
     os.mkfifo(path)
     with pytest.raises(InputError, match="pipe or device"):
         find_series(settings_for(raw))
+
+
+def test_a_dot_within_a_name_is_told(raw: Path) -> None:
+    add_series(raw, "sub-01_acq-a")
+    for path in (raw / "sub-01" / "anat").glob("*_acq-a_*"):
+        path.rename(path.with_name(path.name.replace("acq-a", "acq-a.b")))
+    found = find_series(settings_for(raw))
+    assert [series.key for series in found.series] == ["sub-01", "sub-02"]
+    (skipped,) = found.skipped
+    assert (skipped.key, skipped.participant) == ("sub-01_acq-a.b", "01")
+    assert "has a dot within its name" in skipped.reason

@@ -67,11 +67,28 @@ class _Finder:
         self.groups: dict[str, list[Group]] = {}
         for group in [*self._anatomical(), *self._fieldmaps()]:
             self.groups.setdefault(group.entities["sub"], []).append(group)
+        self.dotted: dict[str, list[Skipped]] = {}
+        for item in self._dotted():
+            self.dotted.setdefault(item.participant, []).append(item)
         self.masks: dict[str, list[tuple[Dataset, Path]]] = {}
         self.fields: dict[str, list[fields.FieldFile]] = {}
         self.magnitudes: dict[str, dict[str, Path]] = {}
         for dataset in self.derivatives:
             self._sort_derivatives(dataset)
+
+    def _dotted(self) -> Iterable[Skipped]:
+        """Give the gradient echoes that no name of BIDS stands for, one for all echoes."""
+        told: dict[str, Skipped] = {}
+        for path in self.raw.dotted():
+            *named, suffix = path.name.removesuffix(".gz").removesuffix(".nii").split("_")
+            key = "_".join(text for text in named if text.partition("-")[0] not in ("echo", "part"))
+            if suffix in (*SUFFIXES, *FMAP_SUFFIXES) and named[0].startswith("sub-"):
+                reason = (
+                    f"{self.raw.relative(path)} has a dot within its name, which BIDS takes for "
+                    "the begin of the extension; rename it and its sidecar."
+                )
+                told.setdefault(key, Skipped(key, named[0][4:], reason, error=True))
+        return told.values()
 
     def _anatomical(self) -> list[Group]:
         if self.settings.input == "fmap":
@@ -96,6 +113,9 @@ class _Finder:
 
     def of(self, participant: str) -> Iterable[Series | Skipped]:
         """Give the series of one participant, and those skipped."""
+        return [*self._found(participant), *self.dotted.get(participant, [])]
+
+    def _found(self, participant: str) -> Iterable[Series | Skipped]:
         groups = self.groups.get(participant, [])
         pairs = [group for group in groups if group.pair()]
         if self._starts_raw(participant, bool(pairs)):

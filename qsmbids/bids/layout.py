@@ -79,6 +79,16 @@ class Dataset:
             raise UsageError(f"The BIDS filter cannot be used: {error}") from error
         return sorted(Path(path) for path in found)
 
+    def dotted(self) -> list[Path]:
+        """Return the images with a dot within their names: to BIDS, all behind it is extension."""
+        names = map(Path, self._layout.files)
+        return sorted(
+            path
+            for path in names
+            if path.name.endswith(tuple(IMAGES))
+            and "." in path.name.removesuffix(".gz").removesuffix(".nii")
+        )
+
     def relative(self, path: Path) -> str:
         """Name a file for the user: relative to the dataset, with its name unless raw."""
         name = path.relative_to(self.root).as_posix()
