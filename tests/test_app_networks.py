@@ -21,6 +21,7 @@ from qsmbids.errors import InputError, UsageError
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.derivatives import WriteDerivatives
 from qsmbids.interfaces.orientation import upright_grid
+from qsmbids.interfaces.reporting import stages_of
 from qsmbids.interfaces.susceptibility import Inversion as InversionStage
 from qsmbids.inversion import METHODS, Reconstruction, invert, reconstruct
 from qsmbids.nets import files
@@ -539,3 +540,13 @@ def test_bad_images_get_a_sentence_that_names_the_file(
     assert says in told
     assert told.startswith("sub-01_desc-local_fieldmap.nii.gz")
     assert told in capsys.readouterr().err
+
+
+def test_the_methods_text_of_a_run_tells_that_the_start_was_kept(tmp_path: Path) -> None:
+    anat = tmp_path / "sub-01/anat"
+    anat.mkdir(parents=True)
+    nib.save(nib.Nifti1Image(head()[0], np.eye(4)), anat / "sub-01_desc-qsminvnet_Chimap.nii.gz")
+    fit = {"Iterations": 6, "KeptIteration": 0}
+    stage = {"Name": "Inversion", "Method": "qsminvnet", "Parameters": {"gain": 0.04}, "Fit": fit}
+    write_meta(anat / "sub-01_desc-qsminvnet_Chimap.nii.gz", {"Qsmbids": {"Stages": [stage]}})
+    assert "None of the 6 iterations" in methods_text(stages_of(tmp_path, "01"))
