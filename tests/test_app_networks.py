@@ -21,6 +21,7 @@ from qsmbids.errors import InputError, UsageError
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.derivatives import WriteDerivatives
 from qsmbids.interfaces.orientation import upright_grid
+from qsmbids.interfaces.reporting import stages_of
 from qsmbids.interfaces.susceptibility import Inversion as InversionStage
 from qsmbids.inversion import METHODS, Reconstruction, invert, reconstruct
 from qsmbids.nets import files
@@ -246,7 +247,53 @@ def spoil_spread(path: Path) -> None:
     save_weights(SpreadNet(base=2, levels=2), path)
 
 
+def spoil_card(change):
+    """Return what writes weights whose card is changed, and nothing else."""
+
+    def spoil(path: Path) -> None:
+        from safetensors import safe_open
+        from safetensors.torch import load_file, save_file
+
+        save_weights(DirectNet(base=2, levels=2), path)
+        with safe_open(path, "pt") as file:
+            told = dict(file.metadata())
+        card = change(json.loads(told.pop("card")))
+        kept = {} if card is None else {"card": card if isinstance(card, str) else json.dumps(card)}
+        save_file(load_file(path), path, {**told, **kept})
+
+    return spoil
+
+
+CARDS = {
+    "no card": (lambda card: None, "has no card"),
+    "no JSON": (lambda card: "{", "is no JSON object"),
+    "a list": (lambda card: [1], "is no JSON object"),
+    "empty": (lambda card: {}, "its architecture is missing"),
+    "no config": (lambda card: {"architecture": "direct"}, "its config is missing"),
+    "number": (lambda card: {**card, "architecture": 3}, "its architecture is not a name"),
+    "list": (lambda card: {**card, "config": [2]}, "its config is not an object"),
+    "recipe": (lambda card: {**card, "recipe": "uqsm"}, "its recipe is not an object"),
+    "degradation": (
+        lambda card: {**card, "recipe": {"degradation": 1}},
+        "its recipe.degradation is not an object",
+    ),
+    "tilt": (
+        lambda card: {**card, "recipe": {"degradation": {"tilt": "no"}}},
+        "its recipe.degradation.tilt is not a number",
+    ),
+}
+
+
+def spoil_numbers(path: Path) -> None:
+    net = DirectNet(base=2, levels=2)
+    with torch.no_grad():
+        net.unet.last.weight.fill_(torch.inf)
+    save_weights(net, path)
+
+
 BAD = [
+    pytest.param(spoil_numbers, "weights that are no numbers", id="infinite"),
+    *(pytest.param(spoil_card(how), says, id=name) for name, (how, says) in CARDS.items()),
     pytest.param(spoil_missing, "does not exist", id="missing"),
     pytest.param(spoil_bytes, "is damaged", id="damaged"),
     pytest.param(spoil_foreign, "holds no weights of qsmbids", id="foreign"),
@@ -279,6 +326,32 @@ def test_the_small_command_refuses_them_too(
     (line,) = capsys.readouterr().err.splitlines()
     assert str(weights) in line
     assert says in line
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"config": {"base": 4, "levels": 2}},
+        {"config": {"base": 2, "levels": 3}},
+        {"config": {"base": "2", "levels": 2}},
+        {"config": {"filters": 2}},
+        {"config": {"norm": []}},
+        {"architecture": "consistent"},
+    ],
+    ids=str,
+)
+def test_weights_that_do_not_fit_their_architecture_are_told_in_a_sentence(
+    weights: Path, tmp_path: Path, change, capsys
+) -> None:
+    spoil_card(lambda card: {**card, **change})(weights)
+    field, mask = head()
+    paths = [tmp_path / "field.nii.gz", tmp_path / "mask.nii.gz"]
+    for path, image in zip(paths, (field, mask.astype(np.uint8)), strict=True):
+        nib.save(nib.Nifti1Image(image, np.eye(4)), path)
+    run = [*map(str, paths), "--out", str(tmp_path / "chi.nii.gz"), "--method", "uqsm"]
+    assert invert_main([*run, "--weights", str(weights)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{weights} does not fit its architecture" in line
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a graphics processor")
@@ -467,3 +540,13 @@ def test_bad_images_get_a_sentence_that_names_the_file(
     assert says in told
     assert told.startswith("sub-01_desc-local_fieldmap.nii.gz")
     assert told in capsys.readouterr().err
+
+
+def test_the_methods_text_of_a_run_tells_that_the_start_was_kept(tmp_path: Path) -> None:
+    anat = tmp_path / "sub-01/anat"
+    anat.mkdir(parents=True)
+    nib.save(nib.Nifti1Image(head()[0], np.eye(4)), anat / "sub-01_desc-qsminvnet_Chimap.nii.gz")
+    fit = {"Iterations": 6, "KeptIteration": 0}
+    stage = {"Name": "Inversion", "Method": "qsminvnet", "Parameters": {"gain": 0.04}, "Fit": fit}
+    write_meta(anat / "sub-01_desc-qsminvnet_Chimap.nii.gz", {"Qsmbids": {"Stages": [stage]}})
+    assert "None of the 6 iterations" in methods_text(stages_of(tmp_path, "01"))

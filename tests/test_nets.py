@@ -247,5 +247,5 @@ def test_weights_without_a_sound_card_are_refused(tmp_path, card):
     tensors = {"a": np.ones(3, np.float32)}
     about = {"format": files.FORMAT, "sha256": files.checksum(tensors)}
     save_file(tensors, tmp_path / "w.safetensors", {**about, **({"card": card} if card else {})})
-    with pytest.raises(InputError, match="no sound card"):
+    with pytest.raises(InputError, match="card"):
         files.describe(tmp_path / "w.safetensors")

@@ -15,9 +15,9 @@ from qsmbids.bids import find_series
 from qsmbids.bids.references import with_reference
 from qsmbids.cli.main import main
 from qsmbids.cli.train_parser import parse_training
-from qsmbids.errors import UsageError
+from qsmbids.errors import InputError, UsageError
 from qsmbids.workflows import training_job
-from qsmbids.workflows.training_job import choose_held_out, resolve_recipe
+from qsmbids.workflows.training_job import choose_held_out, progress, resolve_recipe
 
 TINY = ["patches=32:1", "config.base=2", "config.levels=3", "batch=1"]
 
@@ -239,3 +239,12 @@ def test_from_fields_to_weights_and_a_page(dataset, tmp_path, capsys):
     main([*longer, "--resume"])
     assert "going on from step 2" in capsys.readouterr().out
     assert json.loads((folder / "weights.json").read_text())["steps"] == 3
+
+
+@pytest.mark.parametrize("card", [None, "{", "[]", '{"steps": "many"}'])
+def test_a_training_without_a_readable_card_is_told_in_a_sentence(tmp_path, card):
+    (tmp_path / "checkpoint.pt").touch()
+    if card is not None:
+        (tmp_path / "weights.json").write_text(card)
+    with pytest.raises(InputError, match=r"weights.json is missing or no model card; put it back"):
+        progress(tmp_path)

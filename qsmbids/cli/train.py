@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +13,7 @@ from qsmbids.cli.run import make_writable, process
 from qsmbids.cli.train_parser import parse_training
 from qsmbids.errors import InputError, UsageError
 from qsmbids.workflows import training_job
-from qsmbids.workflows.training_job import TrainingJob
+from qsmbids.workflows.training_job import TrainingJob, read_card
 
 if TYPE_CHECKING:
     from qsmbids.training.recipe import Recipe
@@ -190,7 +189,7 @@ class _Run:
         if self.method is not None and names:
             print(f"comparing on {', '.join(names)}", flush=True)
             held_out = compare(folder, names, self.method, self.recipe.name, self.job)
-        card = json.loads((folder / "weights.json").read_text(encoding="utf-8"))
+        card = read_card(folder)
         log = training_job.read_log(folder)
         page = write_training_page(folder, card=card, log=log, held_out=held_out, use=self._use())
         print(f"Weights, card, curves and comparison: {page}")

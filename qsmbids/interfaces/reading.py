@@ -256,6 +256,8 @@ class LoadField(Stage):
         self._results["weight"] = arrays.save(cwd, "weight", weight)
         self._results["grid"] = grid
         rule = f"The {self.inputs.kind.replace('-', ' ')} was read from {path.name}."
+        if "Weight" in how:
+            rule += " Each voxel counted by its magnitude."
         rule = f"{rule} {note}" if note else rule
         self._describe("Reading", rule, {"Units": self.inputs.field_units, **how}, doubts)
 

@@ -24,6 +24,19 @@ INVERSIONS, SPREADS, BRAIN_MASKS = ("direct", "consistent"), ("spread",), ("brai
 seconds to import."""
 
 
+_NUMBER = (int, float)
+_PARTS: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "architecture": (str, "a name"),
+    "config": (dict, "an object"),
+    "recipe": (dict, "an object"),
+    "recipe.degradation": (dict, "an object"),
+    "recipe.degradation.tilt": (_NUMBER, "a number"),
+    "recipe.degradation.axial": (_NUMBER, "a number"),
+}
+"""What is read of a card, and its type."""
+_NEEDED = ("architecture", "config")
+
+
 def bundled() -> dict[str, Path]:
     """Return the weights files that the package ships, by name."""
     return {path.stem: path for path in sorted(FOLDER.glob("*.safetensors"))}
@@ -54,7 +67,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.generic]]]:
     Raises
     ------
     InputError
-        If the file is damaged or not one of the package's.
+        If the file is damaged or not one of the package's, or its card or numbers cannot be used.
     """
     metadata, arrays = _open(path)
     if metadata.get("format") != FORMAT:
@@ -63,21 +76,35 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.generic]]]:
         )
     if metadata.get("sha256") != checksum(arrays):
         raise InputError(f"{path} is damaged: its checksum is wrong; copy or download it again.")
-    return _card(metadata.get("card", ""), path), arrays
+    if not all(_finite(array) for array in arrays.values()):
+        raise InputError(f"{path} holds weights that are no numbers; train again from others.")
+    return _card(path, metadata.get("card")), arrays
 
 
-def _card(text: str, path: Path) -> dict[str, Any]:
+def _card(path: Path, text: str | None) -> dict[str, Any]:
+    """Return the card of a weights file, after a look at what others read of it."""
+    if text is None:
+        raise InputError(
+            f"{path} has no card, which says what network it holds; give a file as training wrote "
+            "it."
+        )
     try:
         card = json.loads(text)
-        kinds = {"architecture": str, "config": dict}
-        sound = all(isinstance(card[key], kind) for key, kind in kinds.items())
-        if sound and isinstance(card.get("recipe", {}), dict):
-            return card  # type: ignore[no-any-return]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        pass
-    raise InputError(
-        f"{path} has no sound card (architecture, config, recipe); give a file that training wrote."
-    )
+    except (ValueError, RecursionError):
+        card = None
+    if not isinstance(card, dict):
+        raise InputError(f"The card in {path} is no JSON object; give a file as training wrote it.")
+    for name, (kind, what) in _PARTS.items():
+        value: Any = card
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        if not isinstance(value, kind) and (value is not None or name in _NEEDED):
+            told = "is missing" if value is None else f"is not {what}"
+            raise InputError(
+                f"The card in {path} cannot be used: its {name} {told}; give a file as training "
+                "wrote it."
+            )
+    return card
 
 
 def describe(weights: str | Path, architectures: Collection[str] = INVERSIONS) -> dict[str, Any]:
@@ -128,6 +155,12 @@ def checksum(tensors: Tensors) -> str:
         found.update(name.encode())
         found.update(tensors[name].tobytes())
     return found.hexdigest()
+
+
+def _finite(array: NDArray[np.generic]) -> bool:
+    import numpy as np
+
+    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
 
 
 def _open(path: Path) -> tuple[dict[str, str], dict[str, NDArray[np.generic]]]:

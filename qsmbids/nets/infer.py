@@ -261,7 +261,7 @@ def choose_frame(
     keeps off it: the network was trained on this very grid.
     """
     tilt, stretch = TOLERANCE
-    trained = (card or {}).get("recipe", {}).get("degradation", {})
+    trained = ((card or {}).get("recipe") or {}).get("degradation") or {}
     met = trained.get("tilt", 0.0) if trained.get("axial", 1.0) < 1 else 0.0
     oblique = tilt_degrees(b0_dir) > max(tilt, FAMILIAR * met)
     regular = not oblique and max(voxel_size) / min(voxel_size) <= stretch

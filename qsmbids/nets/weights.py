@@ -91,7 +91,7 @@ def load_weights(
     try:
         model = ARCHITECTURES[name](**card["config"])
         model.load_state_dict({key: torch.tensor(value).float() for key, value in arrays.items()})
-    except (RuntimeError, TypeError, ValueError) as error:
+    except (RuntimeError, TypeError, ValueError, AttributeError, LookupError) as error:
         raise InputError(
             f"{path} does not fit its architecture {name!r}: another version wrote it; "
             "train again or install that version."
@@ -105,8 +105,8 @@ def bundled() -> dict[str, Path]:
 
 
 def _inverts(path: Path) -> bool:
-    """Tell from the card beside a weights file whether its network makes maps of fields."""
-    card = json.loads(path.with_suffix(".json").read_text())
+    """Tell from the card of a weights file whether its network makes maps of fields."""
+    card, _ = files.read(path)
     return issubclass(ARCHITECTURES[card["architecture"]], Inversion)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qsmbids.bids import write_json
-from qsmbids.errors import UsageError
+from qsmbids.errors import InputError, UsageError
 from qsmbids.settings import Settings
 
 if TYPE_CHECKING:
@@ -190,11 +190,37 @@ class Progress:
         return self.step >= (job.steps or recipe.steps)
 
 
+def read_card(folder: Path) -> dict[str, Any]:
+    """Return the model card of a training.
+
+    Raises
+    ------
+    InputError
+        If it is missing or no card.
+    """
+    path = folder / "weights.json"
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        card = None
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "name": str,
+        "version": str,
+        "steps": int,
+        "minutes": (int, float),
+    }
+    if not isinstance(card, dict) or not all(isinstance(card.get(n), k) for n, k in kinds.items()):
+        raise InputError(
+            f"{path} is missing or no model card; put it back, or delete {folder} to train anew."
+        )
+    return card
+
+
 def progress(folder: Path) -> Progress | None:
     """Return how far the training in a folder is; None if it has left no checkpoint."""
     if not (folder / "checkpoint.pt").is_file():
         return None
-    card = json.loads((folder / "weights.json").read_text(encoding="utf-8"))
+    card = read_card(folder)
     weights, page = folder / "weights.safetensors", folder / "report.html"
     paged = page.is_file() and page.stat().st_mtime >= weights.stat().st_mtime
     return Progress(card["steps"], card["minutes"], paged)
