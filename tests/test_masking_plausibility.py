@@ -88,6 +88,6 @@ def test_asymmetry_of_what_is_tilted_is_small(brain):
 
 def test_too_little_is_no_brain():
     mask = np.zeros((30, 30, 30), bool)
-    mask[10:20, 10:20, 10:20] = True  # 27 ml
+    mask[10:24, 10:24, 10:24] = True  # 74 ml
     with pytest.raises(ExtractionError, match="--brain-extraction none"):
         demand_brain(mask, EDGES)

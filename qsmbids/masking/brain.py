@@ -14,6 +14,9 @@ from qsmbids.masking.plausibility import demand_brain, doubts
 from qsmbids.masking.result import Extraction
 from qsmbids.masking.signal import positive, signal_mask
 
+_LEAST_ZEROS = 0.2  # of the voxels of a stripped image
+_SAME = 0.88  # Dice coefficient of brain and signal; a defaced head has 0.8 at most
+
 
 class BrainMask(NamedTuple):
     """A brain mask and how it came about.
@@ -88,10 +91,23 @@ def brain_mask(
     if name == "none":
         return BrainMask(inside, name)
     mask = fill_holes(largest_component(inside))
+    own = _stripped(values, mask)
+    if own is not None:
+        mask = inside = own
     demand_brain(mask, edges)
     told = doubts(mask, voxel_size=edges, affine=matrix, every=inside, agreement=found.agreement)
+    details = {**found.details, **({"AlreadyStripped": True} if own is not None else {})}
     volume = round(float(np.count_nonzero(mask) * np.prod(edges)) / 1000)
-    return BrainMask(mask, name, told, {**found.details, "VolumeMl": volume})
+    return BrainMask(mask, name, told, {**details, "VolumeMl": volume})
+
+
+def _stripped(magnitude: NDArray[np.float32], mask: Mask) -> Mask | None:
+    """Return where an image has signal if, by the mask, that is the brain alone; else None."""
+    if not mask.any() or np.mean(magnitude == 0) < _LEAST_ZEROS:
+        return None
+    signal = fill_holes(largest_component(magnitude > 0))
+    both = 2 * np.count_nonzero(signal & mask) / (np.count_nonzero(signal) + np.count_nonzero(mask))
+    return signal if both > _SAME else None
 
 
 def every_signal(

@@ -13,7 +13,7 @@ from qsmbids.masking.grids import CubicGrid
 from qsmbids.masking.morphology import Mask
 from qsmbids.masking.result import ExtractionError
 
-LEAST_ML = 40.0
+LEAST_ML = 80.0
 """Less than that is no brain, not even a slab of one."""
 USUAL_ML = (750.0, 2200.0)
 """Volume of a whole brain with its fluid, from a small child's to a large man's."""

@@ -18,8 +18,9 @@ Floats = NDArray[np.float32]
 
 LIMIT = 10.0
 """Distances beyond so many mm are not told apart."""
-MULTIPLE = 16
-"""Images are padded with zeros to multiples of so many voxels, for the coarsest level."""
+MULTIPLE, SMALLEST = 16, 96
+"""Images are padded with zeros to multiples of so many voxels, for the coarsest level, and to so
+many at least, as in training: a slab that fills its volume is not seen as one."""
 
 
 class BrainMaskNet(Network):
@@ -112,12 +113,13 @@ def distance_to_brain(image: NDArray[np.float32], weights: str = "brainmask") ->
     model, _ = load_weights(locate(weights), BrainMaskNet)
     model.eval()
     prepare(model, has_bfloat16())
-    pad = [(0, -n % MULTIPLE) for n in image.shape]
+    sizes = [max(SMALLEST, n + -n % MULTIPLE) for n in image.shape]
+    pad = [((s - n) // 2, (s - n + 1) // 2) for s, n in zip(sizes, image.shape, strict=True)]
     padded = np.pad(normalised(np.ascontiguousarray(image)), pad)
     with torch.inference_mode():
         found = model(torch.from_numpy(padded)[None, None])[0, 0].numpy()
-    x, y, z = image.shape
-    return np.ascontiguousarray(found[:x, :y, :z])
+    window = tuple(slice(b, b + n) for (b, _), n in zip(pad, image.shape, strict=True))
+    return np.ascontiguousarray(found[window])
 
 
 def normalised(image: NDArray[np.float32]) -> Floats:
