@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch")
 from qsmbids.inversion import METHODS, reconstruct  # noqa: E402
 from qsmbids.inversion.finetune import finetune  # noqa: E402
 from qsmbids.inversion.network import network  # noqa: E402
+from qsmbids.nets import infer  # noqa: E402
 from qsmbids.nets.device import pick_device  # noqa: E402
 from qsmbids.nets.dipole import Dipole, closed  # noqa: E402
 from qsmbids.nets.finetune import Tuning, fine_tune, hold_out  # noqa: E402
@@ -64,8 +65,10 @@ def test_tiles_equal_the_whole_volume(levels):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", bundled())
-def test_tiles_of_trained_weights_equal_the_whole_volume(name):
+@pytest.mark.parametrize("name", sorted(set(bundled()) - {"uncertainty", "brainmask"}))
+def test_tiles_of_trained_weights_equal_the_whole_volume(name, monkeypatch):
+    # in bfloat16 a processor may round tiles of one size otherwise than those of another
+    monkeypatch.setattr(infer, "has_bfloat16", lambda *_: False)
     model, card = load_weights(name)
     _, field, mask = head(shape=(176, 36, 40), noise=0.002)
     options = {"voxel_size": (1, 1, 1), "card": card}

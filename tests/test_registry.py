@@ -13,12 +13,19 @@ from qsmbids.bids.names import desc_label
 from qsmbids.errors import UsageError
 from qsmbids.inversion import COMBINATIONS
 from qsmbids.inversion import METHODS as INVERSION
+from qsmbids.masking import METHODS as MASKING
 from qsmbids.phase import FITS, UNWRAPPING
 from qsmbids.registry import COMMON, Method, Registry
 from qsmbids.reports.citations import CITATIONS
 
 INVERSIONS = {**INVERSION, **COMBINATIONS}
-REGISTRIES = {"unwrapping": UNWRAPPING, "fit": FITS, "background": BACKGROUND, "method": INVERSIONS}
+REGISTRIES = {
+    "brain-extraction": MASKING,
+    "unwrapping": UNWRAPPING,
+    "fit": FITS,
+    "background": BACKGROUND,
+    "method": INVERSIONS,
+}
 METHODS = [
     pytest.param(method, id=f"{option}-{name}")
     for option, registry in REGISTRIES.items()

@@ -22,7 +22,7 @@ METHODS = Registry(
         "none": Method(
             "qsmbids.masking.brain:every_signal",
             "Signal threshold",
-            "as every voxel with signal, by Otsu's threshold",
+            "by Otsu's threshold, as every voxel with signal",
             ("otsu1979",),
         ),
     },
