@@ -89,8 +89,9 @@ def jdf(
     inside = tuple(slice(low, -high) for low, high in border)
     reliable = reliability(weight, mask) >= 0.5
     precision = _precision(field, weight, mask, reliable)
-    # a constant is harmonic: it is background without a fit
-    offset = np.float32(np.average(field[mask], weights=precision[mask]))
+    # what is linear in space is harmonic: it is background without a fit, as shims and the phase
+    # between the two directions of a bipolar readout are, whose sources are far or none
+    offset = _plane(field, mask, precision)
     problem = _Problem(
         np.pad(np.where(mask, field - offset, np.float32(0)), border),
         np.pad(precision, border),
@@ -105,6 +106,17 @@ def jdf(
     background = problem.dipole()(chi)[inside] + offset
     depth = distance_transform_edt(np.pad(mask, 1), sampling=voxel_size)[1:-1, 1:-1, 1:-1]
     return field - background, depth > _at_least_a_layer(erosion, voxel_size)
+
+
+def _plane(field: Float, mask: Bool, precision: Float) -> Float:
+    """Return the constant and slopes that fit a field best, on the whole grid."""
+    axes = np.ogrid[tuple(slice(-1, 1, n * 1j) for n in field.shape)]
+    places = [np.broadcast_to(axis, field.shape)[mask] for axis in axes]
+    design = np.stack([np.ones(len(places[0])), *places], axis=1)
+    weighted = design * precision[mask][:, None]
+    terms = np.linalg.lstsq(weighted.T @ design, weighted.T @ field[mask], rcond=None)[0]
+    flat = sum(slope * axis for slope, axis in zip(terms[1:], axes, strict=True))
+    return np.asarray(terms[0] + flat, dtype=np.float32)
 
 
 def _at_least_a_layer(erosion: float, voxel_size: Sequence[float]) -> float:
