@@ -1,8 +1,8 @@
 """Which background removal goes with which inversion, on heads that no network has seen.
 
 Run as ``python benchmarks/rim.py``: heads at 2 mm, 7 T and 3 T, one of them tilted, SNR 100; the
-true brain mask. NRMSE of susceptibility over all voxels that a method keeps, and over those that RESHARP
-keeps, with phase that was lost counted as well.
+true brain mask. NRMSE of susceptibility over all voxels that a method keeps, and over those that
+RESHARP keeps, with phase that was lost counted as well.
 """
 
 from __future__ import annotations
