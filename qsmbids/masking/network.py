@@ -12,7 +12,7 @@ from qsmbids.masking.result import Extraction
 
 EDGE = 2.0
 """Edge in mm of the voxels that the network sees."""
-OUTWARD = 0.8
+OUTWARD = 0.7
 """How far outside of where the network sees the surface it is in mm, from the volumes of the masks
 of four real and two simulated heads."""
 
