@@ -27,7 +27,7 @@ def network(
 ) -> Extraction:
     """Return the signed distance to the brain's surface; see `qsmbids.masking.brain_mask`.
 
-    The image and its mirror image are looked at, and the mean is taken.
+    The mean of what the network sees in the image and in its mirror image.
 
     Parameters
     ----------
@@ -42,16 +42,13 @@ def network(
     ----------
     Hoopes A, et al. SynthStrip: skull-stripping for any brain image. NeuroImage 2022;260:119474.
     """
-    from qsmbids.nets.brainmask import distance_to_brain
+    from qsmbids.nets.brainmask import distances_to_brain
     from qsmbids.nets.device import torch_threads
     from qsmbids.nets.files import BRAIN_MASKS, describe
 
     grid = CubicGrid.over(magnitude.shape, voxel_size, affine, EDGE)
-    image = grid.sample(magnitude)
     with torch_threads():
-        found = distance_to_brain(image, weights)
-        mirrored = distance_to_brain(image[::-1], weights)[::-1]
-    both = np.stack([found, mirrored]) - np.float32(OUTWARD + border)
+        both = distances_to_brain(grid.sample(magnitude), weights) - np.float32(OUTWARD + border)
     inside = both < 0
     shared, either = int(inside.all(0).sum()), int(inside.sum())
     return Extraction(
