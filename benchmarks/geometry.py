@@ -18,9 +18,9 @@ import math
 import numpy as np
 from scipy import ndimage
 
+from qsmbids.inference import predict as infer
 from qsmbids.inversion import METHODS, invert
-from qsmbids.nets import infer
-from qsmbids.nets.weights import load_weights
+from qsmbids.networks.weights import load_weights
 from qsmbids.physics import bounding_box, forward_field
 from qsmbids.simulation import HeadRecipe, simulate_head
 

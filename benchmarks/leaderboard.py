@@ -30,7 +30,7 @@ from qsm_ci.stages import ARTIFACT_FILE, STAGES
 
 from qsmbids import __version__
 from qsmbids.inversion import METHODS
-from qsmbids.nets.files import digest, locate, read
+from qsmbids.networks.weights_file import digest, locate, read
 from qsmbids.simulation import TISSUES, Head, HeadRecipe, simulate_head
 
 ENTRIES = Path(__file__).resolve().parents[1] / "docker" / "qsm-ci"

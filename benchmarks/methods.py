@@ -31,8 +31,8 @@ from qsmbids.evaluation import evaluate, regions_of
 from qsmbids.inversion import METHODS, invert
 from qsmbids.physics import DipoleConvolution, bounding_box
 from qsmbids.simulation import TISSUES, Head, HeadRecipe, simulate_head
-from qsmbids.training.degrade import CLEAN, Degradation, degraded
-from qsmbids.training.noise import SmoothNoise
+from qsmbids.training.data.corruption import CLEAN, Degradation, degraded
+from qsmbids.training.data.random_fields import SmoothNoise
 
 FIELD_OF_VIEW = (164.0, 205.0, 205.0)  # mm
 FIRST_HEAD = 1000  # seeds below belong to training

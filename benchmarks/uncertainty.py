@@ -19,10 +19,10 @@ from scipy.ndimage import distance_transform_edt
 from scipy.stats import spearmanr
 
 from qsmbids.background import remove_background
+from qsmbids.inference.uncertainty import estimate
 from qsmbids.inversion import DEFAULT, METHODS, invert
 from qsmbids.inversion.network import network
-from qsmbids.nets.uncertainty import estimate
-from qsmbids.nets.weights import bundled
+from qsmbids.networks.weights import bundled
 from qsmbids.simulation import TISSUES, Head, HeadRecipe, simulate_head
 
 FIELD_OF_VIEW = (164.0, 205.0, 205.0)  # mm

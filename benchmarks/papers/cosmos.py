@@ -27,7 +27,7 @@ from qsmbids.inversion.conditioning import condition_number
 from qsmbids.inversion.cosmos import cosmos
 from qsmbids.physics import b0_direction
 from qsmbids.simulation import Head, HeadRecipe
-from qsmbids.training.degrade import CLEAN
+from qsmbids.training.data.corruption import CLEAN
 
 TILTS = ((0.0, 0.0), (20.0, 0.0), (-20.0, 0.0), (0.0, 20.0), (0.0, -20.0))
 """Degrees about the x and y axis."""

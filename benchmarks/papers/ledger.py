@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from qsmbids import __version__
-from qsmbids.nets.files import digest, locate, read
-from qsmbids.training.checkpoint import commit
+from qsmbids.networks.weights_file import digest, locate, read
+from qsmbids.training.engine.checkpoint import commit
 
 ROOT = Path(__file__).resolve().parents[2]
 METHODS = ("physics", "nets", "inversion", "evaluation")

@@ -20,13 +20,13 @@ from benchmarks.methods import FIRST_HEAD, Case, measured, simulated, with_error
 from benchmarks.papers.ledger import Ledger, Record, parser, read_command
 from benchmarks.papers.page import write_page
 from qsmbids.evaluation import evaluate, regions_of
-from qsmbids.nets.device import torch_threads
-from qsmbids.nets.infer import predict
-from qsmbids.nets.weights import load_weights
+from qsmbids.inference.predict import predict
+from qsmbids.networks.device import torch_threads
+from qsmbids.networks.weights import load_weights
 from qsmbids.simulation import Head
-from qsmbids.training.degrade import CLEAN
-from qsmbids.training.recipe import Recipe
-from qsmbids.training.recipes import find_recipe
+from qsmbids.training.data.corruption import CLEAN
+from qsmbids.training.methods.recipe import Recipe
+from qsmbids.training.methods.recipes import find_recipe
 from qsmbids.training.run import train
 
 KINDS = ("noisy", "measured")

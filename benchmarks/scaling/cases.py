@@ -135,7 +135,7 @@ def combined(images: Images, steps: int | None) -> Any:
 
 def uncertainty(images: Images, steps: int | None) -> Any:
     """Estimate a map's uncertainty."""
-    from qsmbids.nets.uncertainty import estimate
+    from qsmbids.inference.uncertainty import estimate
 
     return estimate(images["chi"], images["local"], images["mask"], voxel_size=images["voxel_size"])
 

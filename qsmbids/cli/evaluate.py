@@ -19,7 +19,7 @@ from qsmbids.cli.evaluate_parser import EvaluationJob
 from qsmbids.cli.evaluate_tables import FAILED, OK, Row, write_tables
 from qsmbids.errors import InputError
 from qsmbids.evaluation import METRICS, compare, evaluate, region_means, summarise
-from qsmbids.nets.files import digest
+from qsmbids.networks.weights_file import digest
 from qsmbids.reports.collect import Derivative
 
 PICTURED = 4

@@ -111,7 +111,7 @@ def _demand_device(settings: Settings) -> None:
     """Refuse a graphics processor that is not there; where none is demanded, nothing is asked."""
     if settings.device != "cuda" or not any(METHODS[m].takes("device") for m in settings.methods):
         return
-    from qsmbids.nets.device import pick_device
+    from qsmbids.networks.device import pick_device
 
     pick_device(settings.device)
 

@@ -54,7 +54,7 @@ def _planned(series: Series, settings: Settings) -> Iterator[dict[str, Any]]:
     from qsmbids.background import METHODS as BACKGROUND
     from qsmbids.inversion import COMBINATIONS
     from qsmbids.inversion import METHODS as INVERSION
-    from qsmbids.nets.files import describe
+    from qsmbids.networks.weights_file import describe
 
     def stage(name: str, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
         return {"Name": name, "Method": method, "Parameters": parameters}

@@ -16,7 +16,7 @@ from qsmbids.workflows import training_job
 from qsmbids.workflows.training_job import TrainingJob, read_card
 
 if TYPE_CHECKING:
-    from qsmbids.training.recipe import Recipe
+    from qsmbids.training.methods.recipe import Recipe
 
 STOPPED = 130
 
@@ -73,8 +73,8 @@ class _Run:
         """Refuse at once what would fail after hours."""
         job = self.job
         make_writable(job.folder)
-        from qsmbids.training.models import build, start_from
-        from qsmbids.training.ranks import pick_device
+        from qsmbids.training.engine.distributed import pick_device
+        from qsmbids.training.engine.models import build, start_from
 
         pick_device(job.device)
         model, start = build(self.recipe), self._start()
@@ -82,7 +82,7 @@ class _Run:
             start_from(model, start, self.recipe.name)
 
     def _start(self) -> Path | None:
-        from qsmbids.nets.files import locate
+        from qsmbids.networks.weights_file import locate
 
         return None if self.job.weights is None else locate(self.job.weights)
 
@@ -153,7 +153,7 @@ class _Run:
         """Train, and tell whether the end was reached."""
         import torch
 
-        from qsmbids.training.memory import keep_freed_memory
+        from qsmbids.training.engine.memory import keep_freed_memory
         from qsmbids.training.run import train as run_training
 
         job = self.job

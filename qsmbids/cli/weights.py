@@ -57,7 +57,7 @@ def digests(methods: Sequence[str], options: Options) -> dict[str, dict[str, str
     InputError
         If weights are missing, damaged, not of qsmbids, or of another architecture.
     """
-    from qsmbids.nets.files import BRAIN_MASKS, INVERSIONS, SPREADS, describe
+    from qsmbids.networks.weights_file import BRAIN_MASKS, INVERSIONS, SPREADS, describe
 
     found: dict[str, dict[str, str]] = {}
     for method in methods:
@@ -95,6 +95,6 @@ def _whose(methods: Sequence[str], text: str) -> str:
 
 def _absolute(weights: str) -> str:
     """Return a path as absolute, and the name of weights that the package ships as it is."""
-    from qsmbids.nets.files import bundled
+    from qsmbids.networks.weights_file import bundled
 
     return weights if weights in bundled() else str(Path(weights).expanduser().resolve())

@@ -32,7 +32,7 @@ class StoreSubject(Stage):
     _always_run = True
 
     def _compute(self, cwd: str) -> None:
-        from qsmbids.training.store import save_subject
+        from qsmbids.training.data.subjects import save_subject
 
         inputs = self.inputs
         chi = None

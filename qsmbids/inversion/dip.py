@@ -62,8 +62,8 @@ def deep_image_prior(  # noqa: PLR0913 - a method's options are its parameters
     seed : int
         Of weights, random input and held-out voxels.
     consistency : float
-        The c of `qsmbids.nets.dipole.closed`, which brings the map into agreement with the field
-        at the end; 0 leaves it as the fit gives it.
+        The c of `qsmbids.networks.dipole.closed`, which brings the map into agreement with the
+        field at the end; 0 leaves it as the fit gives it.
     device : {"auto", "cpu", "cuda"}
         Where to compute; auto is a graphics processor where there is one.
 
@@ -81,10 +81,10 @@ def deep_image_prior(  # noqa: PLR0913 - a method's options are its parameters
     ----------
     Ulyanov et al., Int J Comput Vis 128:1867 (2020), "Deep image prior".
     """
-    from qsmbids.nets.device import torch_threads
-    from qsmbids.nets.finetune import Tuning
-    from qsmbids.nets.inversion import DirectNet, Inversion
-    from qsmbids.nets.subject import PriorNet, Subject
+    from qsmbids.inference.fine_tuning import Tuning
+    from qsmbids.inference.single_subject import PriorNet, Subject
+    from qsmbids.networks.device import torch_threads
+    from qsmbids.networks.inversion import DirectNet, Inversion
 
     if filters < 1:
         raise ValueError(f"the network needs at least one filter, not {filters}")

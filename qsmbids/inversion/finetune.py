@@ -62,10 +62,10 @@ def finetune(  # noqa: PLR0913 - a method's options are its parameters
     seed : int
         Which voxels are held out.
     consistency : float
-        The c of `qsmbids.nets.dipole.closed`, which brings the map of a network that does not do
-        so itself into agreement with the field at the end; 0 leaves it as it is.
+        The c of `qsmbids.networks.dipole.closed`, which brings the map of a network that does not
+        do so itself into agreement with the field at the end; 0 leaves it as it is.
     uncertainty : bool
-        Estimate how far the map may be off too, see `qsmbids.nets.uncertainty`.
+        Estimate how far the map may be off too, see `qsmbids.inference.uncertainty`.
     device : {"auto", "cpu", "cuda"}
         Where to compute; auto is a graphics processor where there is one.
 
@@ -87,9 +87,9 @@ def finetune(  # noqa: PLR0913 - a method's options are its parameters
     """
     import torch
 
-    from qsmbids.nets.device import torch_threads
-    from qsmbids.nets.finetune import Tuning, fine_tune
-    from qsmbids.nets.infer import Setup, check_size
+    from qsmbids.inference.fine_tuning import Tuning, fine_tune
+    from qsmbids.inference.predict import Setup, check_size
+    from qsmbids.networks.device import torch_threads
 
     how = Tuning(
         iterations, total_variation, learning_rate, held_out, patience, seed, consistency, gain

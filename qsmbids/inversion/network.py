@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qsmbids.inversion.result import Reconstruction
 
 if TYPE_CHECKING:
-    from qsmbids.nets.inversion import Inversion
+    from qsmbids.networks.inversion import Inversion
 
 Float = NDArray[np.float32]
 
@@ -40,14 +40,14 @@ def network(  # noqa: PLR0913 - a method's options are its parameters
     weights : str
         Path of a weights file, or the name of one that the package ships.
     consistency : float
-        The c of `qsmbids.nets.dipole.closed`, which brings the map of a network that does not do
-        so itself into agreement with the field; 0 leaves it as it is.
+        The c of `qsmbids.networks.dipole.closed`, which brings the map of a network that does not
+        do so itself into agreement with the field; 0 leaves it as it is.
     memory_gb : float
         Above that the network works in tiles.
     average : {1, 2, 4, 8}
         Mean of the maps of so many mirror images of the field.
     uncertainty : bool
-        Estimate how far the map may be off too, see `qsmbids.nets.uncertainty`.
+        Estimate how far the map may be off too, see `qsmbids.inference.uncertainty`.
     device : {"auto", "cpu", "cuda"}
         Where to compute; auto is a graphics processor where there is one.
 
@@ -65,8 +65,8 @@ def network(  # noqa: PLR0913 - a method's options are its parameters
     ValueError
         If the mask is too small for a network.
     """
-    from qsmbids.nets.device import torch_threads
-    from qsmbids.nets.infer import predict
+    from qsmbids.inference.predict import predict
+    from qsmbids.networks.device import torch_threads
 
     if consistency < 0:
         raise ValueError(f"the consistency must not be negative, not {consistency}")
@@ -92,8 +92,8 @@ def network(  # noqa: PLR0913 - a method's options are its parameters
 
 def load(weights: str) -> tuple[Inversion, dict[str, Any], dict[str, Any]]:
     """Return the network and card of weights, by path or name, and what a sidecar says of them."""
-    from qsmbids.nets.files import describe
-    from qsmbids.nets.weights import load_weights
+    from qsmbids.networks.weights import load_weights
+    from qsmbids.networks.weights_file import describe
 
     model, card = load_weights(weights)
     return model, card, {"Weights": describe(weights)}
@@ -103,7 +103,7 @@ def computed_on(device: str) -> dict[str, str]:
     """Return what a sidecar says of where a network computed."""
     import torch
 
-    from qsmbids.nets.device import pick_device
+    from qsmbids.networks.device import pick_device
 
     picked = pick_device(device)
     return {"Device": torch.cuda.get_device_name(picked) if picked.type == "cuda" else "cpu"}
@@ -122,9 +122,9 @@ def with_uncertainty(
     """Return the reconstruction with the map's uncertainty if it is wanted."""
     if not wanted:
         return found
-    from qsmbids.nets.device import torch_threads
-    from qsmbids.nets.files import SPREADS, describe
-    from qsmbids.nets.uncertainty import estimate
+    from qsmbids.inference.uncertainty import estimate
+    from qsmbids.networks.device import torch_threads
+    from qsmbids.networks.weights_file import SPREADS, describe
 
     with torch_threads():
         sigma = estimate(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from qsmbids.nets.finetune import Tuned
+    from qsmbids.inference.fine_tuning import Tuned
 
 Float = NDArray[np.float32]
 

@@ -78,8 +78,8 @@ def zero_shot(  # noqa: PLR0913 - a method's options are its parameters
     seed : int
         Of everything that chance decides.
     consistency : float
-        The c of `qsmbids.nets.dipole.closed`, which brings the map into agreement with the field
-        at the end; 0 leaves it as the fit gives it.
+        The c of `qsmbids.networks.dipole.closed`, which brings the map into agreement with the
+        field at the end; 0 leaves it as the fit gives it.
     device : {"auto", "cpu", "cuda"}
         Where to compute; auto is a graphics processor where there is one.
 
@@ -97,11 +97,11 @@ def zero_shot(  # noqa: PLR0913 - a method's options are its parameters
     ----------
     Liu, "Improved model-based learning with data augmentation for QSM", MIDL 2022.
     """
-    from qsmbids.nets.device import torch_threads
-    from qsmbids.nets.finetune import Tuning
-    from qsmbids.nets.inversion import DirectNet
-    from qsmbids.nets.subject import Subject
-    from qsmbids.nets.subject_patches import PatchTraining
+    from qsmbids.inference.fine_tuning import Tuning
+    from qsmbids.inference.single_subject import Subject
+    from qsmbids.inference.single_subject_patches import PatchTraining
+    from qsmbids.networks.device import torch_threads
+    from qsmbids.networks.inversion import DirectNet
 
     if filters < 1:
         raise ValueError(f"the network needs at least one filter, not {filters}")

@@ -46,8 +46,8 @@ def hd_bet(
     Isensee F, et al. Automated brain extraction of multisequence MRI using artificial neural
     networks. Hum Brain Mapp 2019;40:4952-4964.
     """
-    from qsmbids.nets.device import torch_threads
-    from qsmbids.nets.files import digest
+    from qsmbids.networks.device import torch_threads
+    from qsmbids.networks.weights_file import digest
 
     weights = _weights()
     grid = CubicGrid.over(magnitude.shape, voxel_size, affine, EDGE)
@@ -83,7 +83,7 @@ def _brain(weights: Path, image: Floats) -> NDArray[np.bool_]:
     """Return where the network sees brain, for an upright image of zero mean and unit variance."""
     import torch
 
-    from qsmbids.nets.device import has_bfloat16
+    from qsmbids.networks.device import has_bfloat16
 
     layout = torch.channels_last_3d
     net = _network()

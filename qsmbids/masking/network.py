@@ -42,9 +42,9 @@ def network(
     ----------
     Hoopes A, et al. SynthStrip: skull-stripping for any brain image. NeuroImage 2022;260:119474.
     """
-    from qsmbids.nets.brainmask import distances_to_brain
-    from qsmbids.nets.device import torch_threads
-    from qsmbids.nets.files import BRAIN_MASKS, describe
+    from qsmbids.networks.brainmask import distances_to_brain
+    from qsmbids.networks.device import torch_threads
+    from qsmbids.networks.weights_file import BRAIN_MASKS, describe
 
     grid = CubicGrid.over(magnitude.shape, voxel_size, affine, EDGE)
     with torch_threads():

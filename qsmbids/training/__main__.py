@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 
 from qsmbids.errors import QsmbidsError, UsageError
-from qsmbids.training.memory import keep_freed_memory
-from qsmbids.training.recipes import RECIPES, find_recipe
+from qsmbids.training.engine.memory import keep_freed_memory
+from qsmbids.training.methods.recipes import RECIPES, find_recipe
 from qsmbids.training.run import train
 
 

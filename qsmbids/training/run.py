@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from qsmbids.nets.weights import bundled
-from qsmbids.training.heads import make_heads
-from qsmbids.training.loop import Trainer
-from qsmbids.training.ranks import Ranks, joined
-from qsmbids.training.recipe import Recipe
-from qsmbids.training.worlds import Data
+from qsmbids.networks.weights import bundled
+from qsmbids.training.data.simulated_heads import make_heads
+from qsmbids.training.data.sources import Data
+from qsmbids.training.engine.distributed import Ranks, joined
+from qsmbids.training.engine.trainer import Trainer
+from qsmbids.training.methods.recipe import Recipe
 
 
 def train(  # noqa: PLR0913
@@ -39,7 +39,7 @@ def train(  # noqa: PLR0913
     Parameters
     ----------
     recipe : Recipe
-        What to train, and how; see `qsmbids.training.recipes.find_recipe`.
+        What to train, and how; see `qsmbids.training.methods.recipes.find_recipe`.
     out : Path
         Folder of weights, card, checkpoint and curves.
     heads : Path, optional
@@ -47,7 +47,8 @@ def train(  # noqa: PLR0913
     head_count : int
         How many heads to simulate.
     subjects : Path, optional
-        A store of subjects, see `qsmbids.training.store`, for the worlds ``maps`` and ``fields``.
+        A store of subjects, see `qsmbids.training.data.subjects`, for the worlds ``maps`` and
+        ``fields``.
     held_out : sequence of str
         Its subjects kept for validation; by default the last by name, if there are two.
     start : Path, optional

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from qsmbids.errors import QsmbidsError
-from qsmbids.nets.files import FOLDER
-from qsmbids.nets.unet import Network
-from qsmbids.nets.weights import load_weights, save_weights
+from qsmbids.networks.unet import Network
+from qsmbids.networks.weights import load_weights, save_weights
+from qsmbids.networks.weights_file import FOLDER
 
 
 def ship(trained: Path, folder: Path = FOLDER) -> Path:

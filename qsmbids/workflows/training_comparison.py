@@ -17,7 +17,7 @@ from qsmbids.inversion import invert
 from qsmbids.reports.measures import ForwardModel
 from qsmbids.reports.training import HeldOut
 from qsmbids.reports.training_figures import field_and_maps
-from qsmbids.training.store import Subject, Subjects
+from qsmbids.training.data.subjects import Subject, Subjects
 from qsmbids.workflows.training_job import TrainingJob
 
 Float = NDArray[np.float32]
@@ -36,7 +36,7 @@ def compared_weights(weights: Path, recipe: str) -> dict[str, str]:
     recipe : str
         Weights that the package ships under that name come along, unless they are the same.
     """
-    from qsmbids.nets.files import bundled, digest
+    from qsmbids.networks.weights_file import bundled, digest
 
     found = {TRAINED: str(weights)}
     shipped = bundled().get(recipe)

@@ -13,7 +13,7 @@ from qsmbids.errors import InputError, UsageError
 from qsmbids.settings import Settings
 
 if TYPE_CHECKING:
-    from qsmbids.training.recipe import Recipe
+    from qsmbids.training.methods.recipe import Recipe
 
 SOURCES = ("fields", "maps", "heads", "shapes")
 _MEASURED = ("fields", "maps")
@@ -88,7 +88,7 @@ def resolve_recipe(job: TrainingJob) -> Recipe:
     UsageError
         If there is no such recipe, or no such part of it.
     """
-    from qsmbids.training.recipes import find_recipe
+    from qsmbids.training.methods.recipes import find_recipe
 
     recipe = find_recipe(job.recipe)
     changes = []
@@ -118,7 +118,7 @@ def find_method(job: TrainingJob, recipe: Recipe) -> str | None:
         If the one asked for uses no weights.
     """
     from qsmbids.inversion import METHODS
-    from qsmbids.training.recipes import RECIPES
+    from qsmbids.training.methods.recipes import RECIPES
 
     able = [name for name, method in METHODS.items() if "weights" in method.defaults()]
     if job.method is not None and job.method not in able:

@@ -1,0 +1,1 @@
+"""Applying networks: whole volumes, tiles, resampling, fine-tuning, one subject alone."""

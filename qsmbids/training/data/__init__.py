@@ -1,0 +1,1 @@
+"""What trainings learn from: susceptibility, fields, heads, and how they are corrupted."""

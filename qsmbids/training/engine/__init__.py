@@ -1,0 +1,1 @@
+"""The training itself: trainer, callbacks, checkpoints, several processes."""

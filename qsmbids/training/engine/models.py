@@ -1,0 +1,65 @@
+"""The network of a recipe: made, started from the weights of another, given to an optimizer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qsmbids.errors import InputError, UsageError
+from qsmbids.networks.architectures import ARCHITECTURES
+from qsmbids.networks.unet import Network
+from qsmbids.networks.weights import load_weights
+from qsmbids.networks.weights_file import digest
+from qsmbids.training.methods.recipe import Recipe
+
+
+def build(recipe: Recipe) -> Network:
+    """Return the recipe's network with fresh weights.
+
+    Raises
+    ------
+    UsageError
+        If there is no such architecture, or it does not take the recipe's ``config``.
+    """
+    if recipe.architecture not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise UsageError(f"There is no architecture {recipe.architecture!r}; choose from: {known}.")
+    try:
+        return ARCHITECTURES[recipe.architecture](**recipe.config)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"The config of the recipe {recipe.name} cannot be used: {error}.") from (
+            error
+        )
+
+
+def start_from(model: Network, path: Path, name: str) -> dict[str, Any]:
+    """Put the weights of a file into a network of the recipe ``name``; return which they are.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be used or its network is another.
+    """
+    other, card = load_weights(path, Network)
+    known = other.state_dict()
+    # a second domain starts from the statistics of the first
+    state = {
+        key: known.get(key, known.get(key.replace(".norms.1.", ".norms.0.")))
+        for key in model.state_dict()
+    }
+    try:
+        model.load_state_dict({key: value for key, value in state.items() if value is not None})
+    except RuntimeError as error:
+        raise InputError(
+            f"{path} does not fit the network of the recipe {name}; start from weights of the "
+            f"same architecture ({model.name}) and config."
+        ) from error
+    return {"name": card.get("name"), "sha256": digest(path)}
+
+
+def groups(model: Network) -> list[dict[str, Any]]:
+    """Return the parameters for an optimizer: the few single numbers learn ten times faster."""
+    single = [p for name, p in model.named_parameters() if name in ("trust", "doubt")]
+    rest = [p for name, p in model.named_parameters() if name not in ("trust", "doubt")]
+    both = ({"params": rest, "factor": 1.0}, {"params": single, "factor": 10.0})
+    return [group for group in both if group["params"]]

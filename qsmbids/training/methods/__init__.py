@@ -1,0 +1,1 @@
+"""What each training method is: its loss, schedule and recipe."""

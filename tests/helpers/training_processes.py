@@ -1,0 +1,47 @@
+"""What each process of the distributed tests runs: ``torchrun training_processes.py OUT TASK``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import torch
+from training_tiny import tiny
+
+from qsmbids.training.engine import callbacks as keeper
+from qsmbids.training.engine.distributed import joined
+from qsmbids.training.engine.trainer import Trainer
+
+RECIPE = tiny("qsminvnet", ema=0.0)
+
+
+def main(out: Path, task: str) -> None:
+    torch.set_num_threads(1)
+    keeper.CHECKED = {16: 1.0}
+    with joined("cpu") as ranks:
+        lines: list[str] = []
+        trainer = Trainer(RECIPE, out, ranks=ranks, use_bfloat16=False, log=lines.append)
+        if task == "stop" and ranks.rank == 1:
+            threading.Thread(target=_interrupt, args=(trainer,), daemon=True).start()
+        if task == "break" and ranks.rank == 1:
+            trainer.step_loss.register_forward_hook(lambda module, given, loss: loss * torch.nan)
+        try:
+            trainer.run(steps=3 if task == "train" else 10_000, workers=0)
+        finally:
+            state = {"model": trainer.model.state_dict(), "step": trainer.clock.step}
+            torch.save({**state, "lines": len(lines)}, out / f"rank-{ranks.rank}.pt")
+
+
+def _interrupt(trainer: Trainer) -> None:
+    """Tell this process alone to end, as a scheduler might."""
+    while trainer.clock.step < 3:
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,35 @@
+"""Recipes and subjects small enough for tests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy import ndimage
+
+from qsmbids.physics import DipoleConvolution
+from qsmbids.training.data.subjects import save_subject
+from qsmbids.training.methods.recipes import RECIPES
+
+
+def tiny(name="dcnet", **changes):
+    recipe = RECIPES[name]
+    config = {**recipe.config, "base": 2, "levels": 3}
+    worlds = recipe.worlds if "label-maps" in recipe.worlds else {"shapes": 1.0}
+    small = {"config": config, "worlds": worlds, "patches": {16: 1.0}, "rim": 2}
+    return replace(recipe, **{**small, **changes})
+
+
+def add_subject(folder, name, *, seed=0, shape=(28, 26, 24), chi=True, b0_dir=(0.0, 0.1, 1.0)):
+    """Add a ball of smooth susceptibility and its field; return the volumes."""
+    rng = np.random.default_rng(seed)
+    values = ndimage.gaussian_filter(rng.normal(0, 1, shape), 1.5).astype(np.float32)
+    axes = np.ogrid[tuple(slice(-1, 1, n * 1j) for n in shape)]
+    mask = sum(a**2 for a in axes) < 1
+    values = np.where(mask, 0.2 * values, 0).astype(np.float32)
+    field = DipoleConvolution(shape, (1, 1, 2), b0_dir, 32)(values)
+    save_subject(
+        folder, name, field, mask,
+        voxel_size=(1, 1, 2), b0_dir=b0_dir, chi=values if chi else None,
+    )  # fmt: skip
+    return values, field, mask

@@ -1,0 +1,371 @@
+"""Whole volumes: frames, tiles, inference and fine-tuning through the inversion's signature."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from qsmbids.errors import InputError, QsmbidsWarning, UsageError
+from qsmbids.physics import DipoleConvolution
+
+torch = pytest.importorskip("torch")
+
+from qsmbids.inference import predict as infer  # noqa: E402
+from qsmbids.inference.fine_tuning import Tuning, fine_tune, hold_out  # noqa: E402
+from qsmbids.inference.predict import DOMAINS, Setup, choose_frame, predict  # noqa: E402
+from qsmbids.inference.resampling import Frame, to_third_axis  # noqa: E402
+from qsmbids.inference.tiles import in_tiles, tile_size  # noqa: E402
+from qsmbids.inversion import METHODS, reconstruct  # noqa: E402
+from qsmbids.inversion.finetune import finetune  # noqa: E402
+from qsmbids.inversion.network import network  # noqa: E402
+from qsmbids.networks.device import pick_device  # noqa: E402
+from qsmbids.networks.dipole import Dipole, closed  # noqa: E402
+from qsmbids.networks.inversion import ConsistentNet, DirectNet  # noqa: E402
+from qsmbids.networks.losses import data_term, total_variation  # noqa: E402
+from qsmbids.networks.unet import DomainNorm, UNet  # noqa: E402
+from qsmbids.networks.weights import bundled, load_weights, save_weights  # noqa: E402
+
+SMALL = {"base": 2, "levels": 3}
+SHAPE = (33, 40, 28)
+
+
+def head(voxel_size=(1, 1, 1), b0_dir=(0, 0, 1), shape=SHAPE, noise=0.0):
+    rng = np.random.default_rng(4)
+    mask = np.zeros(shape, bool)
+    mask[3:-3, 4:-4, 3:-3] = True
+    chi = ndimage.gaussian_filter(rng.standard_normal(shape), 2).astype(np.float32)
+    chi = np.where(mask, chi * 0.05 / chi.std(), 0).astype(np.float32)
+    chi[mask] -= chi[mask].mean()
+    field = DipoleConvolution(shape, voxel_size, b0_dir)(chi)
+    field += np.float32(noise) * rng.standard_normal(shape, dtype=np.float32)
+    return chi, np.where(mask, field, 0).astype(np.float32), mask
+
+
+@pytest.fixture
+def path(tmp_path):
+    torch.manual_seed(0)
+    return str(save_weights(ConsistentNet(**SMALL), tmp_path / "net.safetensors"))
+
+
+@pytest.mark.parametrize("levels", [2, 3])
+def test_tiles_equal_the_whole_volume(levels):
+    torch.manual_seed(0)
+    net = UNet(inputs=2, base=2, levels=levels).eval()
+    x = torch.randn(1, 2, 70, 41, 37)
+    seen = []
+    net.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[2:].numel()))
+    with torch.no_grad():
+        tiled = in_tiles(40_000)(net, x, 0)
+        assert len(seen) > 1
+        assert max(seen) <= 40_000
+        torch.testing.assert_close(tiled, net(x, 0), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(bundled()) - {"uncertainty", "brainmask"}))
+def test_tiles_of_trained_weights_equal_the_whole_volume(name, monkeypatch):
+    # in bfloat16 a processor may round tiles of one size otherwise than those of another
+    monkeypatch.setattr(infer, "has_bfloat16", lambda *_: False)
+    model, card = load_weights(name)
+    _, field, mask = head(shape=(176, 36, 40), noise=0.002)
+    options = {"voxel_size": (1, 1, 1), "card": card}
+    whole = predict(model, field, mask, **options)
+    tiled = predict(model, field, mask, **options, memory_gb=1e-3)
+    assert np.abs(tiled - whole).max() < 1e-3 * whole[mask].std()
+
+
+def test_tiles_compute_as_little_as_they_can():
+    assert tile_size((64, 64, 64), 16, 64**3) == (64, 64, 64)
+    step = tile_size((256, 64, 64), 16, 200 * 64 * 64)
+    assert step[1:] == (64, 64)
+    assert step[0] in (96, 112)  # three tiles
+    assert tile_size((200, 200, 200), 16, 1) == (16, 16, 16)
+
+
+@pytest.mark.parametrize(
+    "b0", [(0, 0, 1), (0, 0, -1), (1, 0, 0), (0, -1, 0), (0.5, -0.3, 0.7), (-0.2, 0.9, -0.1)]
+)
+def test_the_turn_takes_b0_to_the_third_axis(b0):
+    turn = to_third_axis(b0)
+    np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-12)
+    assert np.linalg.det(turn) == pytest.approx(1)
+    along = turn @ np.asarray(b0) / np.linalg.norm(b0)
+    np.testing.assert_allclose(np.abs(along), (0, 0, 1), atol=1e-12)
+
+
+def test_a_frame_turned_by_a_right_angle_loses_nothing():
+    frame = Frame((9, 12, 15), (1, 1, 1), (1, 0, 0))
+    assert frame.shape == (15, 12, 9)
+    x = torch.randn(1, 2, 9, 12, 15)
+    torch.testing.assert_close(frame.back(frame.there(x)), x, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("voxel", "b0"), [((0.8, 0.8, 2.4), (0, 0, 1)), ((1, 1, 2), (0.2, 0.3, 0.9))]
+)
+def test_a_frame_keeps_a_dipole_field_a_dipole_field(voxel, b0):
+    shape = (50, 46, 22)
+    axes = np.meshgrid(*(np.arange(n) - (n - 1) / 2 for n in shape), indexing="ij")
+    distance2 = sum((a * v) ** 2 for a, v in zip(axes, voxel, strict=True))
+    chi = np.exp(-distance2 / 50).astype(np.float32)
+    field = DipoleConvolution(shape, voxel, b0)(chi)
+    frame = Frame(shape, voxel, b0)
+    chi_there, field_there = (frame.there(torch.from_numpy(i)[None, None]) for i in (chi, field))
+    expected = Dipole.on(frame.shape, (1, 1, 1))(chi_there)
+    middle = tuple(slice(n // 2 - 6, n // 2 + 6) for n in frame.shape)
+    error = (expected - field_there)[0, 0][middle].norm() / expected[0, 0][middle].norm()
+    assert float(error) < 0.1  # of which most is the coarse native grid
+
+
+def test_frames_are_used_beyond_cubic_voxels_and_an_axial_field():
+    oblique, thick = (0.3, 0, 1), (1, 1, 2)
+    assert choose_frame(SHAPE, (1, 1, 1), (0, 0, 1)) is None
+    assert choose_frame(SHAPE, thick, (0, 0, 1)) is not None
+    assert choose_frame(SHAPE, (1, 1, 1), oblique) is not None
+    assert choose_frame(SHAPE, thick, oblique, {"frame": "native"}) is None
+    # a network that has met tilts needs no turn but near the largest of them
+    card = {"recipe": {"degradation": {"tilt": 35.0, "axial": 0.5}}}
+    assert choose_frame(SHAPE, (1, 1, 1), oblique, card) is None
+    assert choose_frame(SHAPE, (1, 1, 1), (0.6, 0, 1), card) is not None
+    card["recipe"]["degradation"]["axial"] = 1.0
+    assert choose_frame(SHAPE, (1, 1, 1), oblique, card) is not None
+    assert choose_frame(SHAPE, (0.76, 0.76, 3), (0, 0, 1)).edge == pytest.approx(0.76)
+    assert choose_frame(SHAPE, (1, 1, 4), oblique).shape[2] > SHAPE[2]
+
+
+@pytest.mark.parametrize("make", [ConsistentNet, DirectNet])
+@pytest.mark.parametrize("voxel", [(1, 1, 1), (1, 1, 3)])
+def test_prediction_is_finite_demeaned_and_the_same_twice(make, voxel):
+    torch.manual_seed(0)
+    net = make(**SMALL).eval()
+    _, field, mask = head(voxel)
+    options = {"voxel_size": voxel, "b0_dir": (0.1, 0.5, 1), "consistency": 0.1}
+    first, second = (predict(net, field, mask, **options) for _ in range(2))
+    assert first.shape == mask.shape
+    assert first.dtype == np.float32
+    assert np.isfinite(first).all()
+    assert not first[~mask].any()
+    assert abs(first[mask].mean()) < 1e-5
+    np.testing.assert_array_equal(first, second)
+
+
+def test_consistency_makes_a_direct_network_explain_the_field(tmp_path):
+    torch.manual_seed(0)
+    direct = str(save_weights(DirectNet(**SMALL), tmp_path / "direct.safetensors"))
+    _, field, mask = head()
+    dipole = DipoleConvolution(SHAPE, (1, 1, 1))
+    options = {"voxel_size": (1, 1, 1), "b0_dir": (0, 0, 1), "weights": direct}
+    without, with_it = (
+        np.linalg.norm((dipole(network(field, mask, consistency=c, **options).chi) - field)[mask])
+        for c in (0, 0.05)
+    )
+    assert with_it < 0.5 * without
+
+
+def test_little_memory_means_tiles_of_nearly_the_same_map():
+    torch.manual_seed(0)
+    net = ConsistentNet(**SMALL).eval()
+    _, field, mask = head(shape=(70, 64, 60))
+    whole, tiled = (predict(net, field, mask, voxel_size=(1, 1, 1), memory_gb=m) for m in (3, 1e-3))
+    np.testing.assert_allclose(tiled, whole, atol=1e-3 * np.abs(whole).max())
+
+
+def test_when_memory_runs_out_the_network_goes_on_in_tiles_and_says_so(monkeypatch):
+    torch.manual_seed(0)
+    net = DirectNet(**SMALL).eval()
+    _, field, mask = head(shape=(70, 64, 60))
+    whole = predict(net, field, mask, voxel_size=(1, 1, 1))
+    forward = UNet.forward
+
+    def scarce(self, x, domain=0):
+        if x[0, 0].numel() == mask.size:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes")
+        return forward(self, x, domain)
+
+    monkeypatch.setattr(UNet, "forward", scarce)
+    monkeypatch.setattr("qsmbids.inference.predict.FALLBACK_GB", (1e-3,))
+    with pytest.warns(QsmbidsWarning, match="went on in small tiles"):
+        tiled = predict(net, field, mask, voxel_size=(1, 1, 1))
+    np.testing.assert_allclose(tiled, whole, atol=1e-3 * whole[mask].std())
+
+    def none(self, x, domain=0):
+        raise MemoryError
+
+    monkeypatch.setattr(UNet, "forward", none)
+    with pytest.raises(InputError, match="even for the network"), pytest.warns(QsmbidsWarning):
+        predict(net, field, mask, voxel_size=(1, 1, 1))
+    setup = Setup(net, field, mask, (1, 1, 1))
+    with pytest.raises(InputError, match="fitting a network to 70x64x60 voxels"):
+        fine_tune(setup, (1, 1, 1), setup.mask, Tuning())
+
+
+def test_an_average_over_mirror_images_is_the_same_for_a_mirrored_field():
+    torch.manual_seed(0)
+    net = DirectNet(**SMALL).eval()
+    _, field, mask = head(shape=(32, 40, 28))  # mirrored about the poolings' grid
+    options = {"voxel_size": (1, 1, 1), "consistency": 0.0}
+    one, two = (predict(net, field, mask, average=n, **options) for n in (1, 2))
+    mirrored = predict(net, field[::-1].copy(), mask[::-1].copy(), average=2, **options)
+    assert not np.allclose(one, two, atol=1e-6)
+    np.testing.assert_allclose(mirrored[::-1], two, atol=1e-6)
+    with pytest.raises(ValueError, match="1, 2, 4 or 8"):
+        predict(net, field, mask, average=3, **options)
+
+
+@pytest.mark.parametrize("make", [ConsistentNet, DirectNet])
+def test_every_tensor_is_made_where_the_field_is(make):
+    torch.manual_seed(0)
+    net = make(**SMALL)
+    _, field, mask = head()
+    setup = Setup(net, field, mask, (1, 1, 2), (0, 0.3, 1))
+    # what names no device lands on "meta", which cannot be mixed with the field's
+    with torch.device("meta"):
+        setup.run(1e-3)
+        blinded, hidden = hold_out(setup, 0.1, 0)
+        chi = setup.model(blinded, setup.mask, setup.dipole, apply=setup.apply())
+        loss = data_term(chi, setup.field, setup.mask, setup.dipole, hidden)
+        (loss + total_variation(chi, setup.mask, (1, 1, 2))).backward()
+        assert closed(chi, setup.field, setup.mask, setup.dipole).device == setup.field.device
+
+
+def test_devices_are_named_and_missed_in_a_sentence(monkeypatch):
+    assert pick_device("cpu").type == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert pick_device("auto").type == "cpu"
+    for name in ("cuda", "cuda:1"):
+        with pytest.raises(UsageError, match=f"no device '{name}'"):
+            pick_device(name)
+    for name in ("meta", "gpu"):
+        with pytest.raises(UsageError, match="none of auto, cpu, cuda"):
+            pick_device(name)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert pick_device("auto").type == "cuda"
+    with pytest.raises(UsageError, match="finds 1 graphics"):
+        pick_device("cuda:1")
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [((41, 37, 14), (0.3, 0.3, 2.0)), ((43, 40, 16), (1.9, 1.9, 9.0))]
+)
+@pytest.mark.parametrize("method", ["dcnet", "dcnet-tv"])
+def test_ten_slices_give_a_map_and_one_doubt(path, method, shape, size):
+    chi, field, mask = head(size, shape=shape)
+    mask &= (np.arange(shape[2]) > shape[2] // 2 - 6) & (np.arange(shape[2]) < shape[2] // 2 + 5)
+    assert mask.any(axis=(0, 1)).sum() == min(10, shape[2] - 6)
+    found = reconstruct(field, mask, voxel_size=size, method=method, weights=path, device="cpu")
+    assert np.isfinite(found.chi).all()
+    assert np.corrcoef(found.chi[mask], chi[mask])[0, 1] > 0.3
+    (doubt,) = found.warnings
+    assert "fewer than the 16" in doubt
+
+
+def test_unusable_input_is_refused_in_a_sentence(path, tmp_path):
+    _, field, mask = head()
+    mask &= (np.arange(mask.shape[0]) - mask.shape[0] // 2 < 1)[:, None, None]
+    mask &= (np.arange(mask.shape[0]) - mask.shape[0] // 2 > -3)[:, None, None]
+    options = {"voxel_size": (1, 1, 1), "b0_dir": (0, 0, 1)}
+    with pytest.raises(ValueError, match="spans only 3 x"):
+        network(field, mask, weights=path, **options)
+    _, field, mask = head()
+    with pytest.raises(InputError, match="does not exist"):
+        network(field, mask, weights=str(tmp_path / "no.safetensors"), **options)
+    with pytest.raises(ValueError, match="consistency"):
+        network(field, mask, weights=path, consistency=-1, **options)
+    with pytest.raises(ValueError, match="held-out share"):
+        finetune(field, mask, weights=path, held_out=0, **options)
+
+
+def tuned(how, noise=0.003):
+    torch.manual_seed(0)
+    net = DirectNet(**SMALL)
+    _, field, mask = head(noise=noise)
+    setup = Setup(net, field, mask, (1, 1, 1))
+    return setup, fine_tune(setup, (1.0, 1.0, 1.0), setup.mask, how)
+
+
+def test_fine_tuning_lowers_the_held_out_error_and_keeps_its_minimum():
+    _, result = tuned(Tuning(iterations=25, learning_rate=1e-2))
+    assert result.best > 0
+    assert result.held_out[result.best] == min(result.held_out) < 0.8 * result.held_out[0]
+    assert result.loss[result.best] < result.loss[0]
+
+
+def test_fine_tuning_keeps_the_start_where_too_little_is_gained():
+    setup, result = tuned(Tuning(iterations=3, learning_rate=1e-6))
+    assert result.held_out[-1] < result.held_out[0]
+    assert result.best == 0
+    with torch.inference_mode():
+        expected = closed(setup.run(), setup.field, setup.mask, setup.dipole)
+    assert torch.equal(result.chi, expected)
+
+
+def test_fine_tuning_stops_when_nothing_is_gained():
+    _, result = tuned(Tuning(iterations=50, learning_rate=3.0, patience=3))
+    assert len(result.loss) < 51
+    assert result.best <= len(result.loss) - 4
+
+
+def test_fine_tuning_is_deterministic(path):
+    _, field, mask = head(noise=0.002)
+    options = {"voxel_size": (1, 1, 2), "b0_dir": (0, 0.4, 1), "weights": path, "iterations": 3}
+    first, second = (finetune(field, mask, weight=2.0 * mask, **options).chi for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert np.isfinite(first).all()
+    assert not first[~mask].any()
+
+
+def test_a_network_of_two_domains_is_asked_for_one_of_them(tmp_path):
+    torch.manual_seed(0)
+    net = DirectNet(**SMALL, norm="domain", domains=2)
+    for number, name in ((0, "source"), (1, "target")):
+        with torch.no_grad():
+            for module in net.modules():
+                if isinstance(module, DomainNorm):
+                    module.norms[number].weight.fill_(1 + number)
+        assert Setup(net, *head()[1:], (1, 1, 1), domain=name).domain == number
+    _, field, mask = head()
+    options = {"voxel_size": (1, 1, 1), "b0_dir": (0, 0, 1)}
+    path = str(save_weights(net, tmp_path / "net.safetensors"))
+    model, _ = load_weights(path)
+    one, other = (predict(model, field, mask, domain=d, **options) for d in DOMAINS)
+    assert not np.array_equal(one, other)
+    np.testing.assert_array_equal(predict(model, field, mask, **options), one)
+    maps = [
+        finetune(field, mask, weights=path, iterations=1, uncertainty=False, **options, **chosen)
+        for chosen in ({}, {"domain": "source"}, {"domain": "target"})
+    ]
+    np.testing.assert_array_equal(maps[0].chi, maps[1].chi)
+    assert not np.array_equal(maps[0].chi, maps[2].chi)
+    with pytest.raises(ValueError, match="'source' or 'target', not 'both'"):
+        finetune(field, mask, weights=path, domain="both", **options)
+
+
+def test_a_network_of_one_domain_has_no_other():
+    net = DirectNet(**SMALL)
+    assert Setup(net, *head()[1:], (1, 1, 1), domain="target").domain == 0
+
+
+@pytest.mark.parametrize("method", ["qsminvnet", "qsminvnet+", "zs-uqsm+", "dip"])
+def test_every_setting_of_the_fit_is_an_option(method):
+    names = {field.name for field in fields(Tuning)} - {"tv"} | {"total_variation"}
+    assert names <= set(METHODS[method].defaults())
+
+
+def test_the_gain_decides_whether_a_small_fall_counts(tmp_path):
+    torch.manual_seed(0)
+    path = str(save_weights(DirectNet(**SMALL), tmp_path / "net.safetensors"))
+    _, field, mask = head()
+    given = {"voxel_size": (1, 1, 1), "method": "qsminvnet", "weights": path, "device": "cpu"}
+    given |= {"iterations": 3, "learning_rate": 1e-5, "uncertainty": False}
+    some, none = (
+        reconstruct(field, mask, gain=gain, **given).details["Fit"] for gain in (0.0, 0.5)
+    )
+    assert some["KeptIteration"] > 0
+    assert none["KeptIteration"] == 0
+    assert none["HeldOutErrorKept"] == none["HeldOutErrorAtFirst"]
+    with pytest.raises(ValueError, match="gain must be"):
+        reconstruct(field, mask, gain=1.0, **given)
