@@ -51,6 +51,7 @@ class Settings:
     omp_nthreads: int = 0  # 0: shared out among the series that run side by side
     mem_gb: float = 4.0
     stop_on_first_crash: bool = False
+    strict: bool = False  # red lights make an exit code
     plugin: Mapping[str, Any] | None = None
     clean_workdir: bool = False
     verbose: int = 0

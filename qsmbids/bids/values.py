@@ -14,6 +14,7 @@ from qsmbids.physics.units import hz_per_ppm
 Metadata = dict[Path, dict[str, Any]]
 # No gradient-echo sequence waits half a second, and no magnet images heads with less or more.
 _LONGEST_ECHO, _WEAKEST_FIELD, _STRONGEST_FIELD = 0.5, 0.05, 25.0
+_SAME_FIELD = 0.05  # nominal 3 T is 2.89 T on some scanners
 _SAME_TIME = 1e-5  # s: exporters round
 
 
@@ -116,9 +117,10 @@ def field_strength(dataset: Dataset, metadata: Metadata) -> tuple[float, list[st
     """Return the field strength in T; the imaging frequency tells it where it is not stated."""
     name = dataset.relative(next(iter(metadata)))
     strength = field_strength_of(metadata.values())
-    if strength is not None:
-        return checked_strength(strength, "MagneticFieldStrength", name), []
     frequency = _numbers(metadata.values(), "ImagingFrequency")
+    if strength is not None:
+        checked_strength(strength, "MagneticFieldStrength", name)
+        return strength, _contradiction(strength, frequency)
     if not frequency:
         raise InputError(
             f"MagneticFieldStrength is missing for {name}; add it in tesla to the JSON sidecar."
@@ -127,6 +129,17 @@ def field_strength(dataset: Dataset, metadata: Metadata) -> tuple[float, list[st
     checked_strength(strength, "ImagingFrequency (in MHz)", name)
     return strength, [
         f"MagneticFieldStrength is not stated: {strength:g} T was taken from ImagingFrequency."
+    ]
+
+
+def _contradiction(strength: float, frequency: list[float]) -> list[str]:
+    """Return a warning if the frequency (MHz) is that of protons in another field."""
+    if not frequency or abs(frequency[0] / (hz_per_ppm(1) * strength) - 1) < _SAME_FIELD:
+        return []
+    return [
+        f"MagneticFieldStrength states {strength:g} T, but ImagingFrequency {frequency[0]:g} MHz, "
+        f"that of protons at {frequency[0] / hz_per_ppm(1):.3g} T: susceptibility is wrong by the "
+        "ratio of the two. Correct the one that is wrong."
     ]
 
 

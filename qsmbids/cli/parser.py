@@ -95,6 +95,11 @@ def level_options() -> argparse.ArgumentParser:
     running = options.add_argument_group("how to run")
     add_running(running)
     running.add_argument(
+        "--strict",
+        action="store_true",
+        help="end with exit code 3 if a check of a map, as its page shows them, is red",
+    )
+    running.add_argument(
         "--device", choices=["auto", "cpu", "cuda"], default="auto",
         help="where networks compute; auto: a graphics processor where there is one",
     )  # fmt: skip

@@ -16,6 +16,7 @@ from qsmbids.bids import Inventory, Series, Skipped
 from qsmbids.settings import Settings
 from qsmbids.workflows import plan, records
 
+_PAGES = 10  # whose paths are shown
 _TOLD = 20  # series whose warnings the terminal shows; the log has all
 
 
@@ -39,11 +40,15 @@ class Progress:
         What makes the maps of a series doubtful, by its key.
     """
 
+    RED = 3
+    """The exit code of red lights with ``--strict``."""
+
     def __init__(self, settings: Settings, inventory: Inventory, todo: Sequence[Series]):
         self.failures: dict[str, str] = {}
         self.warnings: dict[str, list[str]] = {}
         self._settings = settings
         self._unchanged = len(inventory.series) - len(todo)
+        self._ended: list[Series] = []
         waiting = {series.key for series in todo}
         for series in inventory.series:
             if series.key not in waiting:
@@ -135,7 +140,7 @@ class Progress:
         minutes, seconds = divmod(round(time.monotonic() - self._start), 60)
         parts = [f"{self._done} series done", f"{self._unchanged} unchanged", f"{failed} failed"]
         self.line(f"{', '.join(parts)} in {minutes} min {seconds} s; log: {self._path}")
-        self._tell_warnings()
+        maps, red = self._tell_lights()
         for key, text in self.failures.items():
             self._write(f"failed: {_name_first(key, text)}")
         if failed:
@@ -143,26 +148,52 @@ class Progress:
                 f"What failed, and why, stands in {self._path.parent} and on the pages sub-*.html.",
                 error=True,
             )
-        return int(bool(failed))
+        self._tell_pages(maps, red)
+        return int(bool(failed)) or (self.RED if red and self._settings.strict else 0)
 
     def _note_warnings(self, series: Series) -> None:
+        self._ended.append(series)
         if told := records.warnings_of(series, self._settings):
             self.warnings[series.key] = told
 
-    def _tell_warnings(self) -> None:
-        """Say last, where it is read, which maps are doubtful and why."""
-        if not self.warnings:
-            return
-        count, total = len(self.warnings), self._done + self._unchanged
-        self.line(f"Look at {count} of {total} series before you use their maps:", error=True)
-        for number, (key, told) in enumerate(self.warnings.items()):
+    def _tell_lights(self) -> tuple[int, dict[str, int]]:
+        """Say which maps are doubtful and why; return how many maps there are, and red ones."""
+        maps, red, doubtful = 0, {}, {}
+        for series in self._ended:
+            lights = records.lights_of(series, self._settings)
+            maps += len(lights)
+            if worst := [texts[0] for texts in lights.values() if texts]:
+                red[series.key] = len(worst)
+            told = [*worst[:1], *self.warnings.get(series.key, [])]
+            if told:
+                doubtful[series.key] = told
+        if doubtful:
+            heading = f"Look at {len(doubtful)} of {len(self._ended)} series before you use"
+            self.line(f"{heading} their maps:", error=True)
+        for number, (key, told) in enumerate(doubtful.items()):
             for text in told:
                 if number < _TOLD:
                     self.line(f"  {_name_first(key, text)}", error=True)
                 else:
                     self._write(f"  {_name_first(key, text)}")
-        if count > _TOLD:
-            self.line(f"  and {count - _TOLD} more: see the log and the pages.", error=True)
+        if len(doubtful) > _TOLD:
+            more = len(doubtful) - _TOLD
+            self.line(f"  and {more} more: see the log and the pages.", error=True)
+        return maps, red
+
+    def _tell_pages(self, maps: int, red: dict[str, int]) -> None:
+        """Say last where the pages are, and which maps have red lights."""
+        labels = dict.fromkeys(series.participant for series in self._ended)
+        pages = [self._settings.output_dir / f"sub-{label}.html" for label in labels]
+        pages = [page for page in pages if page.is_file()]
+        if pages:
+            more = f" and {len(pages) - _PAGES} more" if len(pages) > _PAGES else ""
+            self.line(f"Pages: {' '.join(map(str, pages[:_PAGES]))}{more}")
+        if maps:
+            who = ", ".join(list(red)[:_TOLD]) + (", ..." if len(red) > _TOLD else "")
+            count = sum(red.values())
+            some = f"{count} of {maps} maps have something to look at: {who}"
+            self.line(some if red else f"0 of {maps} maps have something to look at")
 
     def _snapshot(self) -> dict[str, Any]:
         """Return what the live display shows."""

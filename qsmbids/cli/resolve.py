@@ -60,6 +60,7 @@ def to_settings(args: argparse.Namespace) -> Settings:
         omp_nthreads=args.omp_nthreads or 0,
         mem_gb=args.mem or machine.free_memory(),
         stop_on_first_crash=args.stop_on_first_crash,
+        strict=args.strict,
         plugin=values.read_plugin(args.use_plugin) if args.use_plugin else None,
         clean_workdir=args.clean_workdir,
         verbose=args.verbose,

@@ -62,6 +62,11 @@ def curve_path(output_dir: Path, series: Series, method: str) -> Path:
     return output_dir / "logs" / f"sub-{series.participant}" / name
 
 
+def quality_path(output_dir: Path, series: Series) -> Path:
+    """Return where it is written what was measured for the checks of a series."""
+    return output_dir / "logs" / f"sub-{series.participant}" / f"{series.key}_quality.json"
+
+
 def note_path(work_dir: Path, series: Series) -> Path:
     """Return where it is noted what a combination of head orientations takes from a series."""
     return work_dir / "orientations" / f"{series.key}.json"

@@ -23,6 +23,7 @@ ROLES: dict[tuple[str, str], str] = {
 }
 """(desc, suffix) of a derivative and the part that it plays on the page."""
 
+MASK_DOUBT = "The brain mask is doubtful"
 _UNCERTAINTY = "Uncertainty"
 
 
@@ -61,6 +62,8 @@ class Series:
         Maps of their uncertainty by the ``desc`` of the susceptibility map.
     curves : dict
         The course of the fit that made a map, by its ``desc``: values of each iteration by name.
+    measured : dict
+        What the run measured for the checks, see `qsmbids.reports.checks.measure`.
     """
 
     key: str
@@ -68,6 +71,14 @@ class Series:
     chimaps: dict[str, Derivative] = field(default_factory=dict)
     uncertainties: dict[str, Derivative] = field(default_factory=dict)
     curves: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    measured: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    @property
+    def mask_doubts(self) -> list[str]:
+        """What was said of the brain mask when it was made."""
+        told = self.images["brain"].provenance.get("Warnings") if "brain" in self.images else None
+        texts = told if isinstance(told, list) else []
+        return [str(text) for text in texts if str(text).startswith(MASK_DOUBT)]
 
     @property
     def every(self) -> list[Derivative]:
@@ -117,11 +128,11 @@ def find_series(output_dir: Path, participant: str) -> list[Series]:
             found.setdefault(key, Series(key)).chimaps[desc or "chi"] = Derivative(path)
         elif (desc, suffix) in ROLES:
             found.setdefault(key, Series(key)).images[ROLES[desc, suffix]] = Derivative(path)
+    logs = output_dir / "logs" / f"sub-{participant}"
     for series in found.values():
+        series.measured = read_json(logs / f"{series.key}_quality.json")
         for desc in series.chimaps:
-            curves = read_curves(
-                output_dir / "logs" / f"sub-{participant}" / f"{series.key}_desc-{desc}_curve.tsv"
-            )
+            curves = read_curves(logs / f"{series.key}_desc-{desc}_curve.tsv")
             if curves:
                 series.curves[desc] = curves
     return [found[key] for key in sorted(found)]

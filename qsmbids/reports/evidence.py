@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from qsmbids.physics import hz_per_ppm
-from qsmbids.reports import figures, measures, slices
+from qsmbids.reports import figures, slices
+from qsmbids.reports.checks import Check, maps, series_checks
+from qsmbids.reports.checks.maps import ForwardModel
 from qsmbids.reports.collect import Derivative, Series
-from qsmbids.reports.measures import Check, ForwardModel
 from qsmbids.reports.volumes import Grid, Image, Mask, View, Volume, read, view_of
 
 TISSUE_PPM = (-0.1, 0.1)
@@ -32,6 +33,7 @@ class Picture:
 class MapEvidence:
     """What is shown of one susceptibility map; ``wide`` is folded away."""
 
+    desc: str
     label: str
     pictures: list[Picture] = field(default_factory=list)
     wide: list[Picture] = field(default_factory=list)
@@ -66,8 +68,10 @@ class _Examiner:
         self.evidence = Evidence()
         self.masks: dict[str, Mask] = {}
         self.forward: ForwardModel | None = None
+        self.r2star: Image | None = None
         strength = series.metadata("MagneticFieldStrength")
         known = isinstance(strength, (int, float)) and strength > 0
+        self.strength = float(strength) if known else None
         self.hz_per_ppm = hz_per_ppm(strength) if known else None
 
     def run(self) -> None:
@@ -83,13 +87,14 @@ class _Examiner:
             image = self._cut(self.series.images.get(role))
             if image is not None:
                 self.evidence.pictures.append(show(image))
+        self._judge()
         inside: dict[str, Image] = {}
         for desc, derivative in self.series.chimaps.items():
             chi = self._cut(derivative)
             if chi is not None:
                 label = str(derivative.provenance.get("MethodLabel") or desc)
                 inside[label] = chi[self._mask_of(chi)]
-                evidence = self._map(label, chi, inside[label])
+                evidence = self._map(desc, label, chi, inside[label])
                 self._uncertainty(desc, evidence)
                 evidence.fit = self._fit(desc, label)
                 self.evidence.maps.append(evidence)
@@ -103,14 +108,31 @@ class _Examiner:
             if mask is not None:
                 self.masks[name] = mask > 0.5
         if self.evidence.view is not None:
-            voxel_ml = float(np.prod(self.evidence.view.grid.voxel_size)) / 1000
-            self.evidence.checks += measures.volume_checks(self.masks, voxel_ml)
             return
         for derivative in [*self.series.chimaps.values(), *self.series.images.values()]:
             volume = read(derivative.path)
             if volume is not None:
                 self.evidence.view = view_of(volume)
                 return
+
+    def _judge(self) -> None:
+        """Look at what was measured during the run, and at the masks."""
+        ml = {}
+        if self.evidence.view is not None:
+            voxel = float(np.prod(self.evidence.view.grid.voxel_size)) / 1000
+            ml = {name: float(np.count_nonzero(one)) * voxel for name, one in self.masks.items()}
+        decay = None
+        if self.r2star is not None and (inside := self.r2star[self._mask_of(self.r2star)]).any():
+            decay = float(np.median(inside))
+        self.evidence.checks += series_checks(
+            self.series.measured,
+            strength=self.strength,
+            r2star=decay,
+            volume=ml.get("brain"),
+            doubts=self.series.mask_doubts,
+        )
+        if ml.get("brain") and "eroded" in ml:
+            self.evidence.checks.append(maps.kept_check(ml["brain"], ml["eroded"]))
 
     def _cut(self, derivative: Derivative | None) -> Image | None:
         """Return the shown part of an image; None, with a note, if it cannot be shown."""
@@ -206,13 +228,14 @@ class _Examiner:
         return grid.b0_direction if stated is None else grid.turned(stated)
 
     def _r2star(self, image: Image) -> Picture:
+        self.r2star = image
         window = figures.positive_window(image[self._mask_of(image)], 98)
         caption = "Expect veins and iron-rich deep grey matter bright, and where signal is lost."
         return self._planes("R2*", caption, _without_zeros(image), window, "1/s")
 
-    def _map(self, label: str, chi: Image, inside: Image) -> MapEvidence:
+    def _map(self, desc: str, label: str, chi: Image, inside: Image) -> MapEvidence:
         view, shown = self._view(), _without_zeros(chi)
-        evidence = MapEvidence(label)
+        evidence = MapEvidence(desc, label)
         caption = "Expect veins and deep grey matter bright, without streaks around them."
         evidence.pictures.append(
             self._planes(f"Susceptibility, {label}", caption, shown, TISSUE_PPM, "ppm")
@@ -228,9 +251,12 @@ class _Examiner:
                 )
             )
         if inside.size:
-            evidence.checks += measures.map_checks(inside)
+            evidence.checks += maps.map_checks(inside)
+            if self.r2star is not None:
+                decay = self.r2star[self._mask_of(chi)]
+                evidence.checks += filter(None, [maps.iron_check(inside, decay)])
             if self.forward is not None:
-                evidence.checks.append(measures.residual_check(self.forward.residual(chi)))
+                evidence.checks.append(maps.residual_check(self.forward.residual(chi)))
         return evidence
 
     def _uncertainty(self, desc: str, evidence: MapEvidence) -> None:

@@ -11,10 +11,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from qsmbids import __version__
 from qsmbids.bids.sidecar import write_text
-from qsmbids.reports import measures
+from qsmbids.reports.checks import Check
+from qsmbids.reports.checks.check import figure
+from qsmbids.reports.checks.lights import lights_path, write_lights
+from qsmbids.reports.checks.maps import phase_residual_checks
 from qsmbids.reports.collect import Failure, Series, find_failures, find_series
 from qsmbids.reports.evidence import Evidence, MapEvidence, examine
-from qsmbids.reports.measures import Check
 from qsmbids.reports.methods import describe, show
 
 
@@ -35,11 +37,16 @@ def write_participant_page(output_dir: Path, participant: str) -> Path:
     """
     output_dir = Path(output_dir)
     template = environment().get_template("participant.html.j2")
+    failures = [_failure(output_dir, f) for f in find_failures(output_dir, participant)]
+    failed = {one["series"]: one["message"] for one in failures}
     html = template.render(
         participant=participant,
         version=__version__,
-        failures=[_failure(output_dir, f) for f in find_failures(output_dir, participant)],
-        series=[_series(output_dir, series) for series in find_series(output_dir, participant)],
+        failures=failures,
+        series=[
+            _series(output_dir, participant, series, failed.get(series.key, ""))
+            for series in find_series(output_dir, participant)
+        ],
     )
     path = output_dir / f"sub-{participant}.html"
     write_text(path, html)
@@ -56,14 +63,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     pages.filters["show"] = show
-    pages.filters["figure"] = _figure
+    pages.filters["figure"] = figure
     return pages
-
-
-def _figure(value: float) -> str:
-    """Return a number with three digits that count and without an exponent."""
-    text = f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
-    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _failure(output_dir: Path, failure: Failure) -> dict[str, str]:
@@ -82,21 +83,24 @@ def _failure(output_dir: Path, failure: Failure) -> dict[str, str]:
     }
 
 
-def _series(output_dir: Path, series: Series) -> dict[str, Any]:
-    """Return everything that the page says of one series."""
+def _series(output_dir: Path, participant: str, series: Series, failure: str) -> dict[str, Any]:
+    """Return everything that the page says of one series, and write its lights to a file."""
     stages = _stages(series)
     evidence = examine(series)
-    checks = [*evidence.checks, *measures.phase_residual_checks(_residuals(stages))]
+    checks = [*evidence.checks, *phase_residual_checks(_residuals(stages))]
     every = [*checks, *(check for one in evidence.maps for check in one.checks)]
+    by_map = {one.desc: one.checks for one in evidence.maps}
+    write_lights(lights_path(output_dir, participant, series.key), checks, by_map, failure)
     text, references = describe(stages)
     return {
         "key": series.key,
+        "failure": failure,
         "facts": _facts(series, evidence),
         "warnings": _warnings(series, stages),
         "notes": evidence.notes,
         "numbers": _numbers(checks, evidence.maps),
         "open": sum(not check.good for check in every),
-        "advice": {check.name: check.advice for check in every if not check.good},
+        "red": list({check.name: check for check in every if not check.good}.values()),
         "maps": evidence.maps,
         "pictures": evidence.pictures,
         "histogram": evidence.histogram,

@@ -44,6 +44,7 @@ _VOLUMES = {
     "Inversion": (35, 0),  # a mask that fills the grid
     "WriteDerivatives": (5, 0),
     "StoreSubject": (5, 0),
+    "MeasureQuality": (14, 1),
     "NoteOrientation": (1, 0),
     "Align": (12, 5),  # each orientation
     "Combine": (16, 8),
@@ -91,7 +92,7 @@ def stage_memory(interface: str, voxels: int, echoes: int, method: str | None = 
     volumes = fixed + each * echoes
     if interface == "Inversion" and method is not None:
         volumes = max(volumes, METHODS[method].volumes)
-    network = _NETWORK_GB if interface == "BrainMask" else 0.0
+    network = _NETWORK_GB if interface in ("BrainMask", "MeasureQuality") else 0.0
     return _PROCESS_GB + network + volumes * voxels * 4e-9
 
 

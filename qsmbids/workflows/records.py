@@ -94,6 +94,20 @@ def warnings_of(series: Series, settings: Settings) -> list[str]:
     return list(found)
 
 
+def lights_of(series: Series, settings: Settings) -> dict[str, list[str]]:
+    """Return what is wrong with each map of a series, the likely cause first."""
+    path = log_dir(settings, series.participant) / f"{series.key}_lights.json"
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        shared = [str(light["Text"]) for light in told["Series"] if not light["Good"]]
+        return {
+            desc: [*shared, *(str(light["Text"]) for light in lights if not light["Good"])]
+            for desc, lights in told["Maps"].items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
 def fingerprint(series: Series, settings: Settings) -> str:
     """Return a digest of all that decides the maps but the content of images."""
     asked = settings.combining() if series.orientations else settings.processing()

@@ -13,10 +13,11 @@ from qsmbids.bids import Series, desc_label
 from qsmbids.interfaces.derivatives import WriteDerivatives
 from qsmbids.interfaces.fields import BrainMask, FieldMap, Relaxometry
 from qsmbids.interfaces.orientations import NoteOrientation
+from qsmbids.interfaces.quality import MeasureQuality
 from qsmbids.interfaces.reading import LoadField, LoadSeries
 from qsmbids.interfaces.subjects import StoreSubject
 from qsmbids.interfaces.susceptibility import Background, Inversion
-from qsmbids.interfaces.targets import note_path, subject_path
+from qsmbids.interfaces.targets import note_path, quality_path, subject_path
 from qsmbids.settings import Settings
 from qsmbids.workflows.node import StageNode
 from qsmbids.workflows.plan import (
@@ -146,7 +147,23 @@ class _Builder:
                 "field", {}, total="mapping.field", magnitude="reading.magnitude",
                 masking="masking.stage", mapping="mapping.stage",
             )  # fmt: skip
+        self._measure()
         self._relax()
+
+    def _measure(self) -> None:
+        """What the page's checks need from the echoes."""
+        path = quality_path(self.settings.output_dir, self.series)
+        given = self.series.mask is not None
+        self._node("write_quality", MeasureQuality(), {"path": str(path), "given": given})
+        self._link(
+            "write_quality",
+            magnitude="reading.magnitude",
+            phase="reading.phase",
+            grid="reading.grid",
+            mask="masking.mask",
+            field="mapping.field",
+            weight="mapping.weight",
+        )
 
     def _relax(self) -> None:
         """R2* and its like, where there are echoes to measure them by."""

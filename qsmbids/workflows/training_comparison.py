@@ -14,7 +14,7 @@ from scipy.fft import set_workers
 from qsmbids.bids import write_text
 from qsmbids.evaluation import METRICS, evaluate
 from qsmbids.inversion import invert
-from qsmbids.reports.measures import ForwardModel
+from qsmbids.reports.checks.maps import ForwardModel
 from qsmbids.reports.training import HeldOut
 from qsmbids.reports.training_figures import field_and_maps
 from qsmbids.training.data.subjects import Subject, Subjects

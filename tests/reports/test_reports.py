@@ -14,9 +14,10 @@ import pytest
 from qsmbids.bids.curves import write_curves
 from qsmbids.physics import forward_field, hz_per_ppm
 from qsmbids.reports import write_participant_page
+from qsmbids.reports.checks import series_checks
+from qsmbids.reports.checks.maps import ForwardModel, kept_check, map_checks
 from qsmbids.reports.collect import find_series
 from qsmbids.reports.evidence import examine
-from qsmbids.reports.measures import ForwardModel, map_checks, volume_checks
 from qsmbids.reports.slices import Panel, planes, strip
 from qsmbids.reports.volumes import Grid, View, read, view_of
 
@@ -265,12 +266,15 @@ def test_wrong_sign_and_wrong_scale_are_seen() -> None:
 
 
 def test_small_mask_and_lost_rim_are_seen() -> None:
-    masks = {"brain": np.ones((100, 100, 100), bool), "eroded": np.zeros((100, 100, 100), bool)}
-    brain, kept = volume_checks(masks, 0.001)
-    assert brain.value == pytest.approx(1000)
+    (brain,) = series_checks({}, volume=1000)
     assert brain.good
+    kept = kept_check(1000, 500)
+    assert kept.value == pytest.approx(50)
     assert not kept.good
-    assert not volume_checks(masks, 0.0005)[0].good
+    (small,) = series_checks({}, volume=500)
+    (large,) = series_checks({}, volume=5000)
+    assert "less than an adult" in small.text
+    assert "voxel size in the header is wrong" in large.text
 
 
 def test_field_without_field_strength_stays_in_hertz(tmp_path: Path) -> None:
