@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 MODEL_ERROR = 0.02  # of the field's standard deviation, beside the noise
 MEDIAN = 0.6745  # of the absolute value of a normal variable of standard deviation 1
+OVER_MEDIAN = 1.4826  # 1 / MEDIAN, as rounded where the defaults of the inversions were chosen
 
 
 def mixed_difference(field: Any, mask: Any) -> tuple[Any, Any]:
@@ -44,10 +45,12 @@ def noise_level(field: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
     mask : (x, y, z) bool array
         Where it is valid.
     """
+    return _median_difference(field, mask) / MEDIAN / 8**0.5
+
+
+def _median_difference(field: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
     corners, inside = mixed_difference(field, mask)
-    if not inside.any():
-        return 0.0
-    return float(np.median(np.abs(corners[inside]))) / MEDIAN / 8**0.5
+    return float(np.median(np.abs(corners[inside]))) if inside.any() else 0.0
 
 
 def unexplained_level(field: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
@@ -61,4 +64,5 @@ def unexplained_level(field: NDArray[np.float32], mask: NDArray[np.bool_]) -> fl
         As in `noise_level`.
     """
     spread = float(field[mask].std(dtype=np.float64))
-    return float(np.hypot(noise_level(field, mask), MODEL_ERROR * spread))
+    noise = OVER_MEDIAN * _median_difference(field, mask) / 8**0.5
+    return float(np.hypot(noise, MODEL_ERROR * spread))
