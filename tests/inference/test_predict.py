@@ -22,11 +22,11 @@ from qsmbids.inversion import METHODS, reconstruct  # noqa: E402
 from qsmbids.inversion.finetune import finetune  # noqa: E402
 from qsmbids.inversion.network import network  # noqa: E402
 from qsmbids.networks.device import pick_device  # noqa: E402
-from qsmbids.networks.dipole import Dipole, closed  # noqa: E402
 from qsmbids.networks.inversion import ConsistentNet, DirectNet  # noqa: E402
 from qsmbids.networks.losses import data_term, total_variation  # noqa: E402
 from qsmbids.networks.unet import DomainNorm, UNet  # noqa: E402
 from qsmbids.networks.weights import bundled, load_weights, save_weights  # noqa: E402
+from qsmbids.physics.torch_dipole import Dipole, data_consistency  # noqa: E402
 
 SMALL = {"base": 2, "levels": 3}
 SHAPE = (33, 40, 28)
@@ -127,10 +127,12 @@ def test_frames_are_used_beyond_cubic_voxels_and_an_axial_field():
     assert choose_frame(SHAPE, (1, 1, 1), oblique) is not None
     assert choose_frame(SHAPE, thick, oblique, {"frame": "native"}) is None
     # a network that has met tilts needs no turn but near the largest of them
-    card = {"recipe": {"degradation": {"tilt": 35.0, "axial": 0.5}}}
+    card = {"recipe": {"corruption": {"tilt": 35.0, "axial": 0.5}}}
+    old = {"recipe": {"degradation": {"tilt": 35.0, "axial": 0.5}}}
     assert choose_frame(SHAPE, (1, 1, 1), oblique, card) is None
+    assert choose_frame(SHAPE, (1, 1, 1), oblique, old) is None
     assert choose_frame(SHAPE, (1, 1, 1), (0.6, 0, 1), card) is not None
-    card["recipe"]["degradation"]["axial"] = 1.0
+    card["recipe"]["corruption"]["axial"] = 1.0
     assert choose_frame(SHAPE, (1, 1, 1), oblique, card) is not None
     assert choose_frame(SHAPE, (0.76, 0.76, 3), (0, 0, 1)).edge == pytest.approx(0.76)
     assert choose_frame(SHAPE, (1, 1, 4), oblique).shape[2] > SHAPE[2]
@@ -228,7 +230,10 @@ def test_every_tensor_is_made_where_the_field_is(make):
         chi = setup.model(blinded, setup.mask, setup.dipole, apply=setup.apply())
         loss = data_term(chi, setup.field, setup.mask, setup.dipole, hidden)
         (loss + total_variation(chi, setup.mask, (1, 1, 2))).backward()
-        assert closed(chi, setup.field, setup.mask, setup.dipole).device == setup.field.device
+        assert (
+            data_consistency(chi, setup.field, setup.mask, setup.dipole).device
+            == setup.field.device
+        )
 
 
 def test_devices_are_named_and_missed_in_a_sentence(monkeypatch):
@@ -299,7 +304,7 @@ def test_fine_tuning_keeps_the_start_where_too_little_is_gained():
     assert result.held_out[-1] < result.held_out[0]
     assert result.best == 0
     with torch.inference_mode():
-        expected = closed(setup.run(), setup.field, setup.mask, setup.dipole)
+        expected = data_consistency(setup.run(), setup.field, setup.mask, setup.dipole)
     assert torch.equal(result.chi, expected)
 
 

@@ -20,10 +20,10 @@ from qsmbids.inversion import DEFAULT, reconstruct  # noqa: E402
 from qsmbids.inversion.network import network  # noqa: E402
 from qsmbids.inversion.refined import refined  # noqa: E402
 from qsmbids.networks import weights_file as files  # noqa: E402
-from qsmbids.networks.dipole import Dipole  # noqa: E402
 from qsmbids.networks.inversion import ConsistentNet, DirectNet  # noqa: E402
 from qsmbids.networks.uncertainty_net import SpreadNet  # noqa: E402
 from qsmbids.networks.weights import bundled, save_weights  # noqa: E402
+from qsmbids.physics.torch_dipole import Dipole  # noqa: E402
 from qsmbids.simulation import HeadRecipe, simulate_head  # noqa: E402
 from qsmbids.training.data.corruption import Corruption, corrupt  # noqa: E402
 from qsmbids.training.data.corruption.background_removal import remove_random_background  # noqa: E402

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from qsmbids.networks.dipole import Dipole
+from qsmbids.physics.torch_dipole import Dipole
 
 Batch = dict[str, torch.Tensor]
 

@@ -119,7 +119,5 @@ class Checkpoints(Callback):
         """Save each file whole or not at all; `InputError` if weights are no longer numbers."""
         if not all(torch.isfinite(value).all() for value in trainer.model.state_dict().values()):
             raise trainer.diverged()
-        save_weights(
-            trainer.averaged, trainer.out / "weights.safetensors", model_card(trainer)
-        )
+        save_weights(trainer.averaged, trainer.out / "weights.safetensors", model_card(trainer))
         write_checkpoint(trainer)

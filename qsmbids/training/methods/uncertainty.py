@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qsmbids.networks.dipole import demean
 from qsmbids.networks.losses import masked_mean
 from qsmbids.networks.unet import Network
 from qsmbids.networks.weights import bundled
+from qsmbids.physics.torch_dipole import demean
 from qsmbids.training.data.batches import Batch, dipole_of
 from qsmbids.training.data.corruption import Corruption
 from qsmbids.training.data.network_maps import all_ways, drawn_maps, load_inversions
