@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import ndimage
+from volumes import smooth_tissue
 
 from qsmbids.inversion.dip import deep_image_prior
 from qsmbids.inversion.zeroshot import zero_shot
-from qsmbids.physics import forward_field
 
 torch = pytest.importorskip("torch")
 
@@ -28,15 +27,7 @@ QUICK = {
 
 def head(shape=(28, 32, 20)):
     """Return chi, a noisy field and the mask of smooth random tissue."""
-    rng = np.random.default_rng(4)
-    mask = np.zeros(shape, bool)
-    mask[2:-2, 3:-3, 2:-2] = True
-    chi = ndimage.gaussian_filter(rng.standard_normal(shape), 2).astype(np.float32)
-    chi = np.where(mask, chi * 0.05 / chi.std(), 0).astype(np.float32)
-    chi[mask] -= chi[mask].mean()
-    field = forward_field(chi, **GEOMETRY)
-    field += np.float32(0.002) * rng.standard_normal(shape, dtype=np.float32)
-    return chi, np.where(mask, field, 0).astype(np.float32), mask
+    return smooth_tissue(shape, **GEOMETRY, noise=0.002)
 
 
 @pytest.mark.parametrize("method", QUICK)
