@@ -20,7 +20,7 @@ from bids_tree import (
     write_meta,
 )
 
-from qsmbids.bids import find_series
+from qsmbids.bids.find import find_series
 from qsmbids.errors import InputError
 
 STACK = (*SHAPE, 3)

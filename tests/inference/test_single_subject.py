@@ -152,7 +152,7 @@ def test_unusable_input_is_refused(method):
     spoiled = np.where(mask, np.float32(np.nan), field)
     with pytest.raises(ValueError, match="NaN"):
         method(spoiled, mask, **GEOMETRY)
-    thin = mask & (np.arange(mask.shape[0]) < 5)[:, None, None]
+    thin = mask & (np.arange(mask.shape[0]) < 6)[:, None, None]
     with pytest.raises(ValueError, match="spans only 3 x"):
         method(field, thin, **GEOMETRY)
 
