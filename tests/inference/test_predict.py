@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from scipy import ndimage
+from volumes import smooth_tissue
 
 from qsmbids.errors import InputError, QsmbidsWarning, UsageError
 from qsmbids.physics import DipoleConvolution
@@ -33,15 +33,7 @@ SHAPE = (33, 40, 28)
 
 
 def head(voxel_size=(1, 1, 1), b0_dir=(0, 0, 1), shape=SHAPE, noise=0.0):
-    rng = np.random.default_rng(4)
-    mask = np.zeros(shape, bool)
-    mask[3:-3, 4:-4, 3:-3] = True
-    chi = ndimage.gaussian_filter(rng.standard_normal(shape), 2).astype(np.float32)
-    chi = np.where(mask, chi * 0.05 / chi.std(), 0).astype(np.float32)
-    chi[mask] -= chi[mask].mean()
-    field = DipoleConvolution(shape, voxel_size, b0_dir)(chi)
-    field += np.float32(noise) * rng.standard_normal(shape, dtype=np.float32)
-    return chi, np.where(mask, field, 0).astype(np.float32), mask
+    return smooth_tissue(shape, voxel_size, b0_dir, noise=noise)
 
 
 @pytest.fixture

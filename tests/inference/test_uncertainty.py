@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import ndimage
+from volumes import smooth_tissue
 
 from qsmbids.errors import InputError
 from qsmbids.physics import DipoleConvolution
@@ -46,13 +47,7 @@ SHAPE = (33, 28, 30)
 
 
 def head(voxel_size=(1, 1, 1), b0_dir=(0, 0, 1)):
-    rng = np.random.default_rng(4)
-    mask = np.zeros(SHAPE, bool)
-    mask[3:-3, 4:-4, 3:-3] = True
-    chi = ndimage.gaussian_filter(rng.standard_normal(SHAPE), 2).astype(np.float32)
-    chi = np.where(mask, chi * 0.05 / chi.std(), 0).astype(np.float32)
-    field = DipoleConvolution(SHAPE, voxel_size, b0_dir)(chi)
-    return chi, np.where(mask, field, 0).astype(np.float32), mask
+    return smooth_tissue(SHAPE, voxel_size, b0_dir)
 
 
 def saved(model, path):

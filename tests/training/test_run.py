@@ -26,20 +26,13 @@ from qsmbids.training.engine.trainer import Trainer
 from qsmbids.training.methods import find_recipe
 from qsmbids.training.run import train
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 FIELDS = tiny("uqsm+", sources={"fields": 1.0})
 
 
 def quiet(line):
     pass
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr("qsmbids.training.engine.batches.CHECKED", {16: 1.0})
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -162,8 +162,8 @@ def test_the_second_domain_may_have_its_own_sources(store):
     assert torch.isfinite(real.loss(build(real), after, 0.5))
 
 
-def test_validation_draws_both_domains(store, monkeypatch):
-    monkeypatch.setattr("qsmbids.training.engine.batches.CHECKED", {16: 1.0})
+@pytest.mark.usefixtures("small_checks")
+def test_validation_draws_both_domains(store):
     data = Data(subjects=store)
     plain = tiny("qsminvnet+", target=Corruption(noise=0.5))
     checks = validation_batches(plain, data)
@@ -179,8 +179,8 @@ def test_validation_draws_both_domains(store, monkeypatch):
     assert score_name("x", "target fields", data.describe(real.all_sources, 16)) == "held-out x"
 
 
-def test_each_domain_is_scored_with_its_own_statistics(tmp_path, monkeypatch):
-    monkeypatch.setattr("qsmbids.training.engine.batches.CHECKED", {16: 1.0})
+@pytest.mark.usefixtures("small_checks")
+def test_each_domain_is_scored_with_its_own_statistics(tmp_path):
     trainer = Trainer(tiny("qsminvnet+"), tmp_path, log=lambda line: None)
     validation = Validation(Curves(), 10**9)
     validation.curves.on_start(trainer)
