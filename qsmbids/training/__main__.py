@@ -9,7 +9,7 @@ from pathlib import Path
 
 from qsmbids.errors import QsmbidsError, UsageError
 from qsmbids.training.methods import find_recipe
-from qsmbids.training.options import add_options, positive
+from qsmbids.training.options import add_options, whole
 from qsmbids.training.run import train
 
 
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", required=True, type=Path, help="folder of checkpoint, weights, card and log")
     add(
         "--threads",
-        type=positive,
+        type=whole,
         metavar="N",
         help="of the trainer (default: torch's choice)",
     )
@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         default=None,
         help="compute in bfloat16 (default: where the processor is faster at it)",
     )
-    precision("--float32", dest="bfloat16", action="store_false", help="in single precision")
+    precision("--float32", dest="bfloat16", action="store_false", default=None, help="in float32")
     add("--heads", type=Path, help="folder of simulated heads (default: beside --out)")
     add("--head-count", type=int, default=12, help="how many heads to simulate (default: 12)")
     return parser

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from qsmbids.training.methods import RECIPES
@@ -36,7 +37,7 @@ def add_options(add: Callable[..., Any], *, required: bool = False) -> None:
         metavar="WEIGHTS",
         help="weights to start from: a file, or a name that the package ships",
     )
-    add("--steps", type=positive, metavar="N", help="how many (default: the recipe's)")
+    add("--steps", type=whole, metavar="N", help="how many (default: the recipe's)")
     add(
         "--minutes",
         type=_minutes,
@@ -46,17 +47,17 @@ def add_options(add: Callable[..., Any], *, required: bool = False) -> None:
     add("--resume", action="store_true", help="go on with a training that was stopped or killed")
     add(
         "--workers",
-        type=positive,
+        type=partial(whole, least=0),
         default=1,
         metavar="N",
-        help="processes that make training data (default: 1)",
+        help="processes that make training data (default: 1); with 0 the trainer makes it itself",
     )
 
 
-def positive(text: str) -> int:
-    """Read a whole number of at least 1."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+def whole(text: str, least: int = 1) -> int:
+    """Read a whole number of at least 1, or what is said."""
+    if not text.isdigit() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
     return int(text)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from qsmbids.errors import UsageError
-from qsmbids.training.methods import RECIPES, find_recipe
+from qsmbids.training.methods import find_recipe
 
 UQSM = find_recipe("uqsm+")
 
@@ -107,8 +107,3 @@ def test_fields_have_no_labels():
         find_recipe("dcnet").with_options(["sources=fields:1"])
     with pytest.raises(UsageError, match="no option 'input_noise'"):
         find_recipe("dcnet").with_options(["input_noise=0.1"])
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_is_found_by_its_own_name(name):
-    assert find_recipe(name).name == name

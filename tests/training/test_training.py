@@ -14,7 +14,7 @@ import pytest
 import torch
 from training_tiny import tiny
 
-from qsmbids.errors import InputError, UsageError
+from qsmbids.errors import InputError
 from qsmbids.inference.added_sources import perturbation, place_shape, random_rotation
 from qsmbids.networks.losses import consistency_weight
 from qsmbids.networks.weights import load_weights
@@ -36,7 +36,7 @@ from qsmbids.training.engine.trainer import (
     Callback,
     Trainer,
 )
-from qsmbids.training.methods import RECIPES, find_recipe
+from qsmbids.training.methods import RECIPES
 from qsmbids.training.methods.inversion import nrmse
 
 ONE_THREAD = pytest.mark.usefixtures("one_thread")
@@ -167,11 +167,6 @@ def test_each_recipe_gives_a_finite_loss_and_gradients(name):
 def test_consistency_rises_falls_and_stays():
     at = [consistency_weight(p, 1.5, 0.1) for p in (0, 0.2, 0.4, 0.6, 0.8, 1)]
     assert at == pytest.approx([0, 0.75, 1.5, 0.75, 0.1, 0.1])
-
-
-def test_unknown_recipe_names_the_known():
-    with pytest.raises(UsageError, match="dcnet"):
-        find_recipe("nonet")
 
 
 @ONE_THREAD
