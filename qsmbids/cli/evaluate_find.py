@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from qsmbids.bids.masks import belongs
+from qsmbids.bids.derived import DESCS, belongs
 from qsmbids.bids.names import desc_label, entities_of
 from qsmbids.bids.participants import participants_of
-from qsmbids.bids.references import DESCS
 from qsmbids.cli.evaluate_parser import EvaluationJob
 from qsmbids.errors import InputError, UsageError
 from qsmbids.reports.collect import Derivative, Failure, Series, find_failures, find_series

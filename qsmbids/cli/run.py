@@ -12,7 +12,6 @@ from qsmbids.bids import (
     Inventory,
     Series,
     Skipped,
-    find_series,
     with_orientations,
     write_dataset_description,
 )
@@ -51,6 +50,8 @@ def run(settings: Settings) -> int:
 
 def _find(settings: Settings) -> Inventory:
     """Find every series, and the head orientations that methods of the run combine."""
+    from qsmbids.bids.find import find_series
+
     inventory = find_series(settings)
     groups = [COMBINATIONS[name].resolve(settings.options.get(name, {}))["group"]
               for name in settings.combinations]  # fmt: skip

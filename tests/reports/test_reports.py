@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from qsmbids.bids.curves import write_curves
+from qsmbids.bids.sidecar import write_curves
 from qsmbids.physics import forward_field, hz_per_ppm
 from qsmbids.reports import write_participant_page
 from qsmbids.reports.collect import find_series
