@@ -18,9 +18,8 @@ from qsmbids.inference.predictor import Predictor
 from qsmbids.inference.tiles import bytes_needed
 from qsmbids.networks.base import unets
 from qsmbids.networks.device import is_out_of_memory
-from qsmbids.networks.dipole import CONSISTENCY, closed
 from qsmbids.networks.losses import data_term, total_variation
-from qsmbids.networks.unrolled import UnrolledNet
+from qsmbids.physics.torch_dipole import CONSISTENCY
 
 LOG = logging.getLogger(__name__)
 
@@ -167,9 +166,7 @@ def _fine_tune(predictor: Predictor, weight: Tensor, options: FitOptions) -> Fit
         best, kept = 0, start
     model.load_state_dict(kept)
     with torch.inference_mode():
-        chi = predictor()
-        if options.consistency and not isinstance(model, UnrolledNet):
-            chi = closed(chi, predictor.field, mask, dipole, options.consistency)
+        chi = predictor.with_consistency(predictor(), options.consistency)
     return FitResult(chi, losses, errors, best)
 
 

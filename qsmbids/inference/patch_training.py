@@ -15,9 +15,9 @@ from qsmbids.inference.fine_tuning import hold_out, log_iteration, step
 from qsmbids.inference.patches import random_window
 from qsmbids.inference.perturbation import PERTURBATIONS, perturbation
 from qsmbids.inference.predictor import SMALLEST, Predictor
-from qsmbids.networks.dipole import Dipole
 from qsmbids.networks.losses import consistency_loss, consistency_weight, data_term, total_variation
 from qsmbids.physics import DipoleConvolution
+from qsmbids.physics.torch_dipole import Dipole
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from torch import Tensor
 from qsmbids.errors import InputError, QsmbidsWarning
 from qsmbids.inference.predictor import Predictor
 from qsmbids.networks.device import is_out_of_memory
-from qsmbids.networks.dipole import CONSISTENCY, closed
-from qsmbids.networks.direct import DirectNet
+from qsmbids.physics.torch_dipole import CONSISTENCY
 
 FALLBACK_GB = (0.5, 0.1)
 """What the U-Net may take, one after the other, once memory has run out."""
@@ -35,7 +34,7 @@ def predict(
         The network, a `qsmbids.networks.base.InversionNet`, and the volume.
     consistency : float
         Of a closing data consistency on the native grid, for a network without its own, see
-        `qsmbids.networks.dipole.closed`; 0 for none.
+        `qsmbids.physics.torch_dipole.data_consistency`; 0 for none.
     memory_gb : float
         Above that the U-Net works in tiles; so it does where memory runs out, with a
         `qsmbids.errors.QsmbidsWarning`.
@@ -57,8 +56,7 @@ def predict(
     flips = mirrors(average)
     with torch.inference_mode():
         chi = torch.stack([_in_memory(predictor, memory_gb, axes) for axes in flips]).mean(0)
-        if consistency and isinstance(predictor.model, DirectNet):
-            chi = closed(chi, predictor.field, predictor.mask, predictor.dipole, consistency)
+        chi = predictor.with_consistency(chi, consistency)
     result: NDArray[np.float32] = chi[0, 0].cpu().numpy()
     return result
 

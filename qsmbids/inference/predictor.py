@@ -17,8 +17,8 @@ from qsmbids.inference.resampling import choose_resampling
 from qsmbids.inference.tiles import bytes_needed, in_tiles
 from qsmbids.networks.base import Apply, Network, apply_whole, prepare, unets
 from qsmbids.networks.device import has_bfloat16, pick_device
-from qsmbids.networks.dipole import Dipole, demean
 from qsmbids.networks.unet import DomainNorm, UNet
+from qsmbids.physics.torch_dipole import Dipole, data_consistency, demean
 
 Float = NDArray[np.float32]
 DOMAINS = ("source", "target")
@@ -129,6 +129,20 @@ class Predictor:
     def __call__(self, memory_gb: float = math.inf, flip: tuple[int, ...] = ()) -> Tensor:
         """Return the volume's (1, 1, x, y, z) map, of zero mean over the mask; see `apply`."""
         return demean(self.run(self.field, self.apply(memory_gb, flip)), self.mask)
+
+    def with_consistency(self, chi: Tensor, consistency: float) -> Tensor:
+        """Return a map (1, 1, x, y, z) in agreement with the field, if the network's is not yet.
+
+        Parameters
+        ----------
+        chi : (1, 1, x, y, z) tensor
+            In ppm.
+        consistency : float
+            Of `qsmbids.physics.torch_dipole.data_consistency`; 0 for none.
+        """
+        if not consistency or self.model.has_data_consistency:
+            return chi
+        return data_consistency(chi, self.field, self.mask, self.dipole, consistency)
 
 
 def mirrored(inner: Apply, axes: tuple[int, ...]) -> Apply:

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from qsmbids.networks.base import Network
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -28,11 +25,10 @@ class Architecture:
     target: str
     purpose: str
 
-    def load(self) -> type[Network]:
-        """Import and return the class."""
+    def load(self) -> Any:
+        """Import and return the class, a `qsmbids.networks.base.Network`."""
         module, name = self.target.split(":")
-        found: type[Network] = getattr(import_module(module), name)
-        return found
+        return getattr(import_module(module), name)
 
 
 ARCHITECTURES = {

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from qsmbids.networks.architectures import name_of
-from qsmbids.networks.dipole import Dipole
 from qsmbids.networks.unet import UNet
+from qsmbids.physics.torch_dipole import Dipole
 
 Apply = Callable[[UNet, Tensor, int], Tensor]
 """How a U-Net is applied to its (batch, channel, x, y, z) input of a domain; see `apply_whole`."""
@@ -31,7 +31,11 @@ class Network(nn.Module):
     ----------
     config : dict
         The arguments that it was made with, as they stand in a weights file.
+    has_data_consistency : bool
+        Whether it brings its maps into agreement with the field by itself.
     """
+
+    has_data_consistency = False
 
     def __init__(self, **config: Any):
         super().__init__()

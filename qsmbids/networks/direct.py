@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from qsmbids.networks.base import InversionNet, Run
-from qsmbids.networks.dipole import Dipole
 from qsmbids.networks.unet import UNet
+from qsmbids.physics.torch_dipole import Dipole
 
 FIELD_SCALE = 100.0
 """The network's unit of field: 100 x ppm."""

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from qsmbids.networks.base import Network
 from qsmbids.networks.brainmask_net import LIMIT
-from qsmbids.networks.dipole import Dipole, demean, mean_over
 from qsmbids.networks.direct import FIELD_SCALE
+from qsmbids.physics.torch_dipole import Dipole, demean, mean_over
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:

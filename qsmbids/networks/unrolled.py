@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from qsmbids.networks.base import InversionNet, Run
-from qsmbids.networks.dipole import Dipole, demean, mean_over, noise_level
 from qsmbids.networks.unet import UNet
+from qsmbids.physics.torch_dipole import Dipole, demean, mean_over, noise_level
 
 
 class UnrolledNet(InversionNet):
@@ -37,6 +37,8 @@ class UnrolledNet(InversionNet):
     **config
         As `UNet`, without ``inputs``: it sees the map, the field, the mask and the noise.
     """
+
+    has_data_consistency = True
 
     def __init__(self, iterations: int = 1, shared: bool = True, **config: Any):
         super().__init__(iterations=iterations, shared=shared, **config)

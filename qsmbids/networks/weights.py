@@ -81,7 +81,7 @@ def load_weights(
     if name not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise InputError(f"{path} is of the architecture {name!r}; this version knows {known}.")
-    network = ARCHITECTURES[name].load()
+    network: type[Network] = ARCHITECTURES[name].load()
     if not issubclass(network, kind):
         fitting = ", ".join(n for n, a in ARCHITECTURES.items() if issubclass(a.load(), kind))
         raise InputError(

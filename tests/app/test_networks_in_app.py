@@ -240,9 +240,7 @@ def spoil_bfloat16(path: Path) -> None:
 
 
 def spoil_newer(path: Path) -> None:
-    net = DirectNet(base=2, levels=2)
-    net.name = "newer"
-    save_weights(net, path)
+    save_weights(DirectNet(base=2, levels=2), path, {"architecture": "newer"})
 
 
 def spoil_spread(path: Path) -> None:

@@ -24,8 +24,9 @@ def build(recipe: Recipe) -> Network:
     if recipe.architecture not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise UsageError(f"There is no architecture {recipe.architecture!r}; choose from: {known}.")
+    network: type[Network] = ARCHITECTURES[recipe.architecture].load()
     try:
-        return ARCHITECTURES[recipe.architecture].load()(**recipe.config)
+        return network(**recipe.config)
     except (TypeError, ValueError) as error:
         raise UsageError(f"The config of the recipe {recipe.name} cannot be used: {error}.") from (
             error

@@ -20,12 +20,12 @@ from qsmbids.inversion.network import network
 from qsmbids.inversion.refined import refine
 from qsmbids.networks.base import InversionNet, Network, apply_whole, prepare
 from qsmbids.networks.device import has_bfloat16
-from qsmbids.networks.dipole import closed, demean
 from qsmbids.networks.direct import DirectNet
 from qsmbids.networks.losses import masked_mean
 from qsmbids.networks.unrolled import UnrolledNet
 from qsmbids.networks.weights import load_weights
 from qsmbids.networks.weights_file import bundled
+from qsmbids.physics.torch_dipole import data_consistency, demean
 from qsmbids.training.data.batches import Batch, dipole_of
 
 ONE_SIGMA = math.erf(math.sqrt(0.5))
@@ -150,7 +150,7 @@ class Way:
         apply = apply_whole if resampling is None else resampling.apply()
         chi = self.model(field, mask, dipole, apply=apply)
         if self.consistency:
-            return closed(chi, field, mask, dipole, self.consistency)
+            return data_consistency(chi, field, mask, dipole, self.consistency)
         return demean(chi, mask)
 
 
