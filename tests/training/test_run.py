@@ -14,7 +14,7 @@ import torch
 from training_tiny import add_subject, tiny
 
 from qsmbids.errors import InputError, UsageError
-from qsmbids.networks.unet import unets
+from qsmbids.networks.base import unets
 from qsmbids.networks.weights import load_weights, save_weights
 from qsmbids.networks.weights_file import digest
 from qsmbids.training.__main__ import main as training_command

@@ -15,7 +15,7 @@ import torch
 from training_tiny import tiny
 
 from qsmbids.errors import InputError
-from qsmbids.inference.added_sources import perturbation, place_shape, random_rotation
+from qsmbids.inference.perturbation import perturbation, place_shape, random_rotation
 from qsmbids.networks.losses import consistency_weight
 from qsmbids.networks.weights import load_weights
 from qsmbids.physics import DipoleConvolution

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qsmbids.networks.brainmask import LIMIT
+from qsmbids.networks.brainmask_net import LIMIT
 from qsmbids.training.data.acquisition import Acquisition, acquired
 from qsmbids.training.data.head_contrast import add_fluid, face_of, paint_lesions, painted
 from qsmbids.training.data.head_deformation import places_of, sampled

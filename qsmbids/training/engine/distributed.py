@@ -73,12 +73,11 @@ def distributed(device: str) -> Iterator[Distributed]:
         If there is no such device.
     """
     world_size, rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
-    picked = pick_device(device)
     if world_size == 1:
-        yield Distributed(picked)
+        yield Distributed(pick_device(device))
         return
+    picked = pick_device(device, int(os.environ.get("LOCAL_RANK", 0)))
     if picked.type == "cuda":
-        picked = pick_device(f"cuda:{os.environ.get('LOCAL_RANK', 0)}")
         torch.cuda.set_device(picked)
     dist.init_process_group("nccl" if picked.type == "cuda" else "gloo", timeout=PATIENCE)
     try:

@@ -14,8 +14,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from qsmbids.errors import InputError
+from qsmbids.networks.base import Network, prepare
 from qsmbids.networks.device import has_bfloat16
-from qsmbids.networks.unet import Network, prepare
 from qsmbids.training.data.batches import Batch
 from qsmbids.training.data.sources import Data
 from qsmbids.training.engine.batches import Batches, load_batches, to_device

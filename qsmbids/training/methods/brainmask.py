@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from qsmbids.networks.brainmask import dice, distance_loss
-from qsmbids.networks.unet import Network
+from qsmbids.networks.base import Network
+from qsmbids.networks.losses import dice, distance_loss
 from qsmbids.training.data.batches import Batch
 from qsmbids.training.data.head_images import HeadImages, HeadSamples
 from qsmbids.training.data.label_maps import label_map_files

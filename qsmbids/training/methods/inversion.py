@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from qsmbids.networks.base import Network
 from qsmbids.networks.losses import LABEL_LOSSES, data_term, masked_mean, total_variation
-from qsmbids.networks.unet import Network
 from qsmbids.training.data import SOURCES
 from qsmbids.training.data.augmentation import AUGMENTATIONS
 from qsmbids.training.data.batches import Batch, dipole_of

@@ -18,7 +18,7 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
-from qsmbids.networks.unet import Network
+from qsmbids.networks.base import Network
 from qsmbids.training.data.batches import Batch, collate, dipole_of
 from qsmbids.training.data.corruption import Corruption
 from qsmbids.training.data.samples import Domain, FieldSamples

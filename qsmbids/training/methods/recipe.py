@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from torch import Tensor
 
-from qsmbids.networks.unet import Network
+from qsmbids.networks.base import Network
 from qsmbids.options import with_options
 from qsmbids.training.data.batches import Batch, collate
 from qsmbids.training.data.sources import Data

@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qsmbids.networks.base import Network
 from qsmbids.networks.losses import masked_mean
-from qsmbids.networks.unet import Network
-from qsmbids.networks.weights import bundled
+from qsmbids.networks.weights_file import bundled
 from qsmbids.physics.torch_dipole import demean
 from qsmbids.training.data.batches import Batch, dipole_of
 from qsmbids.training.data.corruption import Corruption
@@ -48,7 +48,7 @@ class Uncertainty(InversionRecipe):
 
     def card(self) -> dict[str, Any]:
         """Return the recipe as plain values, all networks by name."""
-        return {**super().card(), "networks": self.networks or tuple(bundled())}
+        return {**super().card(), "networks": self.networks or tuple(bundled("inversion"))}
 
     def make_batch(self, rng: np.random.Generator, size: int, *samplers: Sampler) -> Batch:
         """Return a batch with a ``choice`` (batch,), which decides whose map a sample gets."""

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from torch import Tensor
 
-from qsmbids.networks.unet import Network
+from qsmbids.networks.base import Network
 from qsmbids.training.data.batches import Batch, collate, dipole_of
 from qsmbids.training.data.corruption import CLEAN
 from qsmbids.training.methods.inversion import InversionRecipe, field_loss, noisy_field

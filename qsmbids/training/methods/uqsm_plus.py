@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from qsmbids.inference.added_sources import PERTURBATIONS, perturbation
+from qsmbids.inference.perturbation import PERTURBATIONS, perturbation
+from qsmbids.networks.base import Network
 from qsmbids.networks.losses import consistency_loss, consistency_weight
-from qsmbids.networks.unet import Network
 from qsmbids.training.data.batches import Batch, dipole_of
 from qsmbids.training.methods.inversion import field_loss, noisy_field
 from qsmbids.training.methods.recipe import check_choice
