@@ -13,6 +13,7 @@ from typing import Any
 
 from qsmbids import __version__
 from qsmbids.bids import write_json
+from qsmbids.bids.results import Derivative
 from qsmbids.cli.evaluate_find import Map, Scan, find_scans
 from qsmbids.cli.evaluate_images import Stack, load_stack
 from qsmbids.cli.evaluate_parser import EvaluationJob
@@ -20,7 +21,6 @@ from qsmbids.cli.evaluate_tables import FAILED, OK, Row, write_tables
 from qsmbids.errors import InputError
 from qsmbids.evaluation import METRICS, compare, evaluate, region_means, summarise
 from qsmbids.networks.weights_file import digest
-from qsmbids.reports.collect import Derivative
 
 PICTURED = 4
 """Series whose maps are shown: the page must stay small."""

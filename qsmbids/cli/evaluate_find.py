@@ -11,9 +11,9 @@ from qsmbids.bids.masks import belongs
 from qsmbids.bids.names import desc_label, entities_of
 from qsmbids.bids.participants import participants_of
 from qsmbids.bids.references import DESCS
+from qsmbids.bids.results import Derivative, Failure, Series, find_failures, find_series
 from qsmbids.cli.evaluate_parser import EvaluationJob
 from qsmbids.errors import InputError, UsageError
-from qsmbids.reports.collect import Derivative, Failure, Series, find_failures, find_series
 
 _UNNAMED = "chi"  # what a map without desc is called
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qsmbids.bids import check
+from qsmbids.bids.results import Derivative
+from qsmbids.bids.volume import Grid, Volume, read
 from qsmbids.cli.evaluate_find import Map, Scan
 from qsmbids.errors import InputError
 from qsmbids.evaluation import Regions, regions_by_name
-from qsmbids.reports.collect import Derivative
-from qsmbids.reports.volumes import Grid, Volume, read
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]

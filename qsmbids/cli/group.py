@@ -34,7 +34,7 @@ def _maps(settings: Settings, participant: str) -> Iterator[dict[str, Any]]:
     import nibabel as nib
     import numpy as np
 
-    from qsmbids.reports.collect import find_series
+    from qsmbids.bids.results import find_series
 
     for series in find_series(settings.output_dir, participant):
         for method, image in series.chimaps.items():
@@ -57,7 +57,7 @@ def _maps(settings: Settings, participant: str) -> Iterator[dict[str, Any]]:
 
 
 def _failures(settings: Settings, participant: str) -> Iterator[dict[str, Any]]:
-    from qsmbids.reports.collect import find_failures
+    from qsmbids.bids.results import find_failures
 
     for failure in find_failures(settings.output_dir, participant):
         yield {

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from qsmbids.bids.volume import Grid, Image, Volume
 from qsmbids.evaluation import (
     METRICS,
     RESOURCES,
@@ -27,7 +28,7 @@ from qsmbids.reports import figures, slices
 from qsmbids.reports.evidence import TISSUE_PPM, WIDE_PPM, Picture
 from qsmbids.reports.figures import DPI, FAINT, METHOD_COLOURS, PANEL, TEXT, WIDTH
 from qsmbids.reports.slices import Panel
-from qsmbids.reports.volumes import Grid, Image, Mask, View, Volume, view_of
+from qsmbids.reports.view import Mask, View, view_of
 
 Values = Mapping[str, Mapping[str, Mapping[str, float]]]  # by method, participant, metric
 Points = Mapping[str, Sequence[tuple[str, float, float]]]  # name, reference, value by method

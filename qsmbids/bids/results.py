@@ -21,7 +21,7 @@ ROLES: dict[tuple[str, str], str] = {
     ("", "T2starmap"): "t2star",
     ("", "S0map"): "s0",
 }
-"""(desc, suffix) of a derivative and the part that it plays on the page."""
+"""(desc, suffix) of a derivative and the part that it plays in a report."""
 
 _UNCERTAINTY = "Uncertainty"
 
