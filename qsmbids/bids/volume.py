@@ -12,6 +12,7 @@ import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
+from nibabel.processing import resample_from_to
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
@@ -75,6 +76,13 @@ class Volume:
 
     data: Image
     grid: Grid
+
+    def resampled(self, grid: Grid, order: int = 1) -> Image:
+        """Return the image on another grid by both affines; zero outside of it."""
+        finite = np.nan_to_num(self.data, nan=0.0, posinf=0.0, neginf=0.0)
+        image = nib.Nifti1Image(finite, self.grid.affine)
+        found = resample_from_to(image, (grid.shape, grid.affine), order=order)
+        return np.asarray(found.dataobj, dtype=np.float32)
 
 
 def read(path: Path) -> Volume | None:
