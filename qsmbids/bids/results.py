@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from qsmbids.bids.curves import read_curves
+from qsmbids.bids.sidecar import read_curves
 from qsmbids.errors import InputError
 
 ROLES: dict[tuple[str, str], str] = {

@@ -211,8 +211,7 @@ def _write(
 ) -> None:
     """Write map, uncertainty and course of the fit, as there are; beside images their origin."""
     from qsmbids.bids import write_json
-    from qsmbids.bids.curves import write_curves
-    from qsmbids.bids.sidecar import KINDS
+    from qsmbids.bids.sidecar import KINDS, write_curves
     from qsmbids.interfaces.arrays import write_image
 
     stem = arguments.out.name.removesuffix(".nii.gz")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from qsmbids.bids import Inventory, Series, find_series, with_orientations
+from qsmbids.bids import Inventory, Series, with_orientations
 from qsmbids.inversion import COMBINATIONS
 from qsmbids.settings import Settings
 from qsmbids.workflows import plan, records
@@ -49,6 +49,8 @@ def _from_results(settings: Settings) -> int:
 
 def _find(settings: Settings) -> Inventory:
     """Find every series, and the head orientations that methods of the run combine."""
+    from qsmbids.bids.find import find_series
+
     inventory = find_series(settings)
     groups = [
         COMBINATIONS[name].resolve(settings.options.get(name, {}))["group"]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qsmbids.bids import Inventory, find_series, write_dataset_description
+from qsmbids.bids import Inventory, write_dataset_description
 from qsmbids.bids.dataset import make_writable
 from qsmbids.cli.display import make_live
 from qsmbids.cli.train_parser import parse_training
@@ -125,6 +125,7 @@ class _Run:
         settings = self.job.fields
         if settings is None or not participants:
             return 0
+        from qsmbids.bids.find import find_series
         from qsmbids.workflows.training import add_references, gather_subjects
 
         needed = participants if self.learns else tuple(self.held_out)

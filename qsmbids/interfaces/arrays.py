@@ -16,8 +16,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qsmbids.bids.check import UNREADABLE, Grid, check_same_grid
-from qsmbids.bids.placement import placement_of
+from qsmbids.bids.check import UNREADABLE
+from qsmbids.bids.grid import Grid, check_same_grid, placement_of
 from qsmbids.errors import InputError
 from qsmbids.physics.geometry import Placement
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from qsmbids import __version__
 from qsmbids.bids import sidecar, write_json
-from qsmbids.bids.curves import write_curves
+from qsmbids.bids.sidecar import write_curves
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs
 from qsmbids.interfaces.orientation import turn_back

@@ -13,7 +13,7 @@ import pytest
 from bids_tree import settings_for, write_derivatives, write_description, write_meta
 
 from qsmbids.bids import Series
-from qsmbids.bids.curves import read_curves, write_curves
+from qsmbids.bids.sidecar import read_curves, write_curves
 from qsmbids.cli.invert import main as invert_main
 from qsmbids.cli.main import main
 from qsmbids.cli.parser import parse

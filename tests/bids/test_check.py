@@ -19,8 +19,9 @@ from bids_tree import (
     write_meta,
 )
 
-from qsmbids.bids import Inventory, find_series
+from qsmbids.bids import Inventory
 from qsmbids.bids.check import read_grid
+from qsmbids.bids.find import find_series
 from qsmbids.errors import InputError
 
 SHEARED = AFFINE + np.array([[0, 0.3, 0, 0], *[[0] * 4] * 3])

@@ -16,7 +16,7 @@ from bids_tree import (
     write_meta,
 )
 
-from qsmbids.bids import find_series
+from qsmbids.bids.find import find_series
 from qsmbids.bids.layout import Dataset
 from qsmbids.errors import InputError, UsageError
 

@@ -20,7 +20,8 @@ from bids_tree import (
     write_meta,
 )
 
-from qsmbids.bids import Inventory, Series, find_series
+from qsmbids.bids import Inventory, Series
+from qsmbids.bids.find import find_series
 from qsmbids.errors import InputError
 
 STACK = (*SHAPE, 3)

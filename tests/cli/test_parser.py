@@ -60,7 +60,7 @@ def test_options_take_the_type_of_their_default(command: list[str]) -> None:
     [
         ("tkd.threshold", "METHOD.NAME=VALUE"),
         ("tkd.treshold=1", "no option 'treshold'"),
-        ("tkd.threshold=high", "a float"),
+        ("tkd.threshold=high", "a number is needed"),
         ("magic.lambda=1", "choose the method from"),
     ],
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from bids_tree import add_series, settings_for, write_description
 
-from qsmbids.bids import find_series
+from qsmbids.bids.find import find_series
 from qsmbids.errors import InputError
 
 STEM = "sub-01_echo-1_part-phase_MEGRE"

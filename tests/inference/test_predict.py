@@ -22,11 +22,11 @@ from qsmbids.inversion import METHODS, reconstruct  # noqa: E402
 from qsmbids.inversion.finetune import finetune  # noqa: E402
 from qsmbids.inversion.network import network  # noqa: E402
 from qsmbids.networks.device import pick_device  # noqa: E402
-from qsmbids.networks.dipole import Dipole, closed  # noqa: E402
 from qsmbids.networks.inversion import ConsistentNet, DirectNet  # noqa: E402
 from qsmbids.networks.losses import data_term, total_variation  # noqa: E402
 from qsmbids.networks.unet import DomainNorm, UNet  # noqa: E402
 from qsmbids.networks.weights import bundled, load_weights, save_weights  # noqa: E402
+from qsmbids.physics.torch_dipole import Dipole, data_consistency  # noqa: E402
 
 SMALL = {"base": 2, "levels": 3}
 SHAPE = (33, 40, 28)
@@ -228,7 +228,10 @@ def test_every_tensor_is_made_where_the_field_is(make):
         chi = setup.model(blinded, setup.mask, setup.dipole, apply=setup.apply())
         loss = data_term(chi, setup.field, setup.mask, setup.dipole, hidden)
         (loss + total_variation(chi, setup.mask, (1, 1, 2))).backward()
-        assert closed(chi, setup.field, setup.mask, setup.dipole).device == setup.field.device
+        assert (
+            data_consistency(chi, setup.field, setup.mask, setup.dipole).device
+            == setup.field.device
+        )
 
 
 def test_devices_are_named_and_missed_in_a_sentence(monkeypatch):
@@ -299,7 +302,7 @@ def test_fine_tuning_keeps_the_start_where_too_little_is_gained():
     assert result.held_out[-1] < result.held_out[0]
     assert result.best == 0
     with torch.inference_mode():
-        expected = closed(setup.run(), setup.field, setup.mask, setup.dipole)
+        expected = data_consistency(setup.run(), setup.field, setup.mask, setup.dipole)
     assert torch.equal(result.chi, expected)
 
 

@@ -19,10 +19,10 @@ from qsmbids.inversion import DEFAULT, reconstruct  # noqa: E402
 from qsmbids.inversion.network import network  # noqa: E402
 from qsmbids.inversion.refined import refined  # noqa: E402
 from qsmbids.networks import weights_file as files  # noqa: E402
-from qsmbids.networks.dipole import Dipole  # noqa: E402
 from qsmbids.networks.inversion import ConsistentNet, DirectNet  # noqa: E402
 from qsmbids.networks.uncertainty_net import SpreadNet  # noqa: E402
 from qsmbids.networks.weights import bundled, save_weights  # noqa: E402
+from qsmbids.physics.torch_dipole import Dipole  # noqa: E402
 from qsmbids.simulation import HeadRecipe, simulate_head  # noqa: E402
 from qsmbids.training.data.batches import Samples  # noqa: E402
 from qsmbids.training.data.corruption import Degradation, background_removed, degraded  # noqa: E402

@@ -11,8 +11,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from qsmbids.bids.curves import write_curves
 from qsmbids.bids.results import find_series
+from qsmbids.bids.sidecar import write_curves
 from qsmbids.bids.volume import Grid, read
 from qsmbids.physics import forward_field, hz_per_ppm
 from qsmbids.reports import write_participant_page

@@ -11,8 +11,8 @@ import numpy as np
 import phantom
 import pytest
 
-from qsmbids.bids import find_series
-from qsmbids.bids.references import with_reference
+from qsmbids.bids.derived import with_reference
+from qsmbids.bids.find import find_series
 from qsmbids.cli.main import main
 from qsmbids.cli.train_parser import parse_training
 from qsmbids.errors import InputError, UsageError

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from qsmbids.bids.masks import belongs
+from qsmbids.bids.derived import DESCS, belongs
 from qsmbids.bids.names import entities_of
-from qsmbids.bids.references import DESCS
 from qsmbids.errors import InputError, UsageError
 from qsmbids.evaluation.study.job import EvaluationJob
 

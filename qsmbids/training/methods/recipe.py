@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from qsmbids.inference.added_sources import PERTURBATIONS
+from qsmbids.options import with_options
 from qsmbids.training.data.augmentation import AUGMENTATIONS
 from qsmbids.training.data.corruption import Degradation
 from qsmbids.training.data.deformed_maps import Variation
 from qsmbids.training.data.grain import Grain
 from qsmbids.training.data.head_images import HeadImages
 from qsmbids.training.data.shapes import Shapes
-from qsmbids.training.options import with_options
 
 WORLDS = ("shapes", "heads", "maps", "fields", "label-maps")
 TARGET = "target "
@@ -204,7 +204,7 @@ class Recipe:
         return tuple(dict.fromkeys([*self.worlds, *(self.target_worlds or {})]))
 
     def with_options(self, options: Mapping[str, Any] | Iterable[str]) -> Recipe:
-        """Return the recipe with some fields changed; see `qsmbids.training.options`.
+        """Return the recipe with some fields changed; see `qsmbids.options`.
 
         Raises
         ------

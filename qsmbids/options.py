@@ -1,7 +1,8 @@
-"""Options of a recipe by name and value, also as a command line spells them."""
+"""Options by name and value, as a command line spells them: of dataclasses and of methods."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from types import NoneType, UnionType
@@ -11,9 +12,13 @@ from qsmbids.errors import UsageError
 
 Thing = TypeVar("Thing")
 _WORDS = {
-    int: "a whole number", float: "a number", bool: "true or false", str: "a name",
-    NoneType: "none", Any: "a value",
-}  # fmt: skip
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a name",
+    NoneType: "none",
+    Any: "a value",
+}
 
 
 def with_options(thing: Thing, options: Mapping[str, Any] | Iterable[str]) -> Thing:
@@ -130,7 +135,9 @@ def _scalar(value: Any, kind: Any) -> Any:
     if kind is bool and isinstance(value, str):
         value = _guess(value)
     if kind is float and isinstance(value, str | int) and not isinstance(value, bool):
-        return float(value)
+        value = float(value)
+        if not math.isfinite(value):
+            raise ValueError
     if kind is int and isinstance(value, str):
         return int(value)
     if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
