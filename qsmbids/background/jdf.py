@@ -12,14 +12,14 @@ from scipy.ndimage import binary_dilation, distance_transform_edt
 from qsmbids.background.coarse import CoarseGrid
 from qsmbids.background.reliability import reliability
 from qsmbids.physics import DipoleConvolution
-from qsmbids.physics.dipole import frequencies
+from qsmbids.physics.noise import noise_level
 from qsmbids.physics.solve import conjugate_gradients
 
 Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
 _MARGIN = 10.0  # mm around the mask in which sources may lie; 20 give the same local field
-_BLUR = 0.5  # voxels; standard deviation
+_BLUR = 0.5  # voxels: a source outside has a harmonic field inside
 _UNMODELLED = 0.005  # ppm; what cubes of one susceptibility leave of a real head's field
 _ROUNDING = 1 + 1e-5  # voxel sizes and depths are not exact
 _COARSEST = 4.0  # mm; a coarser grid does not know the brain's surface
@@ -130,17 +130,9 @@ def _precision(field: Float, weight: Float | None, mask: Bool, reliable: Bool) -
     It is that of the noise, which goes with 1/weight, once more its median everywhere, for
     what a voxel's sources are not: uniform, and a fixed one. Without the last, voxels count by
     orders of magnitude more or less than others, and the rim has not converged when the fit ends.
-    The mixed third difference of the field, of which little but noise is left, tells the noise.
     """
-    difference, known = field, reliable
-    for axis in range(3):
-        difference = np.diff(difference, axis=axis)
-        n = known.shape[axis]
-        known = known.take(range(1, n), axis) & known.take(range(n - 1), axis)
-    spread = float(np.median(np.abs(difference[known]))) if known.any() else 0.0
-    deviation = spread / 0.6745 / np.sqrt(8)
     # a field without noise, or a mask too thin to tell, still has a scale: that of float32
-    deviation = max(deviation, 1e-4 * float(np.abs(field[mask]).mean()))
+    deviation = max(noise_level(field, reliable), 1e-4 * float(np.abs(field[mask]).mean()))
     if weight is None:
         uniform: Float = mask * np.float32(1 / (2 * deviation**2 + _UNMODELLED**2))
         return uniform
@@ -176,16 +168,8 @@ class _Problem:
     scales: tuple[float, float]
 
     def dipole(self) -> DipoleConvolution:
-        """Return the convolution; the margin around the mask keeps its images apart.
-
-        The kernel cut off at the grid's highest frequency rings where B0 is oblique or voxels
-        are long, so that a source outside has no harmonic field inside: sources are blurred.
-        """
-        dipole = DipoleConvolution(self.mask.shape, self.voxel_size, self.b0_dir, margin=0)
-        k = frequencies(dipole.padded, self.voxel_size)
-        for along, edge in zip(k, self.voxel_size, strict=True):
-            dipole.kernel *= np.exp(-2 * (np.pi * _BLUR * edge * along) ** 2).astype(np.float32)
-        return dipole
+        """Return the convolution; the space around the mask keeps its images apart."""
+        return DipoleConvolution(self.mask.shape, self.voxel_size, self.b0_dir, 0, _BLUR)
 
     def solve(self, tolerance: float, iterations: int, coarse_iterations: int) -> Float:
         """Return the susceptibility (x, y, z) in ppm, from that on a coarser grid."""

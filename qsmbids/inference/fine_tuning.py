@@ -15,10 +15,10 @@ from qsmbids.inference.predict import Setup
 from qsmbids.inference.progress import Progress
 from qsmbids.inference.tiles import bytes_needed
 from qsmbids.networks.device import is_out_of_memory
-from qsmbids.networks.dipole import CONSISTENCY, closed, demean
 from qsmbids.networks.inversion import ConsistentNet
 from qsmbids.networks.losses import data_term, total_variation
 from qsmbids.networks.unet import unets
+from qsmbids.physics.torch_dipole import CONSISTENCY, data_consistency, demean
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +161,7 @@ def _fine_tune(setup: Setup, voxel_size: tuple[float, ...], weight: Tensor, how:
     with torch.inference_mode():
         chi = demean(model(setup.field, mask, dipole, domain=setup.domain, apply=apply), mask)
         if how.consistency and not isinstance(model, ConsistentNet):
-            chi = closed(chi, setup.field, mask, dipole, how.consistency)
+            chi = data_consistency(chi, setup.field, mask, dipole, how.consistency)
     return Tuned(chi, losses, errors, best)
 
 

@@ -17,9 +17,9 @@ from qsmbids.errors import InputError, QsmbidsWarning
 from qsmbids.inference.resampling import Frame, tilt_degrees
 from qsmbids.inference.tiles import bytes_needed, in_tiles
 from qsmbids.networks.device import has_bfloat16, is_out_of_memory, pick_device
-from qsmbids.networks.dipole import CONSISTENCY, Dipole, closed, demean
 from qsmbids.networks.inversion import Apply, DirectNet, Inversion, plain
 from qsmbids.networks.unet import DomainNorm, Network, UNet, prepare, unets
+from qsmbids.physics.torch_dipole import CONSISTENCY, Dipole, data_consistency, demean
 
 Float = NDArray[np.float32]
 DOMAINS = ("source", "target")
@@ -67,7 +67,7 @@ def predict(  # noqa: PLR0913 - what whole-volume inference may be told
         for the U-Net, never for the physics, unless its ``frame`` is ``native``.
     consistency : float
         Of a closing data consistency on the native grid, for a network without its own, see
-        `qsmbids.networks.dipole.closed`; 0 for none.
+        `qsmbids.physics.torch_dipole.data_consistency`; 0 for none.
     memory_gb : float
         Above that the U-Net works in tiles; so it does where memory runs out, with a
         `qsmbids.errors.QsmbidsWarning`.
@@ -99,7 +99,7 @@ def predict(  # noqa: PLR0913 - what whole-volume inference may be told
     with torch.inference_mode():
         chi = torch.stack([_run_in_memory(setup, memory_gb, axes) for axes in flips]).mean(0)
         if consistency and isinstance(model, DirectNet):
-            chi = closed(chi, setup.field, setup.mask, setup.dipole, consistency)
+            chi = data_consistency(chi, setup.field, setup.mask, setup.dipole, consistency)
     result: Float = chi[0, 0].cpu().numpy()
     return result
 

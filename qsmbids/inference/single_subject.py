@@ -15,9 +15,9 @@ from qsmbids.checks import check_field, check_geometry
 from qsmbids.inference.fine_tuning import Tuned, Tuning, fine_tune
 from qsmbids.inference.predict import Setup, check_size
 from qsmbids.inference.single_subject_patches import PatchTraining, train_on_patches
-from qsmbids.networks.dipole import Dipole
 from qsmbids.networks.inversion import CHI_SCALE, Apply, Inversion, plain
 from qsmbids.networks.unet import UNet
+from qsmbids.physics.torch_dipole import Dipole
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]

@@ -15,9 +15,9 @@ from qsmbids.inference.fine_tuning import hold_out
 from qsmbids.inference.patches import random_window
 from qsmbids.inference.predict import SMALLEST, Setup
 from qsmbids.inference.progress import Progress
-from qsmbids.networks.dipole import Dipole
 from qsmbids.networks.losses import consistency_loss, consistency_weight, data_term, total_variation
 from qsmbids.physics import DipoleConvolution
+from qsmbids.physics.torch_dipole import Dipole
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def finetune(  # noqa: PLR0913 - a method's options are its parameters
     seed : int
         Which voxels are held out.
     consistency : float
-        The c of `qsmbids.networks.dipole.closed`, which brings the map of a network that does not
+        The c of `data_consistency`, which brings the map of a network that does not
         do so itself into agreement with the field at the end; 0 leaves it as it is.
     uncertainty : bool
         Estimate how far the map may be off too, see `qsmbids.inference.uncertainty`.

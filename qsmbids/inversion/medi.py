@@ -14,8 +14,8 @@ from qsmbids.inversion.gradient import (
     laplacian_spectrum,
     spacing,
 )
-from qsmbids.inversion.noise import uncertainty
 from qsmbids.physics import DipoleConvolution
+from qsmbids.physics.noise import unexplained_level
 from qsmbids.physics.solve import conjugate_gradients, spectral_inner
 
 Float = NDArray[np.float32]
@@ -88,7 +88,7 @@ def medi(  # noqa: PLR0913 - a method's options are its parameters
         raise ValueError(f"MEDI needs at least one iteration, not {iterations}")
     dipole = DipoleConvolution(field.shape, voxel_size, b0_dir)
     spread = float(np.sqrt(np.mean(np.square(field[mask], dtype=np.float64))))
-    lam = np.float32(regularization * max(uncertainty(field, mask), 1e-6 * spread))
+    lam = np.float32(regularization * max(unexplained_level(field, mask), 1e-6 * spread))
     flat = np.float32(FLAT * spread)
     smoothness = _Smoothness(dipole, voxel_size, lam, flat)
     if magnitude is not None:

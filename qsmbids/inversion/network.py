@@ -40,7 +40,7 @@ def network(  # noqa: PLR0913 - a method's options are its parameters
     weights : str
         Path of a weights file, or the name of one that the package ships.
     consistency : float
-        The c of `qsmbids.networks.dipole.closed`, which brings the map of a network that does not
+        The c of `data_consistency`, which brings the map of a network that does not
         do so itself into agreement with the field; 0 leaves it as it is.
     memory_gb : float
         Above that the network works in tiles.

@@ -15,8 +15,8 @@ from qsmbids.inversion.gradient import (
     laplacian_spectrum,
     spacing,
 )
-from qsmbids.inversion.noise import uncertainty
 from qsmbids.physics import DipoleConvolution
+from qsmbids.physics.noise import unexplained_level
 
 Float = NDArray[np.float32]
 
@@ -111,7 +111,7 @@ def minimise(
         raise ValueError(f"the regularization must be positive, not {regularization}")
     if iterations < 1:
         raise ValueError(f"TV needs at least one iteration, not {iterations}")
-    lam = np.float32(regularization * uncertainty(field, mask))
+    lam = np.float32(regularization * unexplained_level(field, mask))
     dipole = DipoleConvolution(field.shape, voxel_size, b0_dir)
     weight2 = mask.astype(np.float32) if weight is None else weight**2
     weight2 /= weight2[mask].mean()

@@ -78,7 +78,7 @@ def zero_shot(  # noqa: PLR0913 - a method's options are its parameters
     seed : int
         Of everything that chance decides.
     consistency : float
-        The c of `qsmbids.networks.dipole.closed`, which brings the map into agreement with the
+        The c of `data_consistency`, which brings the map into agreement with the
         field at the end; 0 leaves it as the fit gives it.
     device : {"auto", "cpu", "cuda"}
         Where to compute; auto is a graphics processor where there is one.

@@ -9,8 +9,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from qsmbids.networks.dipole import Dipole, demean, mean_over, noise_level
 from qsmbids.networks.unet import Network, UNet
+from qsmbids.physics.torch_dipole import Dipole, demean, mean_over, noise_level
 
 FIELD_SCALE = 100.0
 """The network's unit of field: 100 x ppm."""

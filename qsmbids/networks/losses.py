@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from qsmbids.networks.dipole import Dipole, demean, mean_over
 from qsmbids.networks.inversion import FIELD_SCALE
 from qsmbids.networks.unet import Network
+from qsmbids.physics.torch_dipole import Dipole, demean, mean_over
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from qsmbids.networks.dipole import Dipole, demean, mean_over, noise_level
 from qsmbids.networks.inversion import Apply, plain
 from qsmbids.networks.unet import Network, UNet
+from qsmbids.physics.torch_dipole import Dipole, demean, mean_over, noise_level
 
 LARGEST = 12.0
 """Limit of the logarithm of sigma in units of the field, so that it is positive and finite."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import ndimage
+from volumes import smooth_tissue
 
 from qsmbids.errors import InputError
 from qsmbids.physics import DipoleConvolution
@@ -20,10 +21,10 @@ from qsmbids.inversion import DEFAULT, reconstruct  # noqa: E402
 from qsmbids.inversion.network import network  # noqa: E402
 from qsmbids.inversion.refined import refined  # noqa: E402
 from qsmbids.networks import weights_file as files  # noqa: E402
-from qsmbids.networks.dipole import Dipole  # noqa: E402
 from qsmbids.networks.inversion import ConsistentNet, DirectNet  # noqa: E402
 from qsmbids.networks.uncertainty_net import SpreadNet  # noqa: E402
 from qsmbids.networks.weights import bundled, save_weights  # noqa: E402
+from qsmbids.physics.torch_dipole import Dipole  # noqa: E402
 from qsmbids.simulation import HeadRecipe, simulate_head  # noqa: E402
 from qsmbids.training.data.batches import Samples  # noqa: E402
 from qsmbids.training.data.corruption import Degradation, background_removed, degraded  # noqa: E402
@@ -47,13 +48,7 @@ SHAPE = (33, 28, 30)
 
 
 def head(voxel_size=(1, 1, 1), b0_dir=(0, 0, 1)):
-    rng = np.random.default_rng(4)
-    mask = np.zeros(SHAPE, bool)
-    mask[3:-3, 4:-4, 3:-3] = True
-    chi = ndimage.gaussian_filter(rng.standard_normal(SHAPE), 2).astype(np.float32)
-    chi = np.where(mask, chi * 0.05 / chi.std(), 0).astype(np.float32)
-    field = DipoleConvolution(SHAPE, voxel_size, b0_dir)(chi)
-    return chi, np.where(mask, field, 0).astype(np.float32), mask
+    return smooth_tissue(SHAPE, voxel_size, b0_dir)
 
 
 def saved(model, path):

@@ -8,16 +8,15 @@ import numpy as np
 import pytest
 
 from qsmbids.errors import InputError
-from qsmbids.physics import DipoleConvolution
 
 torch = pytest.importorskip("torch")
 
 from qsmbids.networks import losses  # noqa: E402
 from qsmbids.networks import weights_file as files  # noqa: E402
-from qsmbids.networks.dipole import Dipole, demean, noise_level  # noqa: E402
 from qsmbids.networks.inversion import ConsistentNet, DirectNet  # noqa: E402
 from qsmbids.networks.unet import UNet  # noqa: E402
 from qsmbids.networks.weights import load_weights, save_weights  # noqa: E402
+from qsmbids.physics.torch_dipole import Dipole, demean  # noqa: E402
 
 SHAPE = (20, 17, 24)
 SMALL = {"base": 2, "levels": 3}
@@ -35,24 +34,6 @@ def volume():
 
 def tensor(image):
     return torch.from_numpy(np.asarray(image, np.float32))[None, None]
-
-
-@pytest.mark.parametrize("b0", [(0, 0, 1), (0.3, -0.2, 0.9)])
-@pytest.mark.parametrize("voxel", [(1, 1, 1), (0.8, 0.8, 2.5)])
-def test_dipole_is_that_of_the_arrays(volume, b0, voxel):
-    chi, _ = volume
-    expected = DipoleConvolution(SHAPE, voxel, b0)(chi)
-    field = Dipole.on(SHAPE, voxel, b0)(tensor(chi))
-    np.testing.assert_allclose(field[0, 0].numpy(), expected, atol=1e-7)
-
-
-def test_batch_keeps_each_image_with_its_own_kernel(volume):
-    chi, _ = volume
-    one, two = (DipoleConvolution(SHAPE, (1, 1, 1), b0) for b0 in ((0, 0, 1), (1, 0, 0)))
-    both = Dipole.batch([one.kernel, two.kernel], one.padded)
-    fields = both(tensor(chi).repeat(2, 1, 1, 1, 1))
-    np.testing.assert_allclose(fields[0, 0].numpy(), one(chi), atol=1e-7)
-    np.testing.assert_allclose(fields[1, 0].numpy(), two(chi), atol=1e-7)
 
 
 @pytest.mark.parametrize("norm", ["none", "batch", "domain"])
@@ -112,16 +93,6 @@ def test_consistency_brings_the_map_towards_the_field(volume):
         better = guess + dipole.solve((field - dipole(guess)) * tensor(mask), 0.05) * tensor(mask)
         assert (field - dipole(better)).square().mean() < (field - dipole(guess)).square().mean()
         guess = better
-
-
-def test_noise_level_finds_the_noise_beneath_a_smooth_field():
-    x = torch.linspace(0, 3, 40)
-    smooth = (torch.sin(x)[:, None, None] * torch.cos(x)[None, :, None] * torch.ones(40))[
-        None, None
-    ]
-    noise = 0.02 * torch.randn(smooth.shape, generator=torch.Generator().manual_seed(0))
-    level = noise_level(smooth + noise, torch.ones_like(smooth))
-    assert float(level) == pytest.approx(0.02, rel=0.05)
 
 
 def test_data_term_is_zero_for_the_truth_and_ignores_turns(volume):

@@ -27,20 +27,13 @@ from qsmbids.training.engine.trainer import Trainer  # noqa: E402
 from qsmbids.training.methods.recipes import find_recipe  # noqa: E402
 from qsmbids.training.run import train  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 FIELDS = tiny("uqsm+", worlds={"fields": 1.0})
 
 
 def quiet(line):
     pass
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr("qsmbids.training.engine.callbacks.CHECKED", {16: 1.0})
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -40,15 +40,6 @@ ONE_THREAD = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
-def one_thread(monkeypatch):
-    monkeypatch.setattr("qsmbids.training.engine.callbacks.CHECKED", {16: 1.0})
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
 def heads(tmp_path):
     rng = np.random.default_rng(0)
     for number in range(3):

@@ -10,8 +10,8 @@ import torch
 from torch.utils.data import Dataset
 
 from qsmbids.inference.added_sources import perturbation
-from qsmbids.networks.dipole import Dipole
 from qsmbids.physics import DipoleConvolution
+from qsmbids.physics.torch_dipole import Dipole
 from qsmbids.training.data.augmentation import reorient
 from qsmbids.training.data.corruption import Degradation, degraded, random_dipole
 from qsmbids.training.data.grain import add_grain

@@ -19,11 +19,11 @@ from qsmbids.inference.predict import choose_frame
 from qsmbids.inversion.network import network
 from qsmbids.inversion.refined import refine
 from qsmbids.networks.device import has_bfloat16
-from qsmbids.networks.dipole import closed, demean
 from qsmbids.networks.inversion import ConsistentNet, DirectNet, Inversion, plain
 from qsmbids.networks.losses import masked_mean
 from qsmbids.networks.unet import Network, prepare
 from qsmbids.networks.weights import bundled, load_weights
+from qsmbids.physics.torch_dipole import data_consistency, demean
 from qsmbids.training.data.batches import Batch, dipole_of
 
 ONE_SIGMA = math.erf(math.sqrt(0.5))
@@ -148,7 +148,7 @@ class Way:
         apply = plain if frame is None else frame.apply()
         chi = self.model(field, mask, dipole, apply=apply)
         if self.consistency:
-            return closed(chi, field, mask, dipole, self.consistency)
+            return data_consistency(chi, field, mask, dipole, self.consistency)
         return demean(chi, mask)
 
 

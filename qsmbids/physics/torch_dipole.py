@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -11,15 +10,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from qsmbids.physics import DipoleConvolution
+from qsmbids.physics.dipole import DipoleConvolution, DipoleOperator
+from qsmbids.physics.noise import mixed_difference
 
+AXES = (-3, -2, -1)
 CONSISTENCY = 0.1
-"""How far `closed` leaves a map as it is, unless told otherwise."""
+"""How far `data_consistency` leaves a map as it is, unless told otherwise."""
 
 
 @dataclass(frozen=True, eq=False)
-class Dipole:
-    """The dipole kernel of each image of a batch, and what is computed with it.
+class Dipole(DipoleOperator[Tensor]):
+    """The operator for (batch, 1, x, y, z) tensors, with a kernel for each image of a batch.
 
     Attributes
     ----------
@@ -53,34 +54,21 @@ class Dipole:
         """Return the dipole on another device."""
         return replace(self, kernel=self.kernel.to(device))
 
-    def __call__(self, chi: Tensor) -> Tensor:
-        """Return the field in ppm of ``chi`` (batch, 1, x, y, z) in ppm."""
-        return self._filter(chi, self.kernel)
-
-    def solve(self, field: Tensor, mu: Tensor | float) -> Tensor:
-        r"""Return :math:`D f / (D^2 + \mu)`, the map of least squares and least norm.
-
-        Parameters
-        ----------
-        field : (batch, 1, x, y, z) tensor
-            Field in ppm.
-        mu : positive float or tensor that broadcasts over the batch
-            Weight of the norm.
-        """
-        return self._filter(field, self.kernel / (self.kernel**2 + mu))
-
-    def _filter(self, image: Tensor, response: Tensor) -> Tensor:
+    def filter(self, image: Tensor, response: Tensor) -> Tensor:
+        """Return images filtered by a real, even k-space ``response``."""
         x, y, z = image.shape[2:]
-        axes = (-3, -2, -1)
-        spectrum = torch.fft.rfftn(image, self.padded, dim=axes) * response
-        image = torch.fft.irfftn(spectrum, self.padded, dim=axes)
-        return image[..., :x, :y, :z]
+        spectrum = torch.fft.rfftn(image, self.padded, dim=AXES) * response
+        whole: Tensor = torch.fft.irfftn(spectrum, self.padded, dim=AXES)
+        return whole[..., :x, :y, :z]
+
+    def inner(self, one: Tensor, other: Tensor) -> Tensor:
+        """Return the (batch, 1, 1, 1, 1) inner products of the images of two batches."""
+        return (one * other).sum(AXES, keepdim=True)
 
 
 def mean_over(image: Tensor, mask: Tensor) -> Tensor:
     """Return the (batch, 1, 1, 1, 1) mean of ``image`` over ``mask``, (batch, 1, x, y, z)."""
-    axes = (-3, -2, -1)
-    return (image * mask).sum(axes, keepdim=True) / mask.sum(axes, keepdim=True).clamp(min=1)
+    return (image * mask).sum(AXES, keepdim=True) / mask.sum(AXES, keepdim=True).clamp(min=1)
 
 
 def demean(image: Tensor, mask: Tensor) -> Tensor:
@@ -88,7 +76,7 @@ def demean(image: Tensor, mask: Tensor) -> Tensor:
     return (image - mean_over(image, mask)) * mask
 
 
-def closed(
+def data_consistency(
     chi: Tensor, field: Tensor, mask: Tensor, dipole: Dipole, consistency: float = CONSISTENCY
 ) -> Tensor:
     r"""Return a map brought into agreement with the field, as far as the noise lets believe it.
@@ -121,11 +109,9 @@ def closed(
 def noise_level(field: Tensor, mask: Tensor) -> Tensor:
     """Return the (batch, 1, 1, 1, 1) standard deviation of the noise in ``field``.
 
-    It is read from the differences along all three axes at once, to which a smooth field adds
-    next to nothing.
+    The mean is used here, which networks were trained with; `qsmbids.physics.noise.noise_level`
+    takes the median.
     """
-    for axis in (-3, -2, -1):
-        n = field.shape[axis] - 1
-        field = field.narrow(axis, 1, n) - field.narrow(axis, 0, n)
-        mask = mask.narrow(axis, 1, n) * mask.narrow(axis, 0, n)
-    return mean_over(field.abs(), mask) * math.sqrt(math.pi / 2 / 8)
+    corners, inside = mixed_difference(field, mask)
+    level: Tensor = mean_over(corners.abs(), inside) * (torch.pi / 2 / 8) ** 0.5
+    return level
