@@ -15,7 +15,6 @@ from qsmbids.physics import DipoleConvolution
 
 torch = pytest.importorskip("torch")
 
-from qsmbids.cli.weights import digests  # noqa: E402
 from qsmbids.inference.predict_uncertainty import predict_uncertainty  # noqa: E402
 from qsmbids.inversion import DEFAULT, reconstruct  # noqa: E402
 from qsmbids.inversion.network import network  # noqa: E402
@@ -43,6 +42,7 @@ from qsmbids.training.engine.batches import Batches, validation_batches  # noqa:
 from qsmbids.training.engine.models import build  # noqa: E402
 from qsmbids.training.methods import find_recipe  # noqa: E402
 from qsmbids.training.methods.uncertainty import ONE_SIGMA, quantile_loss  # noqa: E402
+from qsmbids.workflows.weights import digests  # noqa: E402
 
 SMALL = {"base": 2, "levels": 3}
 SHAPE = (33, 28, 30)

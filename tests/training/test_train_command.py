@@ -184,9 +184,11 @@ def write_field(root: Path, label: str) -> None:
 
     root.mkdir(exist_ok=True)
     description = {
-        "Name": "made", "BIDSVersion": "1.10.0", "DatasetType": "derivative",
+        "Name": "made",
+        "BIDSVersion": "1.10.0",
+        "DatasetType": "derivative",
         "GeneratedBy": [{"Name": "test"}],
-    }  # fmt: skip
+    }
     (root / "dataset_description.json").write_text(json.dumps(description))
     rng = np.random.default_rng(int(label))
     chi = np.zeros(phantom.SHAPE)
