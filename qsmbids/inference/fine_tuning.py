@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from qsmbids.errors import InputError
+from qsmbids.inference.fit_options import FitOptions
 from qsmbids.inference.predict import Setup
 from qsmbids.inference.progress import Progress
 from qsmbids.inference.tiles import bytes_needed
@@ -18,7 +19,7 @@ from qsmbids.networks.device import is_out_of_memory
 from qsmbids.networks.inversion import ConsistentNet
 from qsmbids.networks.losses import data_term, total_variation
 from qsmbids.networks.unet import unets
-from qsmbids.physics.torch_dipole import CONSISTENCY, data_consistency, demean
+from qsmbids.physics.torch_dipole import data_consistency, demean
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,60 +42,9 @@ class Tuned:
     best: int
 
 
-@dataclass(frozen=True)
-class Tuning:
-    """How to fine-tune.
-
-    Parameters
-    ----------
-    iterations : int
-        At most.
-    tv : float
-        Weight of total variation beside the data term.
-    learning_rate : float
-        Adam's.
-    held_out : float
-        Share of the mask's voxels that the data term does not see.
-    patience : int
-        Stop when their error has not fallen for so many iterations.
-    seed : int
-        Which voxels.
-    consistency : float
-        Of a closing data consistency, as in `qsmbids.inference.predict.predict`.
-    gain : float
-        Share by which the held-out error must fall; otherwise the network stays as it came. A
-        smaller fall says nothing of the map: the error in the field falls at first even where
-        the susceptibility becomes worse.
-
-    Raises
-    ------
-    ValueError
-        If one of them is out of its range.
-    """
-
-    iterations: int = 20
-    tv: float = 0.06
-    learning_rate: float = 2e-4
-    held_out: float = 0.05
-    patience: int = 5
-    seed: int = 0
-    consistency: float = CONSISTENCY
-    gain: float = 0.04
-
-    def __post_init__(self) -> None:
-        if not 0 < self.held_out <= 0.5:
-            raise ValueError(
-                f"the held-out share must be above 0 and at most 0.5, not {self.held_out}"
-            )
-        if min(self.iterations, self.patience) < 1 or self.learning_rate <= 0:
-            raise ValueError("fine-tuning needs positive iterations, patience and learning_rate")
-        if min(self.tv, self.consistency) < 0:
-            raise ValueError("total_variation and consistency must not be negative")
-        if not 0 <= self.gain < 1:
-            raise ValueError(f"the gain must be at least 0 and below 1, not {self.gain}")
-
-
-def fine_tune(setup: Setup, voxel_size: tuple[float, ...], weight: Tensor, how: Tuning) -> Tuned:
+def fine_tune(
+    setup: Setup, voxel_size: tuple[float, ...], weight: Tensor, how: FitOptions
+) -> Tuned:
     """Fit a network to one field by the data term and total variation.
 
     A share of the voxels is kept from it altogether: they are left out of the data term, and in
@@ -110,7 +60,7 @@ def fine_tune(setup: Setup, voxel_size: tuple[float, ...], weight: Tensor, how: 
         Edge lengths in mm.
     weight : (1, 1, x, y, z) tensor
         W of the data term, 0 to 1.
-    how : Tuning
+    how : FitOptions
         Its options.
 
     Raises
@@ -131,7 +81,9 @@ def fine_tune(setup: Setup, voxel_size: tuple[float, ...], weight: Tensor, how: 
         ) from error
 
 
-def _fine_tune(setup: Setup, voxel_size: tuple[float, ...], weight: Tensor, how: Tuning) -> Tuned:
+def _fine_tune(
+    setup: Setup, voxel_size: tuple[float, ...], weight: Tensor, how: FitOptions
+) -> Tuned:
     model, mask, dipole = setup.model, setup.mask, setup.dipole
     blinded, hidden = hold_out(setup, how.held_out, how.seed)
     seen_weight, hidden_weight = weight * (mask - hidden), weight * hidden
@@ -143,7 +95,7 @@ def _fine_tune(setup: Setup, voxel_size: tuple[float, ...], weight: Tensor, how:
     for iteration in range(how.iterations + 1):
         chi = model(blinded, mask, dipole, domain=setup.domain, apply=apply)
         loss = data_term(chi, setup.field, seen_weight, dipole)
-        loss = loss + how.tv * total_variation(chi, mask, voxel_size)
+        loss = loss + how.total_variation * total_variation(chi, mask, voxel_size)
         losses.append(float(loss.detach()))
         with torch.no_grad():
             errors.append(float(data_term(chi, setup.field, hidden_weight, dipole, hidden)))

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from qsmbids.checks import check_field, check_geometry
-from qsmbids.inference.fine_tuning import Tuned, Tuning, fine_tune
+from qsmbids.inference.fine_tuning import Tuned, fine_tune
+from qsmbids.inference.fit_options import FitOptions
 from qsmbids.inference.predict import Setup, check_size
 from qsmbids.inference.single_subject_patches import PatchTraining, train_on_patches
 from qsmbids.networks.inversion import CHI_SCALE, Apply, Inversion, plain
@@ -78,7 +79,7 @@ class Subject:
         Confidence; the largest value counts as 1.
     voxel_size, b0_dir : (3,) sequence of float
         Edge lengths in mm; B0 along the voxel axes.
-    tuning : Tuning
+    tuning : FitOptions
         How to fit the whole volume.
     device : {"auto", "cpu", "cuda", "cuda:N"}
         Where to compute.
@@ -98,7 +99,7 @@ class Subject:
         *,
         voxel_size: Sequence[float],
         b0_dir: Sequence[float],
-        tuning: Tuning,
+        tuning: FitOptions,
         device: str = "cpu",
     ):
         check_field(field, mask, weight)

@@ -25,13 +25,13 @@ from qsmbids.interfaces.reporting import stages_of
 from qsmbids.interfaces.susceptibility import Inversion as InversionStage
 from qsmbids.inversion import METHODS, Reconstruction, invert, reconstruct
 from qsmbids.networks import weights_file as files
-from qsmbids.physics import forward_field
+from qsmbids.physics import Problem, forward_field
 from qsmbids.reports import methods_text, write_participant_page
 from qsmbids.workflows import plan, records
 
 torch = pytest.importorskip("torch")
 
-from qsmbids.inference.fine_tuning import Tuning  # noqa: E402
+from qsmbids.inference.fit_options import FitOptions  # noqa: E402
 from qsmbids.networks.architectures import ARCHITECTURES  # noqa: E402
 from qsmbids.networks.inversion import DirectNet, Inversion  # noqa: E402
 from qsmbids.networks.uncertainty_net import SpreadNet  # noqa: E402
@@ -96,7 +96,7 @@ def test_each_network_has_weights_of_its_own_name(name: str) -> None:
 def test_a_preset_reaches_the_function(weights: Path) -> None:
     entry = replace(METHODS["uqsm"], preset={"weights": str(weights)})
     field, mask = head()
-    found = entry.load()(field, mask, voxel_size=(1, 1, 1), b0_dir=(0, 0, 1))
+    found = entry.load()(Problem(field, mask, (1, 1, 1)))
     assert found.details["Weights"]["Name"] == "toy"
 
 
@@ -141,7 +141,7 @@ def test_a_fit_tells_its_course(method: str, weights: Path) -> None:
     assert set(found.curves) == {"loss", "held-out error"}
     assert {len(values) for values in found.curves.values()} == {course["Iterations"] + 1}
     errors = found.curves["held-out error"]
-    fell = min(errors) <= (1 - Tuning.gain) * errors[0]
+    fell = min(errors) <= (1 - FitOptions.gain) * errors[0]
     kept = errors.index(min(errors)) if fell else 0
     assert (course["KeptIteration"], course["HeldOutErrorKept"]) == (kept, errors[kept])
     assert ("Weights" in found.details) == (method == "qsminvnet")

@@ -9,17 +9,17 @@ import pytest
 from scipy import ndimage
 
 from qsmbids.errors import InputError, QsmbidsWarning, UsageError
-from qsmbids.physics import DipoleConvolution
+from qsmbids.physics import DipoleConvolution, Problem
 
 torch = pytest.importorskip("torch")
 
 from qsmbids.inference import predict as infer  # noqa: E402
-from qsmbids.inference.fine_tuning import Tuning, fine_tune, hold_out  # noqa: E402
+from qsmbids.inference.fine_tuning import fine_tune, hold_out  # noqa: E402
+from qsmbids.inference.fit_options import FitOptions  # noqa: E402
 from qsmbids.inference.predict import DOMAINS, Setup, choose_frame, predict  # noqa: E402
 from qsmbids.inference.resampling import Frame, to_third_axis  # noqa: E402
 from qsmbids.inference.tiles import in_tiles, tile_size  # noqa: E402
 from qsmbids.inversion import METHODS, reconstruct  # noqa: E402
-from qsmbids.inversion.finetune import finetune  # noqa: E402
 from qsmbids.inversion.network import network  # noqa: E402
 from qsmbids.networks.device import pick_device  # noqa: E402
 from qsmbids.networks.inversion import ConsistentNet, DirectNet  # noqa: E402
@@ -29,6 +29,7 @@ from qsmbids.networks.weights import bundled, load_weights, save_weights  # noqa
 from qsmbids.physics.torch_dipole import Dipole, data_consistency  # noqa: E402
 
 SMALL = {"base": 2, "levels": 3}
+finetune = METHODS["qsminvnet"].load()
 SHAPE = (33, 40, 28)
 
 
@@ -157,9 +158,9 @@ def test_consistency_makes_a_direct_network_explain_the_field(tmp_path):
     direct = str(save_weights(DirectNet(**SMALL), tmp_path / "direct.safetensors"))
     _, field, mask = head()
     dipole = DipoleConvolution(SHAPE, (1, 1, 1))
-    options = {"voxel_size": (1, 1, 1), "b0_dir": (0, 0, 1), "weights": direct}
+    problem = Problem(field, mask, (1, 1, 1))
     without, with_it = (
-        np.linalg.norm((dipole(network(field, mask, consistency=c, **options).chi) - field)[mask])
+        np.linalg.norm((dipole(network(problem, consistency=c, weights=direct).chi) - field)[mask])
         for c in (0, 0.05)
     )
     assert with_it < 0.5 * without
@@ -199,7 +200,7 @@ def test_when_memory_runs_out_the_network_goes_on_in_tiles_and_says_so(monkeypat
         predict(net, field, mask, voxel_size=(1, 1, 1))
     setup = Setup(net, field, mask, (1, 1, 1))
     with pytest.raises(InputError, match="fitting a network to 70x64x60 voxels"):
-        fine_tune(setup, (1, 1, 1), setup.mask, Tuning())
+        fine_tune(setup, (1, 1, 1), setup.mask, FitOptions())
 
 
 def test_an_average_over_mirror_images_is_the_same_for_a_mirrored_field():
@@ -270,16 +271,15 @@ def test_unusable_input_is_refused_in_a_sentence(path, tmp_path):
     _, field, mask = head()
     mask &= (np.arange(mask.shape[0]) - mask.shape[0] // 2 < 1)[:, None, None]
     mask &= (np.arange(mask.shape[0]) - mask.shape[0] // 2 > -3)[:, None, None]
-    options = {"voxel_size": (1, 1, 1), "b0_dir": (0, 0, 1)}
     with pytest.raises(ValueError, match="spans only 3 x"):
-        network(field, mask, weights=path, **options)
-    _, field, mask = head()
+        network(Problem(field, mask, (1, 1, 1)), weights=path)
+    problem = Problem(*head()[1:], (1, 1, 1))
     with pytest.raises(InputError, match="does not exist"):
-        network(field, mask, weights=str(tmp_path / "no.safetensors"), **options)
+        network(problem, weights=str(tmp_path / "no.safetensors"))
     with pytest.raises(ValueError, match="consistency"):
-        network(field, mask, weights=path, consistency=-1, **options)
+        network(problem, weights=path, consistency=-1)
     with pytest.raises(ValueError, match="held-out share"):
-        finetune(field, mask, weights=path, held_out=0, **options)
+        finetune(problem, weights=path, held_out=0)
 
 
 def tuned(how, noise=0.003):
@@ -291,14 +291,14 @@ def tuned(how, noise=0.003):
 
 
 def test_fine_tuning_lowers_the_held_out_error_and_keeps_its_minimum():
-    _, result = tuned(Tuning(iterations=25, learning_rate=1e-2))
+    _, result = tuned(FitOptions(iterations=25, learning_rate=1e-2))
     assert result.best > 0
     assert result.held_out[result.best] == min(result.held_out) < 0.8 * result.held_out[0]
     assert result.loss[result.best] < result.loss[0]
 
 
 def test_fine_tuning_keeps_the_start_where_too_little_is_gained():
-    setup, result = tuned(Tuning(iterations=3, learning_rate=1e-6))
+    setup, result = tuned(FitOptions(iterations=3, learning_rate=1e-6))
     assert result.held_out[-1] < result.held_out[0]
     assert result.best == 0
     with torch.inference_mode():
@@ -307,15 +307,16 @@ def test_fine_tuning_keeps_the_start_where_too_little_is_gained():
 
 
 def test_fine_tuning_stops_when_nothing_is_gained():
-    _, result = tuned(Tuning(iterations=50, learning_rate=3.0, patience=3))
+    _, result = tuned(FitOptions(iterations=50, learning_rate=3.0, patience=3))
     assert len(result.loss) < 51
     assert result.best <= len(result.loss) - 4
 
 
 def test_fine_tuning_is_deterministic(path):
     _, field, mask = head(noise=0.002)
-    options = {"voxel_size": (1, 1, 2), "b0_dir": (0, 0.4, 1), "weights": path, "iterations": 3}
-    first, second = (finetune(field, mask, weight=2.0 * mask, **options).chi for _ in range(2))
+    weight = 2 * mask.astype(np.float32)
+    problem = Problem(field, mask, (1, 1, 2), (0, 0.4, 1), weight)
+    first, second = (finetune(problem, weights=path, iterations=3).chi for _ in range(2))
     np.testing.assert_array_equal(first, second)
     assert np.isfinite(first).all()
     assert not first[~mask].any()
@@ -338,13 +339,19 @@ def test_a_network_of_two_domains_is_asked_for_one_of_them(tmp_path):
     assert not np.array_equal(one, other)
     np.testing.assert_array_equal(predict(model, field, mask, **options), one)
     maps = [
-        finetune(field, mask, weights=path, iterations=1, uncertainty=False, **options, **chosen)
+        finetune(
+            Problem(field, mask, (1, 1, 1)),
+            weights=path,
+            iterations=1,
+            uncertainty=False,
+            **chosen,
+        )
         for chosen in ({}, {"domain": "source"}, {"domain": "target"})
     ]
     np.testing.assert_array_equal(maps[0].chi, maps[1].chi)
     assert not np.array_equal(maps[0].chi, maps[2].chi)
     with pytest.raises(ValueError, match="'source' or 'target', not 'both'"):
-        finetune(field, mask, weights=path, domain="both", **options)
+        finetune(Problem(field, mask, (1, 1, 1)), weights=path, domain="both")
 
 
 def test_a_network_of_one_domain_has_no_other():
@@ -354,7 +361,7 @@ def test_a_network_of_one_domain_has_no_other():
 
 @pytest.mark.parametrize("method", ["qsminvnet", "qsminvnet+", "zs-uqsm+", "dip"])
 def test_every_setting_of_the_fit_is_an_option(method):
-    names = {field.name for field in fields(Tuning)} - {"tv"} | {"total_variation"}
+    names = {field.name for field in fields(FitOptions)}
     assert names <= set(METHODS[method].defaults())
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from qsmbids.inversion.dip import deep_image_prior
-from qsmbids.inversion.zeroshot import zero_shot
-from qsmbids.physics import forward_field
+from qsmbids.inversion import METHODS
+from qsmbids.physics import Problem, forward_field
 
 torch = pytest.importorskip("torch")
 
-from qsmbids.inference.fine_tuning import Tuning, hold_out  # noqa: E402
+from qsmbids.inference.fine_tuning import hold_out  # noqa: E402
+from qsmbids.inference.fit_options import FitOptions  # noqa: E402
 from qsmbids.inference.predict import Setup  # noqa: E402
 from qsmbids.inference.single_subject import PriorNet, Subject  # noqa: E402
 from qsmbids.inference.single_subject_patches import Patches, PatchTraining, train_on_patches  # noqa: E402
@@ -20,6 +20,7 @@ from qsmbids.networks.inversion import DirectNet  # noqa: E402
 from qsmbids.networks.unet import UNet, prepare  # noqa: E402
 
 GEOMETRY = {"voxel_size": (1.0, 1.0, 1.6), "b0_dir": (0.1, 0.3, 0.95)}
+zero_shot, deep_image_prior = (METHODS[name].load() for name in ("zs-uqsm+", "dip"))
 QUICK = {
     zero_shot: {"filters": 2, "patch_iterations": 3, "patch_size": 16, "iterations": 2},
     deep_image_prior: {"filters": 2, "iterations": 3},
@@ -46,7 +47,7 @@ def test_same_seed_same_map_and_torch_keeps_its_own_chance(method):
     torch.manual_seed(1)
     before = torch.get_rng_state()
     first, second, other = (
-        method(field, mask, weight=weight, seed=seed, **QUICK[method], **GEOMETRY).chi
+        method(Problem(field, mask, **GEOMETRY, weight=weight), seed=seed, **QUICK[method]).chi
         for seed in (0, 0, 1)
     )
     np.testing.assert_array_equal(first, second)
@@ -63,7 +64,7 @@ def test_scale_of_the_weight_does_not_matter_and_its_holes_do():
     holed = weight.copy()
     holed[8:20] = 0
     maps = [
-        deep_image_prior(field, mask, weight=w, **QUICK[deep_image_prior], **GEOMETRY).chi
+        deep_image_prior(Problem(field, mask, **GEOMETRY, weight=w), **QUICK[deep_image_prior]).chi
         for w in (weight, 8 * weight, holed)
     ]
     np.testing.assert_array_equal(maps[0], maps[1])
@@ -73,9 +74,10 @@ def test_scale_of_the_weight_does_not_matter_and_its_holes_do():
 @pytest.mark.parametrize("kind", ["ellipsoid", "sphere", "cuboid", "cylinder", "none"])
 def test_each_perturbation_trains_another_network(kind):
     _, field, mask = head()
-    options = {**QUICK[zero_shot], **GEOMETRY, "learning_rate": 1e-9}
-    found = zero_shot(field, mask, perturbation=kind, **options).chi
-    plain = zero_shot(field, mask, **{**options, "patch_iterations": 0}).chi
+    options = {**QUICK[zero_shot], "learning_rate": 1e-9}
+    problem = Problem(field, mask, **GEOMETRY)
+    found = zero_shot(problem, perturbation=kind, **options).chi
+    plain = zero_shot(problem, **{**options, "patch_iterations": 0}).chi
     assert np.isfinite(found).all()
     assert not np.allclose(found, plain, atol=1e-6)
 
@@ -111,7 +113,7 @@ def test_patch_training_lowers_the_field_error():
 
 def test_held_out_voxels_reach_neither_stage():
     _, field, mask = head()
-    tuning = Tuning(iterations=3, learning_rate=1e-3, held_out=0.1, seed=5)
+    tuning = FitOptions(iterations=3, learning_rate=1e-3, held_out=0.1, seed=5)
 
     def trained(values):
         subject = Subject(
@@ -152,7 +154,7 @@ def test_prior_net_sees_noise_and_no_field():
 def test_options_out_of_range_are_refused(method, change, message):
     _, field, mask = head()
     with pytest.raises(ValueError, match=message):
-        method(field, mask, **GEOMETRY, **{**QUICK[method], **change})
+        method(Problem(field, mask, **GEOMETRY), **{**QUICK[method], **change})
 
 
 @pytest.mark.parametrize("method", QUICK)
@@ -160,10 +162,10 @@ def test_unusable_input_is_refused(method):
     _, field, mask = head()
     spoiled = np.where(mask, np.float32(np.nan), field)
     with pytest.raises(ValueError, match="NaN"):
-        method(spoiled, mask, **GEOMETRY)
+        method(Problem(spoiled, mask, **GEOMETRY))
     thin = mask & (np.arange(mask.shape[0]) < 5)[:, None, None]
     with pytest.raises(ValueError, match="spans only 3 x"):
-        method(field, thin, **GEOMETRY)
+        method(Problem(field, thin, **GEOMETRY))
 
 
 @pytest.mark.parametrize(
@@ -178,13 +180,13 @@ def test_unusable_input_is_refused(method):
 def test_patch_options_out_of_range_are_refused(change, message):
     _, field, mask = head()
     with pytest.raises(ValueError, match=message):
-        zero_shot(field, mask, **GEOMETRY, **{**QUICK[zero_shot], **change})
+        zero_shot(Problem(field, mask, **GEOMETRY), **{**QUICK[zero_shot], **change})
 
 
 def test_unknown_source_is_refused():
     _, field, mask = head()
     with pytest.raises(ValueError, match="'field' or 'noise', not 'chi'"):
-        deep_image_prior(field, mask, source="chi", **GEOMETRY)
+        deep_image_prior(Problem(field, mask, **GEOMETRY), source="chi")
 
 
 @pytest.mark.parametrize("edge", [16, 32, 48])
