@@ -19,10 +19,10 @@ from scipy.ndimage import distance_transform_edt
 from scipy.stats import spearmanr
 
 from qsmbids.background import remove_background
-from qsmbids.inference.uncertainty import estimate
+from qsmbids.inference.predict_uncertainty import predict_uncertainty
 from qsmbids.inversion import DEFAULT, METHODS, invert
 from qsmbids.inversion.network import network
-from qsmbids.networks.weights import bundled
+from qsmbids.networks.weights_file import bundled
 from qsmbids.physics import Problem
 from qsmbids.simulation import TISSUES, Head, HeadRecipe, simulate_head
 
@@ -136,7 +136,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=4242, help="of the first anatomy")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--weights", default="uncertainty", help="of the uncertainty")
-    parser.add_argument("--networks", nargs="*", default=list(bundled()), help="names or paths")
+    parser.add_argument(
+        "--networks", nargs="*", default=list(bundled("inversion")), help="names or paths"
+    )
     parser.add_argument("--methods", nargs="*", default=[DEFAULT], choices=list(METHODS))
     parser.add_argument("--cases", nargs="*", help="only those whose name has one of these words")
     asked = parser.parse_args()
@@ -146,7 +148,9 @@ def main() -> None:
                 continue
             print(f"{case.name}, {case.mask.shape}\n{header(case.parts())}")
             for name, chi in maps(case, asked):
-                sigma = estimate(chi, case.field, case.mask, weights=asked.weights, **case.geometry)
+                sigma = predict_uncertainty(
+                    chi, case.field, case.mask, weights=asked.weights, **case.geometry
+                )
                 print(f"{name:20} {row(chi, sigma, case)}", flush=True)
 
 

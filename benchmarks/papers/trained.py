@@ -21,6 +21,7 @@ from benchmarks.papers.ledger import Ledger, Record, parser, read_command
 from benchmarks.papers.page import write_page
 from qsmbids.evaluation import evaluate, regions_of
 from qsmbids.inference.predict import predict
+from qsmbids.inference.predictor import Predictor
 from qsmbids.networks.device import torch_threads
 from qsmbids.networks.weights import load_weights
 from qsmbids.simulation import Head
@@ -169,15 +170,15 @@ def _score(size: float, number: int, kind: str, weights: Path) -> Record:
     head, case = _unseen(size, number, kind)
     model, card = load_weights(weights)
     with torch_threads():
-        chi = predict(
+        predictor = Predictor(
             model,
             np.asarray(case["field"], np.float32),
             case["mask"],
             voxel_size=head.voxel_size,
             b0_dir=head.b0_dir,
             card=card,
-            consistency=0.0,
             domain="target",
         )
+        chi = predict(predictor, consistency=0.0)
     regions = regions_of(case["labels"])
     return {"truth": evaluate(chi, case["chi"], case["mask"], regions=regions)}

@@ -135,9 +135,11 @@ def combined(images: Images, steps: int | None) -> Any:
 
 def uncertainty(images: Images, steps: int | None) -> Any:
     """Estimate a map's uncertainty."""
-    from qsmbids.inference.uncertainty import estimate
+    from qsmbids.inference.predict_uncertainty import predict_uncertainty
 
-    return estimate(images["chi"], images["local"], images["mask"], voxel_size=images["voxel_size"])
+    return predict_uncertainty(
+        images["chi"], images["local"], images["mask"], voxel_size=images["voxel_size"]
+    )
 
 
 def forward(images: Images, steps: int | None) -> Any:

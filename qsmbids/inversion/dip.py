@@ -10,7 +10,7 @@ from qsmbids.inversion.reconstruction import Reconstruction
 from qsmbids.physics import Problem
 
 if TYPE_CHECKING:
-    from qsmbids.networks.inversion import Inversion
+    from qsmbids.networks.base import InversionNet
 
 FIT = FitOptions(iterations=150, learning_rate=1e-2, patience=20)
 
@@ -49,28 +49,19 @@ def deep_image_prior(
     ----------
     Ulyanov et al., Int J Comput Vis 128:1867 (2020), "Deep image prior".
     """
-    from qsmbids.inference.single_subject import PriorNet, Subject
+    from qsmbids.inference.single_subject import fit_from_scratch
     from qsmbids.networks.device import torch_threads
-    from qsmbids.networks.inversion import DirectNet
+    from qsmbids.networks.direct import DeepImagePrior, DirectNet
 
     if filters < 1:
         raise ValueError(f"the network needs at least one filter, not {filters}")
     if source not in ("field", "noise"):
         raise ValueError(f"the source must be 'field' or 'noise', not {source!r}")
 
-    def network() -> Inversion:
+    def network() -> InversionNet:
         if source == "noise":
-            return PriorNet(problem.mask.shape, base=filters, norm="batch")
+            return DeepImagePrior(problem.mask.shape, base=filters, norm="batch")
         return DirectNet(base=filters, norm="batch")
 
     with torch_threads():
-        subject = Subject(
-            network,
-            problem.field,
-            problem.mask,
-            problem.weight,
-            **problem.geometry,
-            tuning=fit,
-            device=problem.device,
-        )
-        return fitted(subject.fit(), computed_on(problem.device))
+        return fitted(fit_from_scratch(network, problem, fit), computed_on(problem.device))

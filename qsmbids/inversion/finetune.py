@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-
-import numpy as np
-
 from qsmbids.inference.fit_options import FitOptions
 from qsmbids.inversion.network_results import computed_on, fitted, load, with_uncertainty
 from qsmbids.inversion.reconstruction import Reconstruction
 from qsmbids.physics import Problem
 
-LOG = logging.getLogger(__name__)
 FIT = FitOptions(iterations=20, learning_rate=2e-4, patience=5)
 
 
@@ -35,7 +30,7 @@ def finetune(
         Whose batch statistics a network with two domains uses: those of the samples with labels,
         or of those without.
     uncertainty : bool
-        Estimate how far the map may be off too, see `qsmbids.inference.uncertainty`.
+        Estimate how far the map may be off too, see `qsmbids.inference.predict_uncertainty`.
     fit : FitOptions
         How to fit.
 
@@ -55,24 +50,19 @@ def finetune(
     ----------
     Liu and Koch, arXiv:1904.05493 (QSMInvNet).
     """
-    import torch
-
     from qsmbids.inference.fine_tuning import fine_tune
-    from qsmbids.inference.predict import Setup, check_size
+    from qsmbids.inference.predictor import Predictor
     from qsmbids.networks.device import torch_threads
 
-    field, mask, weight = problem.field, problem.mask, problem.weight
-    check_size(mask)
-    confidence = mask.astype(np.float32) if weight is None else weight / weight.max()
     model, card, details = load(weights)
     with torch_threads():
-        setup = Setup(
-            model, field, mask, **problem.geometry, card=card, device=problem.device, domain=domain
+        predictor = Predictor(
+            *(model, problem.field, problem.mask),
+            **problem.geometry,
+            card=card,
+            device=problem.device,
+            domain=domain,
         )
-        tuned = fine_tune(setup, problem.voxel_size, torch.from_numpy(confidence)[None, None], fit)
-    LOG.info(
-        "fine-tuning kept iteration %d of %d; held-out error %.4g at first, %.4g at the end",
-        *(tuned.best, len(tuned.loss) - 1, tuned.held_out[0], tuned.held_out[tuned.best]),
-    )
-    found = fitted(tuned, {**details, **computed_on(problem.device)})
+        result = fine_tune(predictor, problem.weight, fit)
+    found = fitted(result, {**details, **computed_on(problem.device)})
     return with_uncertainty(found, problem) if uncertainty else found

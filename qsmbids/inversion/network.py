@@ -32,7 +32,7 @@ def network(
     average : {1, 2, 4, 8}
         Mean of the maps of so many mirror images of the field.
     uncertainty : bool
-        Estimate how far the map may be off too, see `qsmbids.inference.uncertainty`.
+        Estimate how far the map may be off too, see `qsmbids.inference.predict_uncertainty`.
 
     Returns
     -------
@@ -49,22 +49,19 @@ def network(
         If the mask is too small for a network.
     """
     from qsmbids.inference.predict import predict
+    from qsmbids.inference.predictor import Predictor
     from qsmbids.networks.device import torch_threads
 
     if consistency < 0:
         raise ValueError(f"the consistency must not be negative, not {consistency}")
     model, card, details = load(weights)
     with torch_threads():
-        chi = predict(
-            model,
-            problem.field,
-            problem.mask,
+        predictor = Predictor(
+            *(model, problem.field, problem.mask),
             **problem.geometry,
             card=card,
-            consistency=consistency,
-            memory_gb=memory_gb,
-            average=average,
             device=problem.device,
         )
+        chi = predict(predictor, consistency=consistency, memory_gb=memory_gb, average=average)
     found = Reconstruction(chi, details={**details, **computed_on(problem.device)})
     return with_uncertainty(found, problem) if uncertainty else found

@@ -10,11 +10,11 @@ from qsmbids.inversion.reconstruction import Reconstruction
 from qsmbids.physics.problem import Float, Problem
 
 if TYPE_CHECKING:
-    from qsmbids.inference.fine_tuning import Tuned
-    from qsmbids.networks.inversion import Inversion
+    from qsmbids.inference.fine_tuning import FitResult
+    from qsmbids.networks.base import InversionNet
 
 
-def load(weights: str) -> tuple[Inversion, dict[str, Any], dict[str, Any]]:
+def load(weights: str) -> tuple[InversionNet, dict[str, Any], dict[str, Any]]:
     """Return the network and card of weights, by path or name, and what a sidecar says of them."""
     from qsmbids.networks.weights import load_weights
     from qsmbids.networks.weights_file import describe
@@ -35,29 +35,29 @@ def computed_on(device: str) -> dict[str, str]:
 
 def with_uncertainty(found: Reconstruction, problem: Problem) -> Reconstruction:
     """Return the reconstruction with the map's uncertainty."""
-    from qsmbids.inference.uncertainty import estimate
+    from qsmbids.inference.predict_uncertainty import predict_uncertainty
     from qsmbids.networks.device import torch_threads
-    from qsmbids.networks.weights_file import SPREADS, describe
+    from qsmbids.networks.weights_file import describe
 
     with torch_threads():
-        sigma = estimate(
+        sigma = predict_uncertainty(
             found.chi, problem.field, problem.mask, **problem.geometry, device=problem.device
         )
-    about = {"UncertaintyWeights": describe("uncertainty", SPREADS)}
+    about = {"UncertaintyWeights": describe("uncertainty", "uncertainty")}
     return replace(found, uncertainty=sigma, details={**found.details, **about})
 
 
-def fitted(tuned: Tuned, details: Mapping[str, Any]) -> Reconstruction:
+def fitted(result: FitResult, details: Mapping[str, Any]) -> Reconstruction:
     """Return what a fit of a network to one field has given, and which iteration was kept."""
-    chi: Float = tuned.chi[0, 0].cpu().numpy()
+    chi: Float = result.chi[0, 0].cpu().numpy()
     course = {
-        "Iterations": len(tuned.loss) - 1,
-        "KeptIteration": tuned.best,
-        "HeldOutErrorAtFirst": tuned.held_out[0],
-        "HeldOutErrorKept": tuned.held_out[tuned.best],
+        "Iterations": len(result.loss) - 1,
+        "KeptIteration": result.best,
+        "HeldOutErrorAtFirst": result.held_out[0],
+        "HeldOutErrorKept": result.held_out[result.best],
     }
     return Reconstruction(
         chi,
-        curves={"loss": tuned.loss, "held-out error": tuned.held_out},
+        curves={"loss": result.loss, "held-out error": result.held_out},
         details={**details, "Fit": course},
     )

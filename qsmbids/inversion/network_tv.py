@@ -63,7 +63,7 @@ def network_tv(
     memory_gb : float
         As in `qsmbids.inversion.network.network`.
     uncertainty : bool
-        Estimate how far the map may be off too, see `qsmbids.inference.uncertainty`.
+        Estimate how far the map may be off too, see `qsmbids.inference.predict_uncertainty`.
 
     Returns
     -------

@@ -66,32 +66,23 @@ def zero_shot(
     ----------
     Liu, "Improved model-based learning with data augmentation for QSM", MIDL 2022.
     """
-    from qsmbids.inference.single_subject import Subject
-    from qsmbids.inference.single_subject_patches import PatchTraining
+    from qsmbids.inference.patch_training import PatchOptions
+    from qsmbids.inference.single_subject import fit_from_scratch
     from qsmbids.networks.device import torch_threads
-    from qsmbids.networks.inversion import DirectNet
+    from qsmbids.networks.direct import DirectNet
 
     if filters < 1:
         raise ValueError(f"the network needs at least one filter, not {filters}")
-    patches = PatchTraining(
-        patch_iterations,
-        patch_size,
-        batch,
-        patch_total_variation,
-        None if perturbation == "none" else perturbation,
-        strength,
+    patches = PatchOptions(
+        iterations=patch_iterations,
+        size=patch_size,
+        batch=batch,
+        tv=patch_total_variation,
+        perturbation=None if perturbation == "none" else perturbation,
+        strength=strength,
         learning_rate=patch_learning_rate,
         seed=fit.seed,
     )
     with torch_threads():
-        subject = Subject(
-            lambda: DirectNet(base=filters),
-            problem.field,
-            problem.mask,
-            problem.weight,
-            **problem.geometry,
-            tuning=fit,
-            device=problem.device,
-        )
-        subject.train_on_patches(patches)
-        return fitted(subject.fit(), computed_on(problem.device))
+        result = fit_from_scratch(lambda: DirectNet(base=filters), problem, fit, patches)
+        return fitted(result, computed_on(problem.device))

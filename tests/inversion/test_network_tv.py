@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from balls import VOXEL, error, phantom
 from scipy.ndimage import binary_dilation, gaussian_filter
+from volumes import VOXEL, error, three_balls
 
 from qsmbids.inversion import invert
 from qsmbids.inversion.network_tv import LIMITS, fitting_trust, refine, strong_sources
@@ -17,7 +17,7 @@ AXIAL = {"voxel_size": VOXEL, "b0_dir": (0, 0, 1)}
 
 @pytest.fixture(scope="module")
 def balls():
-    return phantom((36, 40, 32))
+    return three_balls((36, 40, 32))
 
 
 def solved(field, mask, prior, trust):

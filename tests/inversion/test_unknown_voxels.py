@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import ndimage
+from volumes import smooth_tissue
 
 from qsmbids.inversion import METHODS, reconstruct
 from qsmbids.inversion.unknown_voxels import fill_unknown
@@ -23,15 +24,11 @@ QUICK = {
 
 def head(shape=(28, 32, 20)):
     """Return a field, its mask and a weight with holes in the mask, one at its surface."""
-    rng = np.random.default_rng(4)
-    mask = np.zeros(shape, bool)
-    mask[2:-2, 3:-3, 2:-2] = True
-    chi = ndimage.gaussian_filter(rng.standard_normal(shape), 2).astype(np.float32)
-    field = forward_field(np.where(mask, chi * 0.05 / chi.std(), 0).astype(np.float32), **GEOMETRY)
+    _, field, mask = smooth_tissue(shape, **GEOMETRY)
     weight = mask.astype(np.float32)
     weight[8:11, 10:14, 6:9] = 0
     weight[18:22, 3:6, 10:12] = 0
-    return np.where(mask, field, 0).astype(np.float32), mask, weight
+    return field, mask, weight
 
 
 def spoil(field, gaps):

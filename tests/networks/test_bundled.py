@@ -12,11 +12,11 @@ import pytest
 pytest.importorskip("torch")
 from qsmbids.inversion import invert
 from qsmbids.inversion.network import network
-from qsmbids.networks.weights import bundled
+from qsmbids.networks.weights_file import bundled
 from qsmbids.physics import Problem
 from qsmbids.simulation import HeadRecipe, simulate_head
 
-WEIGHTS = bundled()
+WEIGHTS = bundled("inversion")
 
 
 def test_there_are_weights():

@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch")
 
 from training_tiny import add_subject, tiny  # noqa: E402
 
-from qsmbids.networks.unet import unets  # noqa: E402
+from qsmbids.networks.base import unets  # noqa: E402
 from qsmbids.networks.weights import load_weights, save_weights  # noqa: E402
 from qsmbids.networks.weights_file import digest  # noqa: E402
 from qsmbids.training.__main__ import main as training_command  # noqa: E402
@@ -27,20 +27,13 @@ from qsmbids.training.engine.trainer import Trainer  # noqa: E402
 from qsmbids.training.methods.recipes import find_recipe  # noqa: E402
 from qsmbids.training.run import train  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 FIELDS = tiny("uqsm+", worlds={"fields": 1.0})
 
 
 def quiet(line):
     pass
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr("qsmbids.training.engine.callbacks.CHECKED", {16: 1.0})
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -164,8 +164,8 @@ def test_the_second_domain_may_have_its_own_worlds(store):
     assert torch.isfinite(step_loss(build(real), after, real, 0.5))
 
 
-def test_validation_draws_both_domains(store, monkeypatch):
-    monkeypatch.setattr("qsmbids.training.engine.callbacks.CHECKED", {16: 1.0})
+@pytest.mark.usefixtures("small_checks")
+def test_validation_draws_both_domains(store):
     data = Data(subjects=store)
     plain = tiny("qsminvnet+", target=Degradation(noise=0.5))
     checks = validation_batches(plain, data)
@@ -181,8 +181,8 @@ def test_validation_draws_both_domains(store, monkeypatch):
     assert score_name("x", "target fields", data.describe(real)) == "held-out x"
 
 
-def test_each_domain_is_scored_with_its_own_statistics(tmp_path, monkeypatch):
-    monkeypatch.setattr("qsmbids.training.engine.callbacks.CHECKED", {16: 1.0})
+@pytest.mark.usefixtures("small_checks")
+def test_each_domain_is_scored_with_its_own_statistics(tmp_path):
     trainer = Trainer(tiny("qsminvnet+"), tmp_path, log=lambda line: None)
     keeper = Keeper(trainer, 1e9, 10**9)
     before = dict(trainer.scores)

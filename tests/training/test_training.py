@@ -19,7 +19,7 @@ torch = pytest.importorskip("torch")
 
 from training_tiny import tiny  # noqa: E402
 
-from qsmbids.inference.added_sources import perturbation, place_shape, random_rotation  # noqa: E402
+from qsmbids.inference.perturbation import perturbation, place_shape, random_rotation  # noqa: E402
 from qsmbids.networks.weights import load_weights  # noqa: E402
 from qsmbids.training.data.batches import Samples  # noqa: E402
 from qsmbids.training.data.corruption import CLEAN, Degradation, degraded  # noqa: E402
@@ -37,15 +37,6 @@ from qsmbids.training.methods.objectives import (  # noqa: E402
 from qsmbids.training.methods.recipes import RECIPES, find_recipe  # noqa: E402
 
 ONE_THREAD = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture
-def one_thread(monkeypatch):
-    monkeypatch.setattr("qsmbids.training.engine.callbacks.CHECKED", {16: 1.0})
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
