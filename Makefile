@@ -17,7 +17,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-real test test-fast lint format types imports check bench speed papers docker clean
+.PHONY: help install demo demo-real test test-fast lint format types imports check bench speed papers readme docker clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ speed: $(INSTALLED) ## measure speed and memory of everything, docs/results/spee
 
 papers: $(INSTALLED) ## make the papers' tables again, docs/results
 	@for table in cosmos challenge augmentation training_data domains; do $(BIN)/python -m benchmarks.papers.$$table || exit 1; done
+
+readme: $(INSTALLED) ## write the README's tables from the registries
+	$(BIN)/python docs/readme.py
 
 docker: ## build the container image for the CPU
 	docker build -f Dockerfile -t qsmbids .
