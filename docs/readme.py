@@ -16,20 +16,23 @@ from qsmbids.registry import Method
 from qsmbids.reports.citations import CITATIONS
 
 README = Path(__file__).resolve().parents[1] / "README.md"
-OPTIONS: dict[str, Mapping[str, Method]] = {
-    "brain-extraction": MASKING,
-    "unwrapping": UNWRAPPING,
-    "fit": FITS,
-    "background": BACKGROUND,
-    "method": {**INVERSION, **COMBINATIONS},
-}
-"""The methods by the option that chooses among them."""
+
+
+def registries() -> dict[str, Mapping[str, Method]]:
+    """Return the methods by the option that chooses among them."""
+    return {
+        "brain-extraction": MASKING,
+        "unwrapping": UNWRAPPING,
+        "fit": FITS,
+        "background": BACKGROUND,
+        "method": {**INVERSION, **COMBINATIONS},
+    }
 
 
 def methods() -> Iterator[str]:
     """Yield a row for each method: option, name, sources."""
     yield from ("| option | method | source |", "|---|---|---|")
-    for option, registry in OPTIONS.items():
+    for option, registry in registries().items():
         for name, method in registry.items():
             sources = ", ".join(map(_source, method.citations))
             yield f"| `--{option} {name}` | {method.label} | {sources} |"
@@ -39,7 +42,7 @@ def options() -> Iterator[str]:
     """Yield a row for each method that has options: their names and defaults."""
     yield from ("| method | its options and their defaults |", "|---|---|")
     for option in ("brain-extraction", "background", "method"):
-        for name, method in OPTIONS[option].items():
+        for name, method in registries()[option].items():
             own = ", ".join(f"`{key}={_plain(value)}`" for key, value in method.defaults().items())
             if own:
                 yield f"| `{name}` | {own} |"

@@ -31,7 +31,7 @@ readme = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(readme)
 METHODS = [
     pytest.param(method, id=f"{option}-{name}")
-    for option, registry in readme.OPTIONS.items()
+    for option, registry in readme.registries().items()
     for name, method in registry.items()
 ]
 MAPS = [pytest.param(m, id=name) for r in (BACKGROUND, INVERSION) for name, m in r.items()]
