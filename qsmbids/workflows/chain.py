@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from qsmbids import __version__
 from qsmbids.errors import InputError
 from qsmbids.interfaces import arrays
+from qsmbids.interfaces.axis_order import make_grid, turn_back, turn_upright, upright_grid, with_b0
 from qsmbids.interfaces.fields import BrainMask, FieldMap
-from qsmbids.interfaces.orientation import turn_back, turn_upright, upright_grid, with_b0
+from qsmbids.interfaces.images import check_grid, read_echoes
 from qsmbids.interfaces.params import KEYS, read_params
 from qsmbids.interfaces.susceptibility import Background, Inversion
 from qsmbids.phase import to_radians
@@ -99,10 +100,10 @@ class _Chain:
     def _read(self) -> dict[str, Any]:
         """Return saved magnitude and phase (echo, x, y, z), upright, and their grid."""
         phase, magnitude = self.job.source, self.job.magnitude
-        values, affine = arrays.read_echoes(phase)
-        grid = _grid(arrays.make_grid(phase, values.shape[1:], affine), self.params)
-        signal, affine = arrays.read_echoes(magnitude)
-        arrays.check_grid(magnitude, signal.shape[1:], affine, grid["stored"])
+        values, affine = read_echoes(phase)
+        grid = _grid(make_grid(phase, values.shape[1:], affine), self.params)
+        signal, affine = read_echoes(magnitude)
+        check_grid(magnitude, signal.shape[1:], affine, grid["stored"])
         echoes = len(self.params["echo_times"])
         told = f"{self.job.params.name} {echoes} echo times."
         for path, series in ((phase, values), (magnitude, signal)):

@@ -12,10 +12,11 @@ from scipy.fft import set_workers
 
 from qsmbids import __version__
 from qsmbids.errors import InputError
-from qsmbids.interfaces.arrays import make_grid, read_image, read_on_grid
+from qsmbids.interfaces.axis_order import make_grid
+from qsmbids.interfaces.images import read_image, read_on_grid
 from qsmbids.interfaces.params import read_params
 from qsmbids.inversion import METHODS, reconstruct
-from qsmbids.inversion.confidence import magnitude_weight
+from qsmbids.inversion.magnitude import magnitude_weight
 from qsmbids.workflows.map_job import Made, MapJob
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qsmbids.bids import write_json
 from qsmbids.bids.sidecar import KINDS, write_curves
-from qsmbids.interfaces.arrays import write_image
+from qsmbids.interfaces.images import write_image
 
 if TYPE_CHECKING:
     import numpy as np
