@@ -23,6 +23,7 @@ from qsmbids.inference.predict_uncertainty import predict_uncertainty
 from qsmbids.inversion import DEFAULT, METHODS, invert
 from qsmbids.inversion.network import network
 from qsmbids.networks.weights_file import bundled
+from qsmbids.physics import Problem
 from qsmbids.simulation import TISSUES, Head, HeadRecipe, simulate_head
 
 FIELD_OF_VIEW = (164.0, 205.0, 205.0)  # mm
@@ -116,8 +117,8 @@ def maps(case: Case, asked: argparse.Namespace) -> Iterator[tuple[str, np.ndarra
     """Yield the name and the map of each network and method that is asked for."""
     for weights in asked.networks:
         name = weights.removesuffix("/weights.safetensors").split("/")[-1]
-        found = network(case.field, case.mask, weights=weights, uncertainty=False, **case.geometry)
-        yield name, found.chi
+        problem = Problem(case.field, case.mask, **case.geometry)
+        yield name, network(problem, weights=weights, uncertainty=False).chi
     for method in asked.methods:
         off = {"uncertainty": False} if METHODS[method].takes("uncertainty") else {}
         yield method, invert(case.field, case.mask, method=method, **off, **case.geometry)

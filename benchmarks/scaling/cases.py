@@ -11,7 +11,7 @@ import scipy.fft as sf
 
 from qsmbids import background, inversion, masking, phase
 from qsmbids.inversion.cosmos import cosmos
-from qsmbids.inversion.methods import FIT
+from qsmbids.inversion.inversion_methods import FIT
 from qsmbids.physics import forward_field
 
 Images = dict[str, Any]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from qsmbids.inversion.result import Reconstruction
+    from qsmbids.inversion import Reconstruction
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -125,7 +125,7 @@ def _run(arguments: argparse.Namespace) -> None:
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the method's options; refuse what cannot be, before anything is read."""
     from qsmbids.cli.values import method_options
-    from qsmbids.cli.weights import digests, with_weights
+    from qsmbids.workflows.weights import digests, with_weights
 
     method, entry = arguments.method, METHODS[arguments.method]
     if not arguments.out.name.endswith(".nii.gz"):
@@ -148,7 +148,7 @@ def _confidence(
     magnitude: NDArray[np.float32] | None,
 ) -> NDArray[np.generic]:
     """Return the weight: as given, or from the magnitude; 0 where the field was not measured."""
-    from qsmbids.inversion.confidence import magnitude_weight
+    from qsmbids.inversion.magnitude import magnitude_weight
 
     if weight is not None:
         return weight
