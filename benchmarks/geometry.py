@@ -4,8 +4,8 @@ Run as ``python benchmarks/geometry.py dcnet synthnet --size 1`` (names or paths
 of the isotropic voxels in mm). One simulated head and one noise make all cases. For thick slices,
 the isotropic noisy field is averaged over the slices before it is inverted; the isotropic map is
 averaged likewise after, so that both are scored on one grid against one truth. For a tilt the
-grid stays and B0 turns. ``native`` and ``frame`` say where the U-Net works: on the grid as it is,
-or in a frame of cubic voxels with B0 along the third axis; ``*`` marks what the app does.
+grid stays and B0 turns. ``native`` and ``cubic`` say where the U-Net works: on the grid as it is,
+or on one of cubic voxels with B0 along the third axis; ``*`` marks what the app does.
 ``--methods`` adds methods of the app, which have no such choice: what they lose, thick slices have
 lost.
 """
@@ -18,7 +18,9 @@ import math
 import numpy as np
 from scipy import ndimage
 
-from qsmbids.inference import predict as infer
+from qsmbids.inference.predict import predict
+from qsmbids.inference.predictor import Predictor
+from qsmbids.inference.resampling import choose_resampling
 from qsmbids.inversion import METHODS, invert
 from qsmbids.networks.weights import load_weights
 from qsmbids.physics import bounding_box, forward_field
@@ -26,7 +28,7 @@ from qsmbids.simulation import HeadRecipe, simulate_head
 
 FIELD_OF_VIEW = (164.0, 205.0, 205.0)  # mm
 CASES = ((2, 0), (4, 0), (1, 20), (2, 20))  # thickness over in-plane edge, degrees about x
-NATIVE = {"frame": "native"}
+NATIVE = {"grid": "native"}
 
 
 def averaged(image: np.ndarray, thickness: int) -> np.ndarray:
@@ -64,10 +66,10 @@ class Case:
         self.field = np.where(self.mask, averaged(field, thickness), 0).astype(np.float32)
 
     def invert(self, weights: str, card: dict | None) -> np.ndarray:
-        """Return the network's map; ``card`` says whether there is a frame."""
+        """Return the network's map; ``card`` says whether it resamples."""
         model, _ = load_weights(weights)
         geometry = {"voxel_size": self.voxel_size, "b0_dir": self.b0_dir}
-        return infer.predict(model, self.field, self.mask, card=card, **geometry)
+        return predict(Predictor(model, self.field, self.mask, card=card, **geometry))
 
     def by_method(self, method: str) -> np.ndarray:
         """Return the map of a method of the app."""
@@ -93,7 +95,7 @@ def main() -> None:
     mask = head.brain_mask[box]
     chi = np.where(mask, head.chi[box] - head.chi[box][mask].mean(), 0).astype(np.float32)
     noise = np.random.default_rng(0).normal(0, asked.noise, mask.shape).astype(np.float32)
-    print("weights      voxels            tilt  isotropic  native          frame")
+    print("weights      voxels            tilt  isotropic  native          cubic")
     for weights in asked.weights:
         plain = Case(chi, mask, noise, asked.size).invert(weights, NATIVE)
         _, card = load_weights(weights)
@@ -102,7 +104,7 @@ def main() -> None:
             where = ndimage.binary_erosion(case.mask)
             truth = averaged(chi, thickness)
             best = nrmse(averaged(plain, thickness), truth, where)
-            used = infer.choose_frame(case.mask.shape, case.voxel_size, case.b0_dir, card)
+            used = choose_resampling(case.mask.shape, case.voxel_size, case.b0_dir, card)
             cells = []
             for shown, mark in ((NATIVE, used is None), (None, used is not None)):
                 found = nrmse(case.invert(weights, shown), truth, where)

@@ -19,10 +19,11 @@ from scipy.ndimage import distance_transform_edt
 from scipy.stats import spearmanr
 
 from qsmbids.background import remove_background
-from qsmbids.inference.uncertainty import estimate
+from qsmbids.inference.predict_uncertainty import predict_uncertainty
 from qsmbids.inversion import DEFAULT, METHODS, invert
 from qsmbids.inversion.network import network
-from qsmbids.networks.weights import bundled
+from qsmbids.networks.weights_file import bundled
+from qsmbids.physics import Problem
 from qsmbids.simulation import TISSUES, Head, HeadRecipe, simulate_head
 
 FIELD_OF_VIEW = (164.0, 205.0, 205.0)  # mm
@@ -116,8 +117,8 @@ def maps(case: Case, asked: argparse.Namespace) -> Iterator[tuple[str, np.ndarra
     """Yield the name and the map of each network and method that is asked for."""
     for weights in asked.networks:
         name = weights.removesuffix("/weights.safetensors").split("/")[-1]
-        found = network(case.field, case.mask, weights=weights, uncertainty=False, **case.geometry)
-        yield name, found.chi
+        problem = Problem(case.field, case.mask, **case.geometry)
+        yield name, network(problem, weights=weights, uncertainty=False).chi
     for method in asked.methods:
         off = {"uncertainty": False} if METHODS[method].takes("uncertainty") else {}
         yield method, invert(case.field, case.mask, method=method, **off, **case.geometry)
@@ -135,7 +136,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=4242, help="of the first anatomy")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--weights", default="uncertainty", help="of the uncertainty")
-    parser.add_argument("--networks", nargs="*", default=list(bundled()), help="names or paths")
+    parser.add_argument(
+        "--networks", nargs="*", default=list(bundled("inversion")), help="names or paths"
+    )
     parser.add_argument("--methods", nargs="*", default=[DEFAULT], choices=list(METHODS))
     parser.add_argument("--cases", nargs="*", help="only those whose name has one of these words")
     asked = parser.parse_args()
@@ -145,7 +148,9 @@ def main() -> None:
                 continue
             print(f"{case.name}, {case.mask.shape}\n{header(case.parts())}")
             for name, chi in maps(case, asked):
-                sigma = estimate(chi, case.field, case.mask, weights=asked.weights, **case.geometry)
+                sigma = predict_uncertainty(
+                    chi, case.field, case.mask, weights=asked.weights, **case.geometry
+                )
                 print(f"{name:20} {row(chi, sigma, case)}", flush=True)
 
 

@@ -11,7 +11,7 @@ import scipy.fft as sf
 
 from qsmbids import background, inversion, masking, phase
 from qsmbids.inversion.cosmos import cosmos
-from qsmbids.inversion.methods import FIT
+from qsmbids.inversion.inversion_methods import FIT
 from qsmbids.physics import forward_field
 
 Images = dict[str, Any]
@@ -135,9 +135,11 @@ def combined(images: Images, steps: int | None) -> Any:
 
 def uncertainty(images: Images, steps: int | None) -> Any:
     """Estimate a map's uncertainty."""
-    from qsmbids.inference.uncertainty import estimate
+    from qsmbids.inference.predict_uncertainty import predict_uncertainty
 
-    return estimate(images["chi"], images["local"], images["mask"], voxel_size=images["voxel_size"])
+    return predict_uncertainty(
+        images["chi"], images["local"], images["mask"], voxel_size=images["voxel_size"]
+    )
 
 
 def forward(images: Images, steps: int | None) -> Any:

@@ -3,7 +3,7 @@
 from qsmbids.bids.dataset import write_dataset_description
 from qsmbids.bids.names import derivative_path, desc_label
 from qsmbids.bids.orientations import with_orientations
-from qsmbids.bids.series import Inventory, Series, Skipped, find_series
+from qsmbids.bids.series import Inventory, Series, Skipped
 from qsmbids.bids.sidecar import sidecar, write_json, write_text
 
 __all__ = [
@@ -12,7 +12,6 @@ __all__ = [
     "Skipped",
     "derivative_path",
     "desc_label",
-    "find_series",
     "sidecar",
     "with_orientations",
     "write_dataset_description",

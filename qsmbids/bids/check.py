@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import itertools
 import math
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
-from qsmbids.bids.placement import placement_of
+from qsmbids.bids.grid import Grid, by, placement_of
 from qsmbids.errors import InputError
 from qsmbids.physics.geometry import b0_direction
 
@@ -27,29 +25,6 @@ UNREADABLE = (
 """What reading a file that is damaged, forged or no image may raise."""
 _AGAIN = "export or copy it again"
 _MOST_PACKED = 1040  # bytes that gzip's method can make of one, and a little more
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Shape and affine of a checked volume, and the name it has for the user."""
-
-    name: str
-    shape: tuple[int, ...]
-    affine: NDArray[np.float64]
-    oriented: bool
-
-    def difference(self, other: Grid) -> str | None:
-        """Say how this grid differs from ``other``, or return None.
-
-        Corners that lie within a tenth of a voxel of each other are the same: exporters round.
-        """
-        if self.shape != other.shape:
-            return f"{_times(self.shape)} voxels against {_times(other.shape)}"
-        corners = np.array([*itertools.product(*((0, n - 1) for n in self.shape))])
-        moved = (self.affine - other.affine) @ np.c_[corners, np.ones(len(corners))].T
-        distance = float(np.linalg.norm(moved[:3], axis=0).max())
-        edge = float(np.linalg.norm(self.affine[:3, :3], axis=0).min())
-        return f"affines {distance:.2g} mm apart" if distance > 0.1 * edge else None
 
 
 def read_grid(path: Path, name: str, echoes: int | None = None) -> Grid:
@@ -92,15 +67,6 @@ def read_grid(path: Path, name: str, echoes: int | None = None) -> Grid:
     return Grid(name, tuple(int(n) for n in shape[:3]), affine, oriented=any(codes))
 
 
-def check_same_grid(grid: Grid, reference: Grid, remedy: str) -> None:
-    """Raise InputError if ``grid`` is not ``reference``'s."""
-    difference = grid.difference(reference)
-    if difference:
-        raise InputError(
-            f"{grid.name} lies on another grid than {reference.name} ({difference}); {remedy}."
-        )
-
-
 def _check_file(path: Path, name: str) -> None:
     if path.is_symlink() and not path.exists():
         raise InputError(
@@ -128,22 +94,22 @@ def _check_shape(shape: tuple[int, ...], name: str, echoes: int | None) -> None:
     """Refuse an image that is no volume, or not one for each echo."""
     if len(shape) < 3 or min(shape[:3]) < 2:
         raise InputError(
-            f"{name} is no 3D volume ({_times(shape)}); susceptibility mapping needs one, "
+            f"{name} is no 3D volume ({by(shape)}); susceptibility mapping needs one, "
             "so export all slices into one file."
         )
     if math.prod(shape[4:]) > 1:
         raise InputError(
-            f"{name} is {len(shape)}D ({_times(shape)}), as images of single receive coils or "
+            f"{name} is {len(shape)}D ({by(shape)}), as images of single receive coils or "
             "repetitions are; combine these, and write one 3D file an echo."
         )
     volumes = math.prod(shape[3:])
     if volumes == (echoes or 1):
         return
     if echoes is None:
-        raise InputError(f"{name} is 4D ({_times(shape)}); one 3D volume is needed: split it.")
+        raise InputError(f"{name} is 4D ({by(shape)}); one 3D volume is needed: split it.")
     stated = "one time" if echoes == 1 else f"{echoes} times"
     raise InputError(
-        f"{name} holds {volumes} volume{'s' * (volumes > 1)} ({_times(shape)}) but EchoTime "
+        f"{name} holds {volumes} volume{'s' * (volumes > 1)} ({by(shape)}) but EchoTime "
         f"states {stated}; if the volumes are echoes, list the time of each in EchoTime, and if "
         "they are receive coils or repetitions, combine these first."
     )
@@ -189,7 +155,3 @@ def _has_bytes(path: Path, expected: int) -> bool:
     except UNREADABLE:
         return False
     return length >= expected
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))

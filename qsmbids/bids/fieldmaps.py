@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from qsmbids.bids import difference
-from qsmbids.bids.check import Grid
 from qsmbids.bids.fields import units_of
+from qsmbids.bids.grid import Grid
 from qsmbids.bids.groups import Group
 from qsmbids.bids.layout import Dataset
 from qsmbids.bids.raw import common_grid, orientation_doubt, refuse_twins
@@ -26,23 +26,7 @@ def build(dataset: Dataset, group: Group) -> tuple[Series, Grid]:
     between them, the map may be wrapped as the phase was: it then is a phase difference in other
     units. Else it is a total field.
 
-    Parameters
-    ----------
-    dataset : Dataset
-        Where the files lie.
-    group : Group
-        Files with a part ``field``.
-
-    Returns
-    -------
-    series : Series
-    grid : Grid
-        That of all its images.
-
-    Raises
-    ------
-    InputError
-        If anything about the files keeps the series from being processed.
+    Takes, gives and raises what `qsmbids.bids.raw.build` does; the group has a part ``field``.
     """
     refuse_twins(dataset, group)
     (path,) = group.parts["field"].values()

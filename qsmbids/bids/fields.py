@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qsmbids.bids.check import Grid, check_same_grid, read_grid
+from qsmbids.bids.check import read_grid
+from qsmbids.bids.derived import Mask, check_mask, find_mask
+from qsmbids.bids.grid import Grid, check_same_grid
 from qsmbids.bids.layout import Dataset
-from qsmbids.bids.masks import Mask, check_mask, find_mask
 from qsmbids.bids.names import entities_of, fmap_entities, join
 from qsmbids.bids.series import Series
 from qsmbids.bids.values import checked_strength, field_strength_of

@@ -39,6 +39,11 @@ class Group:
         """The stem that the files share, for the user."""
         return f"{join(self.named or self.entities)}_{self.suffix}"
 
+    def paths(self) -> list[Path]:
+        """Return all files, those of the phase or field before the magnitude's."""
+        parts = sorted(self.parts.items(), key=lambda item: item[0] == "mag")
+        return [path for _, part in parts for path in part.values()]
+
     def pair(self) -> tuple[str, str] | None:
         """Return the two parts that a series is made from, or None if there is only one."""
         for part in ("phase", "field"):

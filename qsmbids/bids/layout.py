@@ -170,11 +170,9 @@ def _value(value: Any) -> Any:
     """Turn a filter's value from JSON into PyBIDS's: null is none, ``*`` is any."""
     from bids.layout import Query
 
-    return {None: Query.NONE, "*": Query.ANY}.get(value, value) if _scalar(value) else value
-
-
-def _scalar(value: Any) -> bool:
-    return value is None or isinstance(value, str)
+    if value is None:
+        return Query.NONE
+    return Query.ANY if value == "*" else value
 
 
 def _index(root: Path, ignored: list[re.Pattern[str]], database: Path | None) -> Any:

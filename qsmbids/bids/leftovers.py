@@ -170,22 +170,14 @@ def _not_asked(settings: Settings) -> str:
 
 
 def _filters(settings: Settings) -> str:
-    used = {
-        "--bids-filter-file": settings.filters,
-        "--session-label": settings.sessions,
-        "the database": settings.database_dir,
-    }
-    return " or ".join(name for name, given in used.items() if given) or "their folder"
+    options = ("--bids-filter-file", "--session-label", "the database")
+    given = (settings.filters, settings.sessions, settings.database_dir)
+    used = [name for name, value in zip(options, given, strict=True) if value]
+    return " or ".join(used) or "their folder"
 
 
 def _paths(groups: Iterable[Group]) -> list[Path]:
-    """Return the groups' images, of each the phase or field before the magnitude."""
-    parts = [
-        part
-        for group in groups
-        for _, part in sorted(group.parts.items(), key=lambda item: item[0] == "mag")
-    ]
-    return list(chain.from_iterable(part.values() for part in parts))
+    return [path for group in groups for path in group.paths()]
 
 
 def _files(folder: Path) -> list[Path]:
@@ -204,10 +196,9 @@ def _listed(found: Found, root: Path) -> str:
 
 def _told(item: tuple[str, list[Path]], root: Path) -> str:
     reason, paths = item
-    names = [_name(path, root) for path in paths[:_SHOWN]]
+    names = [
+        path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+        for path in paths[:_SHOWN]
+    ]
     more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
     return f"{reason}: {', '.join(names)}{more}"
-
-
-def _name(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name

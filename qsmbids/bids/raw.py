@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from qsmbids.bids import difference
-from qsmbids.bids.check import Grid, check_same_grid, read_grid
+from qsmbids.bids.check import read_grid
+from qsmbids.bids.grid import Grid, check_same_grid
 from qsmbids.bids.groups import Group
 from qsmbids.bids.layout import Dataset
 from qsmbids.bids.series import Series

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from qsmbids.settings import Settings
-
 
 @dataclass(frozen=True)
 class Series:
@@ -127,30 +125,3 @@ class Inventory:
     series: tuple[Series, ...]
     skipped: tuple[Skipped, ...]
     participants: tuple[str, ...]
-
-
-def find_series(settings: Settings) -> Inventory:
-    """Find every series of the wanted participants, checked by headers and sidecars.
-
-    Parameters
-    ----------
-    settings : Settings
-        ``bids_dir``, ``derivatives``, ``participants``, ``sessions``, ``filters``,
-        ``database_dir``, ``start`` and ``input`` are read. ``filters`` holds PyBIDS entity
-        filters under the keys ``series``, ``field`` and ``mask``.
-
-    Returns
-    -------
-    Inventory
-
-    Raises
-    ------
-    UsageError
-        If a participant, a session or a folder asked for does not exist.
-    InputError
-        If there is nothing to do.
-    """
-    # PyBIDS and nibabel take half a second to import: only now are they needed.
-    from qsmbids.bids.find import take_inventory
-
-    return take_inventory(settings)

@@ -1,15 +1,14 @@
-"""The JSON file beside each output: what it is, from what it was made, and how."""
+"""What stands beside an output: what it is and how it was made, and the course of its fit."""
 
 from __future__ import annotations
 
 import json
-import os
-import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from qsmbids.bids.series import Series
+from qsmbids.files import whole_file
 
 # What BIDS wants to know of each kind of output.
 KINDS: dict[str, dict[str, Any]] = {
@@ -116,11 +115,24 @@ def write_text(path: Path, text: str) -> None:
     path = Path(path)
     if path.is_file() and path.read_bytes() == text.encode():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex}")
+    with whole_file(path) as stream:
+        stream.write(text.encode())
+
+
+def write_curves(path: Path, curves: Mapping[str, Sequence[float]]) -> None:
+    """Write curves of equal length; the first row is what the fit started from, iteration 0."""
+    rows = ["\t".join(("iteration", *curves))]
+    for iteration, values in enumerate(zip(*curves.values(), strict=True)):
+        rows.append("\t".join((str(iteration), *(f"{value:.6g}" for value in values))))
+    write_text(path, "\n".join(rows) + "\n")
+
+
+def read_curves(path: Path) -> dict[str, list[float]]:
+    """Return the curves of a table; none if it is absent or damaged."""
     try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        head, *rows = path.read_text(encoding="utf-8").splitlines()
+        columns = zip(*([float(text) for text in row.split("\t")] for row in rows), strict=True)
+        named = dict(zip(head.split("\t"), map(list, columns), strict=True))
+    except (OSError, ValueError):
+        return {}
+    return {name: values for name, values in named.items() if name != "iteration"}

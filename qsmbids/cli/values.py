@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import json
 import os
 import re
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from qsmbids.errors import UsageError
+from qsmbids.options import convert
 from qsmbids.registry import Method
 
 _GIGABYTES = {"K": 1e-6, "M": 1e-3, "G": 1.0, "T": 1e3}
@@ -68,27 +68,13 @@ def method_options(given: Sequence[str], methods: Mapping[str, Method]) -> dict[
         if name not in methods:
             raise UsageError(f"--option {text}: choose the method from: {', '.join(methods)}.")
         methods[name].resolve({option: value})  # refuses an option that the method has not
-        default = methods[name].defaults()[option]
-        found.setdefault(name, {})[option] = _typed(value, default, text)
+        try:
+            default = methods[name].defaults()[option]
+            read = convert(value, Any if default is None else type(default))
+        except ValueError as error:
+            raise UsageError(f"--option {text}: {error}.") from error
+        found.setdefault(name, {})[option] = read
     return found
-
-
-def _typed(value: str, default: Any, text: str) -> Any:
-    """Read a value as the type of the default; where that is None, as what it looks like."""
-    if isinstance(default, str):
-        return value
-    try:
-        read = ast.literal_eval(value.capitalize() if value in ("true", "false") else value)
-    except (ValueError, SyntaxError):
-        read = value
-    if default is None:
-        return read
-    kind = (int, float) if isinstance(default, float) else type(default)
-    if not isinstance(read, kind) or isinstance(read, bool) != isinstance(default, bool):
-        raise UsageError(
-            f"--option {text}: a {type(default).__name__} such as {default} is needed."
-        )
-    return float(read) if isinstance(default, float) else read
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from qsmbids import __version__
+from qsmbids.bids.results import Failure, Series, find_failures, find_series
 from qsmbids.bids.sidecar import write_text
 from qsmbids.reports.checks import Check
 from qsmbids.reports.checks.check import figure
 from qsmbids.reports.checks.lights import lights_path, write_lights
 from qsmbids.reports.checks.maps import phase_residual_checks
-from qsmbids.reports.collect import Failure, Series, find_failures, find_series
 from qsmbids.reports.evidence import Evidence, MapEvidence, examine
 from qsmbids.reports.methods import describe, show
 

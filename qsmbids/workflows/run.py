@@ -18,6 +18,7 @@ from nipype.pipeline.engine import Workflow
 
 from qsmbids.bids import Series
 from qsmbids.errors import InputError, UsageError
+from qsmbids.files import own_folder, remove_parts
 from qsmbids.interfaces.reporting import write_report
 from qsmbids.settings import Settings
 from qsmbids.workflows import plan, records
@@ -73,6 +74,7 @@ class Runner:
         self._states: dict[str, _State] = {}
         self._signer: Signer
         _demand_plugin(settings)
+        own_folder(settings.work_dir / TOP)
         _configure(settings)
         # The sums of a threaded BLAS depend on the number of threads in the last digit, and a run
         # that is resumed with other threads must give the same bytes. FFTs do not depend on it.
@@ -131,6 +133,8 @@ class Runner:
 
     def _open(self, series: Series) -> bool:
         """Begin with a series; tell whether its images are still there."""
+        remove_parts(self._settings.output_dir / f"sub-{series.participant}")
+        remove_parts(self._settings.work_dir / TOP / plan.node_name(series.key))
         state = self._states[plan.node_name(series.key)] = _State(series)
         try:
             self._signer.begin(series.images)
@@ -183,8 +187,7 @@ class Runner:
         return ""
 
     def _on_status(self, node: Any, status: str) -> None:
-        name = node.fullname.removeprefix(f"{TOP}.")
-        inner, _, stage = name.rpartition(".")
+        inner, stage = _place(node)
         state = self._states.get(inner)
         label = plan.stage_label(stage)
         who = state.series.key if state else node.inputs.key
@@ -204,7 +207,7 @@ class Runner:
 
     def _on_crash(self, node: Any, message: str, text: str) -> None:
         """A node has failed: say so, once a series."""
-        inner, _, stage = node.fullname.removeprefix(f"{TOP}.").rpartition(".")
+        inner, stage = _place(node)
         state = self._states.get(inner)
         label = plan.stage_label(stage)
         if state is None:
@@ -283,6 +286,11 @@ class Runner:
             self._report_failed(participant, f"{type(error).__name__}: {error}")
 
 
+def _place(node: Any) -> tuple[str, str]:
+    """Return the name of a node's series, and the node's own."""
+    return node.fullname.split(".")[1], node.name
+
+
 def _demand_plugin(settings: Settings) -> None:
     name = settings.plugin["plugin"] if settings.plugin else None
     if name and not hasattr(plugins, f"{name}Plugin"):
@@ -303,6 +311,7 @@ def _configure(settings: Settings) -> None:
         "crashfile_format": "txt",
         "stop_on_first_crash": str(settings.stop_on_first_crash).lower(),
     }
+    config.set_default_config()  # not what a nipype.cfg that lies about says
     config.update_config({"execution": execution})
     if settings.verbose < 2:
         quieten(nipype_logging)

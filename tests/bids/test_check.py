@@ -13,14 +13,14 @@ from bids_tree import (
     SHAPE,
     add_series,
     settings_for,
-    write_derivatives,
     write_description,
     write_image,
     write_meta,
 )
 
-from qsmbids.bids import Inventory, find_series
+from qsmbids.bids import Inventory
 from qsmbids.bids.check import read_grid
+from qsmbids.bids.find import find_series
 from qsmbids.errors import InputError
 
 SHEARED = AFFINE + np.array([[0, 0.3, 0, 0], *[[0] * 4] * 3])
@@ -176,10 +176,9 @@ def test_the_others_go_on(spoilt):
 
 
 @pytest.fixture
-def raw(tmp_path: Path) -> Path:
-    root = write_description(tmp_path / "raw")
-    add_series(root, "sub-01")
-    return root
+def raw(raw: Path) -> Path:
+    add_series(raw, "sub-01")
+    return raw
 
 
 def test_field_strength_told_by_the_frequency(raw):
@@ -189,10 +188,9 @@ def test_field_strength_told_by_the_frequency(raw):
     assert "ImagingFrequency" in series.warnings[0]
 
 
-def test_mask_on_another_grid(raw, tmp_path):
-    masks = write_derivatives(tmp_path / "masks")
-    write_image(masks / "sub-01/anat/sub-01_desc-brain_mask.nii.gz", shape=(3, 4, 5))
-    (skipped,) = find_series(settings_for(raw, derivatives={"fmriprep": masks})).skipped
+def test_mask_on_another_grid(raw, derivatives):
+    write_image(derivatives / "sub-01/anat/sub-01_desc-brain_mask.nii.gz", shape=(3, 4, 5))
+    (skipped,) = find_series(settings_for(raw, derivatives={"fmriprep": derivatives})).skipped
     sentence = skipped.reason
     assert skipped.error
     assert re.search(

@@ -9,27 +9,16 @@ import pytest
 from bids_tree import (
     SHAPE,
     add_series,
+    only,
     settings_for,
-    write_derivatives,
     write_description,
     write_image,
     write_meta,
 )
 
-from qsmbids.bids import find_series
+from qsmbids.bids.find import find_series
 from qsmbids.bids.layout import Dataset
 from qsmbids.errors import InputError, UsageError
-
-
-@pytest.fixture
-def raw(tmp_path: Path) -> Path:
-    return write_description(tmp_path / "raw")
-
-
-def only(inventory):
-    assert not inventory.skipped
-    (series,) = inventory.series
-    return series
 
 
 def test_multi_echo_series(raw):
@@ -213,11 +202,6 @@ def test_two_suffixes_of_one_name_are_refused(raw):
 
 
 # masks
-
-
-@pytest.fixture
-def derivatives(tmp_path: Path) -> Path:
-    return write_derivatives(tmp_path / "masks")
 
 
 def test_mask_from_derivatives_is_used_and_said(raw, derivatives):

@@ -13,31 +13,20 @@ from bids_tree import (
     SHAPE,
     add_fieldmap,
     add_series,
+    only,
     settings_for,
     write_derivatives,
-    write_description,
     write_image,
     write_meta,
 )
 
-from qsmbids.bids import Inventory, Series, find_series
+from qsmbids.bids.find import find_series
 from qsmbids.errors import InputError
 
 STACK = (*SHAPE, 3)
 TIMES = {"EchoTime": [0.004, 0.008, 0.012], "MagneticFieldStrength": 3}
 DIFFERENCE = {"EchoTime1": 0.00519, "EchoTime2": 0.00765, "EchoTime": 0.00765}
 MAPPING = {"Manufacturer": "Siemens", "PulseSequenceDetails": "%SiemensSeq%\\gre_field_mapping"}
-
-
-@pytest.fixture
-def raw(tmp_path: Path) -> Path:
-    return write_description(tmp_path / "raw")
-
-
-def only(inventory: Inventory) -> Series:
-    assert not inventory.skipped
-    (series,) = inventory.series
-    return series
 
 
 def refusal(root: Path, **more: Any) -> str:
@@ -307,11 +296,10 @@ def test_all_input_keeps_the_names_of_anat_and_fmap_apart(raw):
     assert [one.key for one in both.series] == ["sub-01", "sub-01_acq-fmap"]
 
 
-def test_masks_for_field_maps(raw, tmp_path):
-    masks = write_derivatives(tmp_path / "masks")
-    folder = masks / "sub-01" / "anat"
+def test_masks_for_field_maps(raw, derivatives):
+    folder = derivatives / "sub-01" / "anat"
     as_fmap(raw, DIFFERENCE)
-    settings = settings_for(raw, input="fmap", derivatives={"own": masks})
+    settings = settings_for(raw, input="fmap", derivatives={"own": derivatives})
     anatomical = write_image(folder / "sub-01_desc-brain_mask.nii.gz", shape=(9, 9, 9))
     series = only(find_series(settings))
     assert series.mask is None
@@ -322,11 +310,10 @@ def test_masks_for_field_maps(raw, tmp_path):
     assert only(find_series(settings)).mask == own
 
 
-def test_a_field_map_without_magnitude_takes_a_mask(raw, tmp_path):
-    masks = write_derivatives(tmp_path / "masks")
-    mask = write_image(masks / "sub-01/anat/sub-01_desc-brain_mask.nii.gz")
+def test_a_field_map_without_magnitude_takes_a_mask(raw, derivatives):
+    mask = write_image(derivatives / "sub-01/anat/sub-01_desc-brain_mask.nii.gz")
     add_fieldmap(raw, fieldmap={"Units": "Hz"})
-    settings = settings_for(raw, input="fmap", derivatives={"own": masks})
+    settings = settings_for(raw, input="fmap", derivatives={"own": derivatives})
     assert only(find_series(settings)).mask == mask
 
 

@@ -13,11 +13,11 @@ from bids_tree import add_series, settings_for, write_derivatives, write_descrip
 from qsmbids.bids import (
     derivative_path,
     desc_label,
-    find_series,
     sidecar,
     write_dataset_description,
     write_json,
 )
+from qsmbids.bids.find import find_series
 from qsmbids.bids.series import Series
 from qsmbids.bids.sidecar import KINDS, write_text
 from qsmbids.inversion import METHODS

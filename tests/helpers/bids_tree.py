@@ -9,6 +9,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from qsmbids.bids import Inventory, Series
 from qsmbids.settings import Settings
 
 SHAPE = (6, 7, 5)
@@ -96,3 +97,10 @@ def settings_for(root: Path, **more: Any) -> Settings:
     more.setdefault("methods", ("tv",))
     beside = root.parent
     return Settings(root, beside / "out", beside / "work", **more)
+
+
+def only(inventory: Inventory) -> Series:
+    """Return the one series that was found, nothing having been left out."""
+    assert not inventory.skipped
+    (series,) = inventory.series
+    return series

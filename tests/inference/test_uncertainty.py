@@ -8,52 +8,48 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import ndimage
+from volumes import smooth_tissue
 
 from qsmbids.errors import InputError
-from qsmbids.physics import DipoleConvolution
+from qsmbids.physics import DipoleConvolution, Problem
 
 torch = pytest.importorskip("torch")
 
-from qsmbids.cli.weights import digests  # noqa: E402
-from qsmbids.inference.uncertainty import estimate  # noqa: E402
+from qsmbids.inference.predict_uncertainty import predict_uncertainty  # noqa: E402
 from qsmbids.inversion import DEFAULT, reconstruct  # noqa: E402
 from qsmbids.inversion.network import network  # noqa: E402
-from qsmbids.inversion.refined import refined  # noqa: E402
+from qsmbids.inversion.network_tv import network_tv  # noqa: E402
 from qsmbids.networks import weights_file as files  # noqa: E402
-from qsmbids.networks.dipole import Dipole  # noqa: E402
-from qsmbids.networks.inversion import ConsistentNet, DirectNet  # noqa: E402
-from qsmbids.networks.uncertainty_net import SpreadNet  # noqa: E402
-from qsmbids.networks.weights import bundled, save_weights  # noqa: E402
+from qsmbids.networks.direct import DirectNet  # noqa: E402
+from qsmbids.networks.uncertainty_net import UncertaintyNet  # noqa: E402
+from qsmbids.networks.unrolled import UnrolledNet  # noqa: E402
+from qsmbids.networks.weights import save_weights  # noqa: E402
+from qsmbids.networks.weights_file import bundled  # noqa: E402
+from qsmbids.physics.torch_dipole import Dipole  # noqa: E402
 from qsmbids.simulation import HeadRecipe, simulate_head  # noqa: E402
-from qsmbids.training.data.batches import Samples  # noqa: E402
-from qsmbids.training.data.corruption import Degradation, background_removed, degraded  # noqa: E402
-from qsmbids.training.data.random_fields import SmoothNoise  # noqa: E402
-from qsmbids.training.engine.models import build  # noqa: E402
-from qsmbids.training.methods.objectives import score, step_loss  # noqa: E402
-from qsmbids.training.methods.recipes import RECIPES  # noqa: E402
-from qsmbids.training.methods.uncertainty import (  # noqa: E402
-    ONE_SIGMA,
+from qsmbids.training.data.corruption import Corruption, corrupt  # noqa: E402
+from qsmbids.training.data.corruption.background_removal import remove_random_background  # noqa: E402
+from qsmbids.training.data.network_maps import (  # noqa: E402
     REFINED,
-    coverage,
     drawn_maps,
     drawn_way,
     load_inversions,
-    pinball,
     refinements,
 )
+from qsmbids.training.data.random_fields import SmoothNoise  # noqa: E402
+from qsmbids.training.data.sources import Data  # noqa: E402
+from qsmbids.training.engine.batches import Batches, validation_batches  # noqa: E402
+from qsmbids.training.engine.models import build  # noqa: E402
+from qsmbids.training.methods import find_recipe  # noqa: E402
+from qsmbids.training.methods.uncertainty import ONE_SIGMA, quantile_loss  # noqa: E402
+from qsmbids.workflows.weights import digests  # noqa: E402
 
 SMALL = {"base": 2, "levels": 3}
 SHAPE = (33, 28, 30)
 
 
 def head(voxel_size=(1, 1, 1), b0_dir=(0, 0, 1)):
-    rng = np.random.default_rng(4)
-    mask = np.zeros(SHAPE, bool)
-    mask[3:-3, 4:-4, 3:-3] = True
-    chi = ndimage.gaussian_filter(rng.standard_normal(SHAPE), 2).astype(np.float32)
-    chi = np.where(mask, chi * 0.05 / chi.std(), 0).astype(np.float32)
-    field = DipoleConvolution(SHAPE, voxel_size, b0_dir)(chi)
-    return chi, np.where(mask, field, 0).astype(np.float32), mask
+    return smooth_tissue(SHAPE, voxel_size, b0_dir)
 
 
 def saved(model, path):
@@ -65,13 +61,13 @@ def saved(model, path):
 @pytest.fixture
 def spread(tmp_path):
     torch.manual_seed(0)
-    return saved(SpreadNet(**SMALL), tmp_path / "spread.safetensors")
+    return saved(UncertaintyNet(**SMALL), tmp_path / "spread.safetensors")
 
 
 @pytest.fixture
 def inversions(tmp_path):
     torch.manual_seed(1)
-    names = {"direct": DirectNet(**SMALL), "consistent": ConsistentNet(**SMALL)}
+    names = {"direct": DirectNet(**SMALL), "consistent": UnrolledNet(**SMALL)}
     return tuple(
         str(save_weights(model, tmp_path / f"{name}.safetensors")) for name, model in names.items()
     )
@@ -82,7 +78,7 @@ def inversions(tmp_path):
 )
 def test_sigma_is_positive_inside_and_zero_outside(spread, voxel, b0):
     chi, field, mask = head(voxel, b0)
-    sigma = estimate(chi, field, mask, voxel_size=voxel, b0_dir=b0, weights=spread)
+    sigma = predict_uncertainty(chi, field, mask, voxel_size=voxel, b0_dir=b0, weights=spread)
     assert sigma.shape == mask.shape
     assert sigma.dtype == np.float32
     assert np.isfinite(sigma).all()
@@ -93,8 +89,8 @@ def test_sigma_is_positive_inside_and_zero_outside(spread, voxel, b0):
 def test_sigma_scales_with_the_field_and_ignores_the_mean_of_the_map(spread):
     chi, field, mask = head()
     geometry = {"voxel_size": (1, 1, 1), "weights": spread}
-    once = estimate(chi, field, mask, **geometry)
-    thrice = estimate(3 * chi + 0.2, 3 * field, mask, **geometry)
+    once = predict_uncertainty(chi, field, mask, **geometry)
+    thrice = predict_uncertainty(3 * chi + 0.2, 3 * field, mask, **geometry)
     # to what bfloat16 keeps of the rounding of the inputs
     np.testing.assert_allclose(thrice, 3 * once, rtol=0.03)
 
@@ -102,7 +98,7 @@ def test_sigma_scales_with_the_field_and_ignores_the_mean_of_the_map(spread):
 def test_sigma_depends_on_the_map_and_on_what_it_leaves_of_the_field():
     torch.manual_seed(0)
     chi, field, mask = (torch.from_numpy(np.float32(i))[None, None] for i in head())
-    model, dipole = SpreadNet(**SMALL).eval(), Dipole.on(SHAPE, (1, 1, 1))
+    model, dipole = UncertaintyNet(**SMALL).eval(), Dipole.on(SHAPE, (1, 1, 1))
     torch.nn.init.normal_(model.unet.last.weight)
     tilted = Dipole.on(SHAPE, (1, 1, 1), (1, 0, 0))  # the same images, another residual
     with torch.no_grad():
@@ -117,7 +113,7 @@ def test_tiles_equal_the_whole_volume(spread):
     chi, field = (rng.normal(0, 0.05, shape).astype(np.float32) for _ in range(2))
     mask = np.ones(shape, bool)
     whole, tiled = (
-        estimate(chi, field, mask, voxel_size=(1, 1, 1), weights=spread, memory_gb=gb)
+        predict_uncertainty(chi, field, mask, voxel_size=(1, 1, 1), weights=spread, memory_gb=gb)
         for gb in (3.0, 0.002)
     )
     np.testing.assert_allclose(tiled, whole, rtol=0.05)
@@ -126,11 +122,11 @@ def test_tiles_equal_the_whole_volume(spread):
 def test_wrong_weights_and_shapes_are_refused(spread, inversions):
     chi, field, mask = head()
     with pytest.raises(InputError, match="another purpose; give weights of: spread"):
-        estimate(chi, field, mask, voxel_size=(1, 1, 1), weights=inversions[0])
+        predict_uncertainty(chi, field, mask, voxel_size=(1, 1, 1), weights=inversions[0])
     with pytest.raises(InputError, match="'spread'"):
-        network(field, mask, voxel_size=(1, 1, 1), b0_dir=(0, 0, 1), weights=spread)
+        network(Problem(field, mask, (1, 1, 1)), weights=spread)
     with pytest.raises(ValueError, match="one shape"):
-        estimate(chi[1:], field, mask, voxel_size=(1, 1, 1), weights=spread)
+        predict_uncertainty(chi[1:], field, mask, voxel_size=(1, 1, 1), weights=spread)
 
 
 @pytest.mark.parametrize("draw", [torch.randn, torch.rand, lambda n: torch.randn(n) ** 2])
@@ -139,10 +135,14 @@ def test_the_loss_is_least_where_68_percent_lie_below(draw):
     error = draw(20_000).abs().reshape(1, 1, 20, 20, 50)
     mask = torch.ones_like(error)
     best = float(error.flatten().quantile(ONE_SIGMA))
-    at = {f: float(pinball(f * best * mask, error, mask)) for f in (0.8, 0.97, 1.0, 1.03, 1.25)}
+    at = {
+        f: float(quantile_loss(f * best * mask, error, mask)) for f in (0.8, 0.97, 1.0, 1.03, 1.25)
+    }
     assert min(at, key=at.get) == 1.0
     # each sample counts alike, whatever its unit
-    assert float(pinball(0.01 * best * mask, 0.01 * error, mask)) == pytest.approx(at[1.0], 0.01)
+    assert float(quantile_loss(0.01 * best * mask, 0.01 * error, mask)) == pytest.approx(
+        at[1.0], 0.01
+    )
 
 
 def drawn(batch, inversions, choice):
@@ -158,7 +158,7 @@ def residual(batch, chi):
 def test_each_network_gives_its_maps_and_direct_ones_consistent_ones_too(inversions):
     direct, consistent = found = load_inversions(inversions, "cpu")
     assert (len(direct), len(consistent)) == (2, 1)
-    batch = Samples(replace(recipe_of(inversions), batch=1))[0]
+    batch = Batches(replace(recipe_of(inversions), batch=1))[0]
     rest = 1 - REFINED
     raw, closed, other = (drawn(batch, found, REFINED + c * rest) for c in (0.1, 0.4, 0.9))
     assert not any(chi.requires_grad for chi in (raw, closed, other))
@@ -176,7 +176,7 @@ def test_the_refinement_of_the_networks_map_is_drawn_as_often_as_it_should(inver
     refined_ones = [way for way in ways if way not in (*found[0], consistent)]
     assert len(refined_ones) == 1000 * REFINED
     assert {way.prior for way in refined_ones} == {consistent}
-    batch = Samples(replace(recipe_of(inversions), batch=1, patches={32: 1.0}))[0]
+    batch = Batches(replace(recipe_of(inversions), batch=1, patches={32: 1.0}))[0]
     plain, refined_map = consistent(batch, 0), drawn(batch, found, 0.1)
     assert not torch.allclose(refined_map, plain, atol=0.02 * float(plain.abs().max()))
     assert residual(batch, refined_map) < 0.98 * residual(batch, plain)
@@ -185,7 +185,8 @@ def test_the_refinement_of_the_networks_map_is_drawn_as_often_as_it_should(inver
 
 
 def test_the_score_counts_the_refined_maps_too(inversions):
-    batch = Samples(recipe_of(inversions))[0]
+    recipe = recipe_of(inversions)
+    batch = Batches(recipe)[0]
 
     class OnlyRefined(torch.nn.Module):
         """Holds the truth wherever a map is the refined one."""
@@ -195,7 +196,7 @@ def test_the_score_counts_the_refined_maps_too(inversions):
 
     (way,) = refinements(load_inversions(inversions, "cpu"))
     expected = torch.cat([way(batch, number) for number in range(2)])
-    share = coverage(OnlyRefined(), batch, inversions)
+    share = recipe.score(OnlyRefined(), batch)
     torch.testing.assert_close(share, torch.full((2,), 25.0))  # one of four ways
 
 
@@ -203,12 +204,12 @@ def test_clean_samples_hold_noise_alone():
     chi, _, mask = head()
     dipole = DipoleConvolution(SHAPE, (1, 1, 1), (0, 0, 1), 32)
     # nothing but what a clean sample leaves out would be larger than the noise
-    how = Degradation(background=2.0, model=0.0, noise=1e-5, wrong=0.5, removal=0.0, clean=0.5)
+    how = Corruption(background=2.0, model=0.0, noise=1e-5, wrong=0.5, removal=0.0, clean=0.5)
 
     def error(seed):
         rng = np.random.default_rng(seed)
         noise = SmoothNoise(rng, SHAPE)
-        made = degraded(rng, chi, mask, dipole=dipole, noise=noise, how=how)
+        made = corrupt(rng, chi, mask, dipole=dipole, noise=noise, how=how)
         return np.abs((made["field"] - dipole(made["chi"]))[mask]).max()
 
     assert 2 <= sum(error(seed) < 1e-3 for seed in range(12)) <= 10
@@ -218,11 +219,11 @@ def test_clean_samples_hold_noise_alone():
 def test_the_noise_stays_in_its_range(quiet):
     _, _, mask = head()
     dipole, chi = DipoleConvolution(SHAPE, (1, 1, 1), (0, 0, 1), 32), np.zeros(SHAPE, np.float32)
-    how = Degradation(0.0, 0.0, 0.01, 0.0, quiet=quiet)
+    how = Corruption(0.0, 0.0, 0.01, 0.0, quiet=quiet)
     levels = []
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        made = degraded(rng, chi, mask, dipole=dipole, noise=SmoothNoise(rng, SHAPE), how=how)
+        made = corrupt(rng, chi, mask, dipole=dipole, noise=SmoothNoise(rng, SHAPE), how=how)
         levels.append(float(np.median(np.abs(made["field"] * made["weight"])[mask])) / 0.6745)
     assert 0.8 * 0.01 * quiet < min(levels) < max(levels) < 1.2 * 0.01
     assert min(levels) < 3 * 0.01 * quiet
@@ -237,38 +238,43 @@ def test_a_removal_takes_the_background_off_and_part_of_the_mask():
     field = dipole(chi.astype(np.float32))
     strength = 5 * float(field[mask].std())
     for _ in range(3):
-        local, left = background_removed(rng, field, mask, dipole, strength)
+        local, left = remove_random_background(rng, field, mask, dipole, strength)
         assert left.sum() < mask.sum()
         assert not (left & ~mask).any()
         assert (local - field)[left].std() < 0.15 * strength
     thin = mask & (np.arange(40) < 10)
-    assert background_removed(rng, field, thin, dipole, strength) == (field, thin)
+    assert remove_random_background(rng, field, thin, dipole, strength) == (field, thin)
 
 
 def recipe_of(networks):
-    return replace(
-        RECIPES["uncertainty"], config=SMALL, networks=networks, worlds={"shapes": 1.0},
-        patches={16: 1.0},
-    )  # fmt: skip
+    small = {
+        "config": SMALL,
+        "networks": networks,
+        "sources": {"shapes": 1.0},
+        "patches": {16: 1.0},
+    }
+    return replace(find_recipe("uncertainty"), **small)
 
 
-def test_training_brings_the_coverage_to_68_percent(inversions):
+def test_training_brings_the_coverage_to_68_percent(inversions, monkeypatch):
+    monkeypatch.setattr("qsmbids.training.engine.batches.CHECKED", {16: 1.0})
     recipe = recipe_of(inversions)
     torch.manual_seed(0)
     model = build(recipe)
     torch.nn.init.constant_(model.unet.last.bias, -3.0)  # a spread that is far too small
-    samples, held_out = Samples(recipe), Samples(recipe, held_out=True)
-    batches, unseen = [samples[n] for n in range(8)], [held_out[n] for n in range(4)]
+    samples = Batches(recipe)
+    batches = [samples[n] for n in range(8)]
+    unseen = validation_batches(recipe, Data())["shapes"]
 
     def found():
-        return float(torch.cat([score(model, batch, recipe) for batch in unseen]).mean())
+        return float(torch.cat([recipe.score(model, batch) for batch in unseen]).mean())
 
     assert found() < 20
     optimizer = torch.optim.Adam(model.parameters(), 2e-2)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, 60)
     for step in range(60):
         optimizer.zero_grad()
-        step_loss(model, batches[step % 8], recipe, 0).backward()
+        recipe.loss(model, batches[step % 8], 0).backward()
         optimizer.step()
         schedule.step()
     assert 50 < found() < 80
@@ -278,18 +284,17 @@ def test_the_default_method_gives_an_uncertainty_unless_it_is_unwanted(
     spread, inversions, monkeypatch
 ):
     _, field, mask = head()
-    monkeypatch.setattr(files, "bundled", lambda: {"uncertainty": Path(spread)})
-    how = {"voxel_size": (1, 1, 1), "b0_dir": (0, 0, 1), "weights": inversions[1]}
-    found = refined(field, mask, **how, iterations=3)
+    monkeypatch.setattr(files, "bundled", lambda *_: {"uncertainty": Path(spread)})
+    problem, weights = Problem(field, mask, (1, 1, 1)), inversions[1]
+    found = network_tv(problem, weights=weights, iterations=3)
     assert (found.uncertainty[mask] > 0).all()
     assert not found.uncertainty[~mask].any()
     assert found.details["UncertaintyWeights"]["SHA256"] == files.digest(Path(spread))
     assert found.details["Weights"]["SHA256"] == files.digest(Path(inversions[1]))
     # it is that of the refined map, not of the network's
-    geometry = {key: how[key] for key in ("voxel_size", "b0_dir")}
-    again = estimate(found.chi, field, mask, weights=spread, **geometry)
+    again = predict_uncertainty(found.chi, field, mask, weights=spread, **problem.geometry)
     np.testing.assert_array_equal(found.uncertainty, again)
-    without = refined(field, mask, **how, iterations=3, uncertainty=False)
+    without = network_tv(problem, weights=weights, iterations=3, uncertainty=False)
     assert without.uncertainty is None
     assert "UncertaintyWeights" not in without.details
     np.testing.assert_array_equal(without.chi, found.chi)
@@ -300,7 +305,7 @@ def test_a_run_knows_which_uncertainty_the_default_method_reads(
     spread, inversions, monkeypatch, wanted
 ):
     monkeypatch.setattr(
-        files, "bundled", lambda: {"uncertainty": Path(spread), "dcnet": Path(inversions[1])}
+        files, "bundled", lambda *_: {"uncertainty": Path(spread), "dcnet": Path(inversions[1])}
     )
     read = digests([DEFAULT], {} if wanted else {DEFAULT: {"uncertainty": False}})[DEFAULT]
     expected = {"weights": files.digest(Path(inversions[1]))}
@@ -310,21 +315,19 @@ def test_a_run_knows_which_uncertainty_the_default_method_reads(
 def test_the_network_does_not_estimate_one_of_its_own_map(spread, inversions, monkeypatch):
     _, field, mask = head()
     asked = []
-    monkeypatch.setattr(files, "bundled", lambda: {"uncertainty": Path(spread)})
+    monkeypatch.setattr(files, "bundled", lambda *_: {"uncertainty": Path(spread)})
     monkeypatch.setattr(
-        "qsmbids.inference.uncertainty.estimate",
+        "qsmbids.inference.predict_uncertainty.predict_uncertainty",
         lambda chi, *_, **__: asked.append(chi) or abs(chi),
     )
-    found = refined(
-        field, mask, voxel_size=(1, 1, 1), b0_dir=(0, 0, 1), weights=inversions[1], iterations=2
-    )
+    found = network_tv(Problem(field, mask, (1, 1, 1)), weights=inversions[1], iterations=2)
     assert len(asked) == 1
     assert asked[0] is found.chi
 
 
 @pytest.mark.slow
 @pytest.mark.skipif("uncertainty" not in files.bundled(), reason="its weights are not shipped")
-@pytest.mark.parametrize("name", [*bundled(), DEFAULT])
+@pytest.mark.parametrize("name", [*bundled("inversion"), DEFAULT])
 def test_one_sigma_holds_what_it_should_of_a_head_it_has_not_seen(name):
     made = simulate_head(
         HeadRecipe(shape=(82, 102, 102), voxel_size=(2.0, 2.0, 2.0), anatomy=4242, seed=4242)
@@ -335,7 +338,7 @@ def test_one_sigma_holds_what_it_should_of_a_head_it_has_not_seen(name):
     if name == DEFAULT:
         found = reconstruct(field, mask, **geometry)
     else:
-        found = network(field, mask, weights=name, **geometry)
+        found = network(Problem(field, mask, **geometry), weights=name)
     error = np.abs(found.chi - made.chi_brain)[mask]
     # 68 % over all that it was trained on; this head's field has not been through a removal
     assert 0.60 < np.mean(error <= found.uncertainty[mask]) < 0.82

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.fft as sf
-from balls import VOXEL, error, phantom
 from hypothesis import given
 from hypothesis import strategies as st
+from volumes import VOXEL, error, three_balls
 
 from qsmbids.errors import UsageError
 from qsmbids.inversion import METHODS, invert
-from qsmbids.inversion.gradient import (
+from qsmbids.physics.gradient import (
     add_adjoint_difference,
     difference,
     laplacian_spectrum,
@@ -30,7 +30,7 @@ FAST = [method for method in METHODS if method not in {*SLOW, *TRAINED}]
 
 @pytest.fixture(scope="module")
 def balls():
-    return phantom()
+    return three_balls()
 
 
 # What each method reaches on noise-free balls; TKD and Tikhonov keep their streaks.
@@ -72,7 +72,7 @@ def test_networks_trained_on_the_field_find_balls(method, balls):
 def test_geometry_costs_little(method, shape, voxel_size, b0_dir, balls):
     chi, field, mask = balls
     straight = error(invert(field, mask, voxel_size=VOXEL, method=method), chi, mask)
-    chi, field, mask = phantom(shape, voxel_size, b0_dir)
+    chi, field, mask = three_balls(shape, voxel_size, b0_dir)
     found = invert(field, mask, voxel_size=voxel_size, b0_dir=b0_dir, method=method)
     wrong = invert(field, mask, voxel_size=voxel_size, b0_dir=(1, 0, 0), method=method)
     assert error(found, chi, mask) < straight + 8
@@ -81,7 +81,7 @@ def test_geometry_costs_little(method, shape, voxel_size, b0_dir, balls):
 
 @pytest.mark.parametrize("method", FAST)
 def test_turning_the_head_turns_the_map(method):
-    _, field, mask = phantom((30, 34, 28), (1.0, 1.2, 0.9), (0.2, 0.5, 0.8))
+    _, field, mask = three_balls((30, 34, 28), (1.0, 1.2, 0.9), (0.2, 0.5, 0.8))
     found = invert(field, mask, voxel_size=(1.0, 1.2, 0.9), b0_dir=(0.2, 0.5, 0.8), method=method)
     turned = invert(
         np.transpose(field, (2, 0, 1)),

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import ndimage
+from volumes import dice
 
 from qsmbids.errors import InputError, UsageError
 from qsmbids.masking import METHODS, brain_mask, signal_mask
@@ -13,10 +14,6 @@ from qsmbids.simulation import HeadRecipe, simulate_head
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 CROP, HEADS = SHARED / "multiecho-crop", SHARED / "real-heads"
-
-
-def dice(one, other):
-    return 2 * np.count_nonzero(one & other) / (np.count_nonzero(one) + np.count_nonzero(other))
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from qsmbids.networks.brainmask import LIMIT
+from qsmbids.networks.brainmask_net import LIMIT
 from qsmbids.training.data.acquisition import Acquisition
 from qsmbids.training.data.head_images import HeadImages, HeadSamples
 from qsmbids.training.data.label_maps import BRAIN, EDGE, label_map_files, load, make_labels
@@ -69,8 +69,9 @@ def test_without_an_acquisition_the_stripped_image_is_the_brain():
 
 
 def test_layers_outside_the_brain_become_thicker_but_not_the_brain():
-    base = HeadImages(brainless=0, stripped=0, defaced=0, lesions=0, fluid=0, tilt=0, elastic=0,
-                      acquisition=PLAIN)  # fmt: skip
+    base = HeadImages(
+        brainless=0, stripped=0, defaced=0, lesions=0, fluid=0, tilt=0, elastic=0, acquisition=PLAIN
+    )
     found = []
     for factor in (0.7, 1.6):
         how = replace(base, layers=(factor, factor + 1e-6))

@@ -7,9 +7,10 @@ from math import inf
 
 import numpy as np
 
+from qsmbids.bids.volume import Image
 from qsmbids.physics import DipoleConvolution
 from qsmbids.reports.checks.check import Check
-from qsmbids.reports.volumes import Image, Mask
+from qsmbids.reports.view import Mask
 
 KEPT_PERCENT = (60.0, 100.0)
 LOW_PPM = (-0.30, -0.02)

@@ -1,0 +1,77 @@
+"""Where the images of a series go; nothing heavy is imported here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from qsmbids.bids import Series, derivative_path, desc_label
+
+
+class Output(NamedTuple):
+    """Where an image goes: its BIDS suffix, ``desc`` and folder; ``sort`` where desc names it not.
+
+    ``desc`` tells masks and fields apart; that of a susceptibility map is its method.
+    """
+
+    suffix: str
+    desc: str | None = None
+    datatype: str = "anat"
+    sort: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """What the sidecar calls it."""
+        named = self.desc if self.suffix in ("mask", "fieldmap") else self.sort
+        return f"{named}_{self.suffix}" if named else self.suffix
+
+    def path(self, output_dir: Path, series: Series) -> Path:
+        """Return the path of the image made from ``series``."""
+        return derivative_path(
+            output_dir, series, self.suffix, desc=self.desc, datatype=self.datatype
+        )
+
+
+OUTPUTS = {
+    "brain": Output("mask", "brain"),
+    "eroded": Output("mask", "eroded"),
+    "reliable": Output("mask", "reliable"),
+    "total": Output("fieldmap", "total", "fmap"),
+    "local": Output("fieldmap", "local", "fmap"),
+    "magnitude": Output("magnitude", None, "fmap"),
+    "registration": Output("T2starw", "registration", sort="registration"),
+    "r2star": Output("R2starmap"),
+    "t2star": Output("T2starmap"),
+    "s0": Output("S0map"),
+}
+
+
+def chimap(method: str) -> Output:
+    """Return where the susceptibility map of an inversion goes."""
+    return Output("Chimap", method)
+
+
+def uncertainty_map(method: str) -> Output:
+    """Return where the uncertainty of that map goes."""
+    return Output("Chimap", f"{method}Uncertainty", sort="Uncertainty")
+
+
+def curve_path(output_dir: Path, series: Series, method: str) -> Path:
+    """Return where the course of a method's fit goes: a table, one row an iteration."""
+    name = f"{series.key}_desc-{desc_label(method)}_curve.tsv"
+    return output_dir / "logs" / f"sub-{series.participant}" / name
+
+
+def quality_path(output_dir: Path, series: Series) -> Path:
+    """Return where it is written what was measured for the checks of a series."""
+    return output_dir / "logs" / f"sub-{series.participant}" / f"{series.key}_quality.json"
+
+
+def note_path(work_dir: Path, series: Series) -> Path:
+    """Return where it is noted what a combination of head orientations takes from a series."""
+    return work_dir / "orientations" / f"{series.key}.json"
+
+
+def subject_path(folder: Path, series: Series) -> Path:
+    """Return where the local field of a series goes for networks to be trained on it."""
+    return folder / f"{series.key}.npz"

@@ -1,0 +1,113 @@
+"""Total variation around a network's map."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.ndimage import binary_dilation, gaussian_filter
+from volumes import VOXEL, error, three_balls
+
+from qsmbids.inversion import invert
+from qsmbids.inversion.network_tv import LIMITS, fitting_trust, refine, strong_sources
+from qsmbids.inversion.tv import minimise, tv
+from qsmbids.physics import DipoleConvolution, Problem
+
+AXIAL = {"voxel_size": VOXEL, "b0_dir": (0, 0, 1)}
+
+
+@pytest.fixture(scope="module")
+def balls():
+    return three_balls((36, 40, 32))
+
+
+def solved(field, mask, prior, trust):
+    return minimise(Problem(field, mask, **AXIAL), 0.15, prior=prior, trust=trust)
+
+
+def test_without_trust_it_is_total_variation_and_with_much_it_is_the_prior(balls):
+    chi, field, mask = balls
+    prior = np.where(mask, gaussian_filter(chi, 1.5), 0).astype(np.float32)
+    alone = tv(Problem(field, mask, **AXIAL))
+    np.testing.assert_allclose(solved(field, mask, prior, 0.0), alone, atol=1e-6)
+    assert error(solved(field, mask, prior, 100.0), prior, mask) < 1
+
+
+def test_a_good_prior_helps_where_the_field_holds_errors(balls):
+    chi, field, mask = balls
+    rng = np.random.default_rng(0)
+    wrong = gaussian_filter(rng.standard_normal(mask.shape), 2)
+    wrong *= 0.6 * field[mask].std() / wrong[mask].std()
+    spoilt = np.where(mask, field + wrong, 0).astype(np.float32)
+    alone, around = (solved(spoilt, mask, chi, trust) for trust in (0.0, 0.1))
+    assert error(around, chi, mask) < 0.7 * error(alone, chi, mask)
+
+
+def test_trust_follows_what_the_prior_leaves_of_the_field(balls):
+    chi, field, mask = balls
+    problem = Problem(field, mask, **AXIAL)
+    trusts = [fitting_trust(share * chi, problem) for share in (1.0, 0.85, 0.8, 0.0)]
+    assert trusts == sorted(trusts)
+    assert (trusts[0], trusts[-1]) == LIMITS
+    assert LIMITS[0] < trusts[1] < trusts[2] < LIMITS[1]
+    scaled = fitting_trust(2.4 * chi, Problem(3 * field, mask, **AXIAL))
+    assert scaled == pytest.approx(trusts[2], rel=1e-3)
+
+
+def test_a_strong_source_casts_no_shadow_of_the_network(balls):
+    weak, _, mask = balls
+    chi = (0.05 * weak / np.abs(weak).max()).astype(np.float32)
+    chi[17:20, 19:22, 15:18] = 1.5
+    field = np.where(mask, DipoleConvolution(mask.shape, **AXIAL)(chi), 0).astype(np.float32)
+    seen = []
+
+    def solve(part):
+        """Stand in for a network: truncated division leaves streaks around what is strong."""
+        seen.append(part)
+        return invert(part, mask, **AXIAL, method="tkd")
+
+    problem = Problem(field, mask, **AXIAL)
+    once, told = refine(solve, problem, trust=0.1, strong=0)
+    assert (told["StrongSourceVoxels"], len(seen)) == (0, 1)
+    twice, told = refine(solve, problem, trust=0.1)
+    assert 27 <= told["StrongSourceVoxels"] < 500
+    assert len(seen) == 3
+    around = mask & ~binary_dilation(chi == 1.5, iterations=3)
+    assert error(twice, chi, around) < 0.5 * error(once, chi, around)
+
+
+def test_strong_sources_do_not_lift_the_brain(balls):
+    weak, _, mask = balls
+    chi = (0.05 * weak / np.abs(weak).max()).astype(np.float32)
+    chi[15:21, 17:23, 13:19] = 1.5
+    field = np.where(mask, DipoleConvolution(mask.shape, **AXIAL)(chi), 0).astype(np.float32)
+
+    def solve(part):
+        return invert(part, mask, **AXIAL, method="tkd")
+
+    found, told = refine(solve, Problem(field, mask, **AXIAL), trust=100.0)
+    assert told["StrongSourceVoxels"]
+    assert abs(found[mask].mean()) < 0.1 * chi[mask].mean()
+
+
+def test_weak_sources_are_left_to_the_network(balls):
+    chi, field, mask = balls
+    calls = []
+
+    def solve(part):
+        calls.append(part)
+        return np.where(mask, 0.5 * chi, 0).astype(np.float32)
+
+    problem = Problem(field, mask, **AXIAL)
+    _, told = refine(solve, problem, trust=0.1, strong=3 * float(np.abs(chi).max()))
+    assert (len(calls), told["StrongSourceVoxels"]) == (1, 0)
+    np.testing.assert_array_equal(calls[0], np.where(mask, field, 0))
+
+
+def test_a_strong_source_reaches_to_half_of_the_threshold_and_has_its_sign():
+    chi = np.zeros((9, 9, 9), np.float32)
+    chi[4, 4, 2:7] = [-0.05, -0.2, -0.4, 0.2, 0.05]
+    chi[1, 1, 1] = 0.25  # weak, and not connected
+    sources = strong_sources(chi, np.ones(chi.shape, bool), 0.3)
+    expected = np.zeros_like(chi)
+    expected[4, 4, 3:6] = [-0.2, -0.4, 0.2]
+    np.testing.assert_array_equal(sources, expected)
