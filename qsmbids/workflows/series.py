@@ -61,7 +61,7 @@ def init_series_wf(series: Series, settings: Settings, *, voxels: int) -> Workfl
         write(f"chi_{desc_label(method)}", WriteDerivatives(), links, method=method, **common)
     if series.start == "raw":
         links = _same("magnitude", "phase", "grid", "weight")
-        links |= {"brain": "mask", "total": "field"}
+        links |= {"mask": "brain", "field": "total"}
         path = str(quality_path(settings.output_dir, series))
         write("quality", MeasureQuality(), links, path=path, given=series.mask is not None)
     if settings.subjects_dir is not None:

@@ -13,6 +13,14 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from qsmbids.interfaces.sign import tell_sign
+from qsmbids.masking import brain_mask
+from qsmbids.phase import estimate_field, fit_decay
+from qsmbids.physics import b0_direction, voxel_size
+from qsmbids.reports.checks import Check, series_checks
+from qsmbids.reports.checks.measure import measure
+from qsmbids.simulation import Head
+
 
 @dataclass(frozen=True)
 class Scan:
@@ -55,23 +63,15 @@ class Scan:
         return np.linalg.norm(self.affine[:3, :3], axis=0)
 
 
-def read_demo(root: Path, label: str = "01") -> Scan:
-    """Return a head of ``qsmbids-demo``."""
-    folder = root / f"sub-{label}" / "anat"
-    parts: dict[str, list[np.ndarray]] = {"mag": [], "phase": []}
-    for part, images in parts.items():
-        for path in sorted(folder.glob(f"*_part-{part}_*.nii.gz")):
-            images.append(nib.load(path).get_fdata(dtype=np.float32))
-    sidecars = [json.loads(p.read_text()) for p in sorted(folder.glob("*_part-mag_*.json"))]
-    image = nib.load(next(folder.glob("*_part-mag_*.nii.gz")))
-    truth = root / "derivatives/truth" / f"sub-{label}/anat/sub-{label}_desc-brain_mask.nii.gz"
+def scan_of(head: Head) -> Scan:
+    """Return a simulated head as a scan."""
     return Scan(
-        np.stack(parts["mag"]),
-        (np.stack(parts["phase"]) - 2048) * np.float32(2 * np.pi / 4096),
-        tuple(one["EchoTime"] for one in sidecars),
-        sidecars[0]["MagneticFieldStrength"],
-        image.affine,
-        nib.load(truth).get_fdata() > 0,
+        head.magnitude,
+        head.phase,
+        head.echo_times,
+        head.field_strength,
+        head.affine,
+        head.brain_mask,
     )
 
 
@@ -96,6 +96,46 @@ def read_real(heads: Path, name: str = "siemens3T-gre") -> Scan:
         brain.get_fdata() > 0,
         difference=True,
     )
+
+
+def lights(scan: Scan) -> list[Check]:
+    """Return the checks of a scan from raw data to total field, as a run makes them."""
+    edges, b0_dir = voxel_size(scan.affine), b0_direction(scan.affine)
+    phase, times = scan.phase, list(scan.echo_times)
+    if scan.difference:
+        phase = np.concatenate([0 * phase, phase])
+        times = [times[1] - times[0], 2 * (times[1] - times[0])]
+    mask, doubts = scan.mask, ()
+    if mask is None:
+        found = brain_mask(scan.magnitude[0], voxel_size=edges, affine=scan.affine)
+        mask, doubts = found.mask, found.warnings
+    estimate = estimate_field(
+        phase,
+        scan.magnitude,
+        times,
+        field_strength=scan.strength,
+        mask=mask,
+        voxel_size=edges,
+    )
+    grid = {"voxel_size": edges, "b0_dir": b0_dir}
+    sign = tell_sign(estimate.field, scan.magnitude[0], estimate.weight, grid, scan.sign)
+    told = measure(
+        scan.magnitude,
+        phase,
+        mask,
+        sign.factor * estimate.field,
+        estimate.weight,
+        voxel_size=edges,
+        b0_dir=b0_dir,
+        affine=scan.affine,
+        given=scan.mask is not None,
+    )
+    decay = None
+    if len(scan.magnitude) > 1:
+        decay = fit_decay(scan.magnitude, scan.echo_times, mask).r2star
+        decay = float(np.median(decay[mask]))
+    volume = float(mask.sum() * np.prod(edges)) / 1000
+    return series_checks(told, strength=scan.strength, r2star=decay, volume=volume, doubts=doubts)
 
 
 def write(scan: Scan, root: Path, label: str) -> None:

@@ -10,8 +10,8 @@ from qsmbids.reports.checks.check import Check
 Measured = Mapping[str, Mapping[str, float]]
 
 _NOISE = 0.15  # correlation; a magnitude given as phase has less than 0
-_SIDES = 0.1
-_SNR = 8.0
+_SIDES = 0.14
+_SNR = 11.0
 _EXTENT = 60.0  # mm
 _EDGE = 4.5  # mm
 _TURNED = 0.045  # what another direction of B0 explains more of the head's field, at least
