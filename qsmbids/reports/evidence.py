@@ -257,7 +257,9 @@ class _Examiner:
                 decay = self.r2star[self._mask_of(chi)]
                 evidence.checks += filter(None, [maps.iron_check(inside, decay)])
             if self.forward is not None:
-                evidence.checks.append(maps.residual_check(self.forward.residual(chi)))
+                evidence.checks.append(
+                    maps.residual_check(self.forward.residual(chi), self.forward.noise)
+                )
         return evidence
 
     def _uncertainty(self, desc: str, evidence: MapEvidence) -> None:

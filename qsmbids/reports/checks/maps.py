@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from math import inf
 
 import numpy as np
 
 from qsmbids.bids.volume import Image
+from qsmbids.phase.noise import noise_from_magnitude
 from qsmbids.physics import DipoleConvolution
 from qsmbids.reports.checks.check import Check
 from qsmbids.reports.view import Mask
@@ -16,7 +18,7 @@ KEPT_PERCENT = (60.0, 100.0)
 LOW_PPM = (-0.30, -0.02)
 HIGH_PPM = (0.03, 0.40)
 SD_PPM = (0.015, 0.10)
-RESIDUAL_PERCENT = (0.0, 60.0)
+RESIDUAL_PERCENT = 60.0  # where there is no noise
 ASYMMETRY = (0.0, 1.0)
 PHASE_RESIDUAL_RAD = (0.0, 0.5)
 IRON = (1.05, inf)
@@ -99,13 +101,16 @@ def iron_check(chi: Image, r2star: Image) -> Check | None:
     )
 
 
-def residual_check(percent: float) -> Check:
-    """Return the check of what the map leaves unexplained of the local field."""
+def residual_check(percent: float, noise: float = 0.0) -> Check:
+    """Return the check of what the map leaves unexplained of the local field.
+
+    ``noise`` is the share of the field that is noise, in percent: no map explains that.
+    """
     return Check(
         "Local field left unexplained",
         percent,
         "%",
-        RESIDUAL_PERCENT,
+        (0.0, math.hypot(RESIDUAL_PERCENT, noise)),
         above="The map does not make the field it came from: too much regularisation, strong "
         "noise, or another B0 direction or voxel size.",
     )
@@ -140,6 +145,11 @@ class ForwardModel:
     voxel_size, b0_dir : (3,) sequence of float
         Of the grid on which field and mask lie.
 
+    Attributes
+    ----------
+    noise : float
+        Percent of the field that neighbouring voxels do not share.
+
     Raises
     ------
     ValueError
@@ -159,6 +169,8 @@ class ForwardModel:
         if not self._field.any():
             raise ValueError("the local field is zero in the mask")
         self._constant = self._convolve(mask)[mask]
+        size = float(np.sqrt(np.mean(self._field**2, dtype=np.float64)))
+        self.noise = 100 * noise_from_magnitude(field, mask) / size
 
     def residual(self, chi: Image) -> float:
         """Return the relative residual in percent of the map ``chi`` (x, y, z) in ppm."""
