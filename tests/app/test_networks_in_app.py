@@ -32,8 +32,6 @@ from qsmbids.workflows import plan, records
 torch = pytest.importorskip("torch")
 
 from qsmbids.inference.fine_tuning import FitOptions  # noqa: E402
-from qsmbids.networks.architectures import ARCHITECTURES  # noqa: E402
-from qsmbids.networks.base import InversionNet  # noqa: E402
 from qsmbids.networks.direct import DirectNet  # noqa: E402
 from qsmbids.networks.uncertainty_net import UncertaintyNet  # noqa: E402
 from qsmbids.networks.weights import save_weights  # noqa: E402
@@ -99,13 +97,6 @@ def test_a_preset_reaches_the_function(weights: Path) -> None:
     field, mask = head()
     found = entry.load()(field, mask, voxel_size=(1, 1, 1), b0_dir=(0, 0, 1))
     assert found.details["Weights"]["Name"] == "toy"
-
-
-@pytest.mark.parametrize("name", ARCHITECTURES)
-def test_an_architecture_is_what_the_table_says(name: str) -> None:
-    kind = ARCHITECTURES[name].load()
-    assert issubclass(kind, InversionNet) == (ARCHITECTURES[name].purpose == "inversion")
-    assert kind(base=1, levels=1).name == name
 
 
 @pytest.mark.parametrize("name", sorted(set(NETWORKS) & set(files.bundled())))
