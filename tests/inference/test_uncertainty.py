@@ -15,7 +15,6 @@ from qsmbids.physics import DipoleConvolution
 
 torch = pytest.importorskip("torch")
 
-from qsmbids.cli.weights import digests  # noqa: E402
 from qsmbids.inference.predict_uncertainty import predict_uncertainty  # noqa: E402
 from qsmbids.inversion import DEFAULT, reconstruct  # noqa: E402
 from qsmbids.inversion.network import network  # noqa: E402
@@ -44,6 +43,7 @@ from qsmbids.training.methods.uncertainty import (  # noqa: E402
     pinball,
     refinements,
 )
+from qsmbids.workflows.weights import digests  # noqa: E402
 
 SMALL = {"base": 2, "levels": 3}
 SHAPE = (33, 28, 30)
