@@ -19,7 +19,7 @@ import scipy.fft as sf
 from scipy.ndimage import distance_transform_edt
 
 from qsmbids.background import METHODS, remove_background
-from qsmbids.background.reliability import reliability
+from qsmbids.background.unreliable import reliability
 from qsmbids.masking.morphology import dilate, erode
 from qsmbids.phase import estimate_field
 from qsmbids.simulation import HeadRecipe, simulate_head

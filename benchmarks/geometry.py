@@ -23,7 +23,7 @@ from qsmbids.inference.predictor import Predictor
 from qsmbids.inference.resampling import choose_resampling
 from qsmbids.inversion import METHODS, invert
 from qsmbids.networks.weights import load_weights
-from qsmbids.physics import bounding_box, forward_field
+from qsmbids.physics import Problem, bounding_box, forward_field
 from qsmbids.simulation import HeadRecipe, simulate_head
 
 FIELD_OF_VIEW = (164.0, 205.0, 205.0)  # mm
@@ -68,8 +68,8 @@ class Case:
     def invert(self, weights: str, card: dict | None) -> np.ndarray:
         """Return the network's map; ``card`` says whether it resamples."""
         model, _ = load_weights(weights)
-        geometry = {"voxel_size": self.voxel_size, "b0_dir": self.b0_dir}
-        return predict(Predictor(model, self.field, self.mask, card=card, **geometry))
+        problem = Problem(self.field, self.mask, self.voxel_size, self.b0_dir)
+        return predict(Predictor(model, problem, card))
 
     def by_method(self, method: str) -> np.ndarray:
         """Return the map of a method of the app."""

@@ -23,6 +23,7 @@ from qsmbids.inference.predict_uncertainty import predict_uncertainty
 from qsmbids.inversion import DEFAULT, METHODS, invert
 from qsmbids.inversion.network import network
 from qsmbids.networks.weights_file import bundled
+from qsmbids.physics import Problem
 from qsmbids.simulation import TISSUES, Head, HeadRecipe, simulate_head
 
 FIELD_OF_VIEW = (164.0, 205.0, 205.0)  # mm
@@ -116,8 +117,8 @@ def maps(case: Case, asked: argparse.Namespace) -> Iterator[tuple[str, np.ndarra
     """Yield the name and the map of each network and method that is asked for."""
     for weights in asked.networks:
         name = weights.removesuffix("/weights.safetensors").split("/")[-1]
-        found = network(case.field, case.mask, weights=weights, uncertainty=False, **case.geometry)
-        yield name, found.chi
+        problem = Problem(case.field, case.mask, **case.geometry)
+        yield name, network(problem, weights=weights, uncertainty=False).chi
     for method in asked.methods:
         off = {"uncertainty": False} if METHODS[method].takes("uncertainty") else {}
         yield method, invert(case.field, case.mask, method=method, **off, **case.geometry)
@@ -147,9 +148,8 @@ def main() -> None:
                 continue
             print(f"{case.name}, {case.mask.shape}\n{header(case.parts())}")
             for name, chi in maps(case, asked):
-                sigma = predict_uncertainty(
-                    chi, case.field, case.mask, weights=asked.weights, **case.geometry
-                )
+                problem = Problem(case.field, case.mask, **case.geometry)
+                sigma = predict_uncertainty(chi, problem, weights=asked.weights)
                 print(f"{name:20} {row(chi, sigma, case)}", flush=True)
 
 

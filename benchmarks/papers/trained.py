@@ -24,6 +24,7 @@ from qsmbids.inference.predict import predict
 from qsmbids.inference.predictor import Predictor
 from qsmbids.networks.device import torch_threads
 from qsmbids.networks.weights import load_weights
+from qsmbids.physics import Problem
 from qsmbids.simulation import Head
 from qsmbids.training.data.corruption import CLEAN
 from qsmbids.training.methods.recipe import Recipe
@@ -170,15 +171,8 @@ def _score(size: float, number: int, kind: str, weights: Path) -> Record:
     head, case = _unseen(size, number, kind)
     model, card = load_weights(weights)
     with torch_threads():
-        predictor = Predictor(
-            model,
-            np.asarray(case["field"], np.float32),
-            case["mask"],
-            voxel_size=head.voxel_size,
-            b0_dir=head.b0_dir,
-            card=card,
-            domain="target",
-        )
-        chi = predict(predictor, consistency=0.0)
+        field = np.asarray(case["field"], np.float32)
+        problem = Problem(field, case["mask"], head.voxel_size, head.b0_dir, device="cpu")
+        chi = predict(Predictor(model, problem, card, "target"), consistency=0.0)
     regions = regions_of(case["labels"])
     return {"truth": evaluate(chi, case["chi"], case["mask"], regions=regions)}

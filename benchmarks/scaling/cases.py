@@ -11,8 +11,8 @@ import scipy.fft as sf
 
 from qsmbids import background, inversion, masking, phase
 from qsmbids.inversion.cosmos import cosmos
-from qsmbids.inversion.methods import FIT
-from qsmbids.physics import forward_field
+from qsmbids.inversion.inversion_methods import FIT
+from qsmbids.physics import Problem, forward_field
 
 Images = dict[str, Any]
 """The arrays that a case takes, and the geometry."""
@@ -137,9 +137,8 @@ def uncertainty(images: Images, steps: int | None) -> Any:
     """Estimate a map's uncertainty."""
     from qsmbids.inference.predict_uncertainty import predict_uncertainty
 
-    return predict_uncertainty(
-        images["chi"], images["local"], images["mask"], voxel_size=images["voxel_size"]
-    )
+    problem = Problem(images["local"], images["mask"], images["voxel_size"])
+    return predict_uncertainty(images["chi"], problem)
 
 
 def forward(images: Images, steps: int | None) -> Any:

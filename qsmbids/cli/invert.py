@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from qsmbids.inversion.result import Reconstruction
+    from qsmbids.inversion import Reconstruction
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -147,7 +147,7 @@ def _confidence(
     magnitude: NDArray[np.float32] | None,
 ) -> NDArray[np.generic]:
     """Return the weight: as given, or from the magnitude; 0 where the field was not measured."""
-    from qsmbids.inversion.confidence import magnitude_weight
+    from qsmbids.inversion.magnitude import magnitude_weight
 
     if weight is not None:
         return weight

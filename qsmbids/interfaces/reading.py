@@ -289,7 +289,7 @@ class LoadField(Stage):
         self, field: NDArray[np.float32], magnitude: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """Return how far to trust a local field, which has no noise of its own with it."""
-        from qsmbids.inversion.confidence import combined, magnitude_weight
+        from qsmbids.inversion.magnitude import combined, magnitude_weight
 
         try:
             return magnitude_weight(field, combined(magnitude))

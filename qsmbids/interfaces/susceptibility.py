@@ -73,7 +73,7 @@ class Inversion(Stage):
 
     def _compute(self, cwd: str) -> None:
         from qsmbids.inversion import METHODS, reconstruct
-        from qsmbids.inversion.confidence import combined
+        from qsmbids.inversion.magnitude import combined
 
         inputs = self.inputs
         entry = METHODS[inputs.method]

@@ -25,13 +25,13 @@ from qsmbids.interfaces.reporting import stages_of
 from qsmbids.interfaces.susceptibility import Inversion as InversionStage
 from qsmbids.inversion import METHODS, Reconstruction, invert, reconstruct
 from qsmbids.networks import weights_file as files
-from qsmbids.physics import forward_field
+from qsmbids.physics import Problem, forward_field
 from qsmbids.reports import methods_text, write_participant_page
 from qsmbids.workflows import plan, records
 
 torch = pytest.importorskip("torch")
 
-from qsmbids.inference.fine_tuning import FitOptions  # noqa: E402
+from qsmbids.inference.fit_options import FitOptions  # noqa: E402
 from qsmbids.networks.direct import DirectNet  # noqa: E402
 from qsmbids.networks.uncertainty_net import UncertaintyNet  # noqa: E402
 from qsmbids.networks.weights import save_weights  # noqa: E402
@@ -95,7 +95,7 @@ def test_each_network_has_weights_of_its_own_name(name: str) -> None:
 def test_a_preset_reaches_the_function(weights: Path) -> None:
     entry = replace(METHODS["uqsm"], preset={"weights": str(weights)})
     field, mask = head()
-    found = entry.load()(field, mask, voxel_size=(1, 1, 1), b0_dir=(0, 0, 1))
+    found = entry.load()(Problem(field, mask, (1, 1, 1)))
     assert found.details["Weights"]["Name"] == "toy"
 
 
@@ -143,8 +143,8 @@ def test_a_fit_tells_its_course(method: str, weights: Path) -> None:
 def test_uncertainty_is_cut_and_pasted_like_the_map(
     weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def estimate(chi, field, mask, **_):
-        return np.where(mask, 0.01 + np.abs(chi), 7).astype(np.float32)
+    def estimate(chi, problem):
+        return np.where(problem.mask, 0.01 + np.abs(chi), 7).astype(np.float32)
 
     monkeypatch.setattr("qsmbids.inference.predict_uncertainty.predict_uncertainty", estimate)
     monkeypatch.setattr("qsmbids.networks.weights_file.describe", lambda *_: {"SHA256": "x"})

@@ -9,11 +9,12 @@ import pytest
 from volumes import smooth_tissue
 
 from qsmbids.errors import InputError, QsmbidsWarning, UsageError
-from qsmbids.physics import DipoleConvolution
+from qsmbids.physics import DipoleConvolution, Problem
 
 torch = pytest.importorskip("torch")
 
-from qsmbids.inference.fine_tuning import FitOptions, fine_tune, hold_out  # noqa: E402
+from qsmbids.inference.fine_tuning import fine_tune, hold_out  # noqa: E402
+from qsmbids.inference.fit_options import FitOptions  # noqa: E402
 from qsmbids.inference.predict import predict  # noqa: E402
 from qsmbids.inference.predictor import DOMAINS, Predictor  # noqa: E402
 from qsmbids.inference.resampling import (  # noqa: E402
@@ -23,7 +24,6 @@ from qsmbids.inference.resampling import (  # noqa: E402
 )
 from qsmbids.inference.tiles import in_tiles, tile_size  # noqa: E402
 from qsmbids.inversion import METHODS, reconstruct  # noqa: E402
-from qsmbids.inversion.finetune import finetune  # noqa: E402
 from qsmbids.inversion.network import network  # noqa: E402
 from qsmbids.networks.device import pick_device  # noqa: E402
 from qsmbids.networks.direct import DirectNet  # noqa: E402
@@ -35,6 +35,7 @@ from qsmbids.networks.weights_file import bundled  # noqa: E402
 from qsmbids.physics.torch_dipole import Dipole, data_consistency  # noqa: E402
 
 SMALL = {"base": 2, "levels": 3}
+finetune = METHODS["qsminvnet"].load()
 SHAPE = (33, 40, 28)
 
 
@@ -69,7 +70,7 @@ def test_tiles_of_trained_weights_equal_the_whole_volume(name, monkeypatch):
     monkeypatch.setattr("qsmbids.inference.predictor.has_bfloat16", lambda *_: False)
     model, card = load_weights(name)
     _, field, mask = head(shape=(176, 36, 40), noise=0.002)
-    predictor = Predictor(model, field, mask, voxel_size=(1, 1, 1), card=card)
+    predictor = Predictor(model, Problem(field, mask, (1, 1, 1)), card)
     whole, tiled = (predict(predictor, memory_gb=gb) for gb in (3, 1e-3))
     assert np.abs(tiled - whole).max() < 1e-3 * whole[mask].std()
 
@@ -143,7 +144,7 @@ def test_prediction_is_finite_demeaned_and_the_same_twice(make, voxel):
     torch.manual_seed(0)
     net = make(**SMALL).eval()
     _, field, mask = head(voxel)
-    predictor = Predictor(net, field, mask, voxel_size=voxel, b0_dir=(0.1, 0.5, 1))
+    predictor = Predictor(net, Problem(field, mask, voxel, (0.1, 0.5, 1)))
     first, second = (predict(predictor, consistency=0.1) for _ in range(2))
     assert first.shape == mask.shape
     assert first.dtype == np.float32
@@ -158,9 +159,9 @@ def test_consistency_makes_a_direct_network_explain_the_field(tmp_path):
     direct = str(save_weights(DirectNet(**SMALL), tmp_path / "direct.safetensors"))
     _, field, mask = head()
     dipole = DipoleConvolution(SHAPE, (1, 1, 1))
-    options = {"voxel_size": (1, 1, 1), "b0_dir": (0, 0, 1), "weights": direct}
+    problem = Problem(field, mask, (1, 1, 1))
     without, with_it = (
-        np.linalg.norm((dipole(network(field, mask, consistency=c, **options).chi) - field)[mask])
+        np.linalg.norm((dipole(network(problem, consistency=c, weights=direct).chi) - field)[mask])
         for c in (0, 0.05)
     )
     assert with_it < 0.5 * without
@@ -170,7 +171,7 @@ def test_little_memory_means_tiles_of_nearly_the_same_map():
     torch.manual_seed(0)
     net = UnrolledNet(**SMALL).eval()
     _, field, mask = head(shape=(70, 64, 60))
-    predictor = Predictor(net, field, mask, voxel_size=(1, 1, 1))
+    predictor = Predictor(net, Problem(field, mask, (1, 1, 1)))
     whole, tiled = (predict(predictor, memory_gb=gb) for gb in (3, 1e-3))
     np.testing.assert_allclose(tiled, whole, atol=1e-3 * np.abs(whole).max())
 
@@ -179,7 +180,7 @@ def test_when_memory_runs_out_the_network_goes_on_in_tiles_and_says_so(monkeypat
     torch.manual_seed(0)
     net = DirectNet(**SMALL).eval()
     _, field, mask = head(shape=(70, 64, 60))
-    predictor = Predictor(net, field, mask, voxel_size=(1, 1, 1))
+    predictor = Predictor(net, Problem(field, mask, (1, 1, 1)))
     whole = predict(predictor)
     forward = UNet.forward
 
@@ -201,7 +202,7 @@ def test_when_memory_runs_out_the_network_goes_on_in_tiles_and_says_so(monkeypat
     with pytest.raises(InputError, match="even for the network"), pytest.warns(QsmbidsWarning):
         predict(predictor)
     with pytest.raises(InputError, match="fitting a network to 70x64x60 voxels"):
-        fine_tune(predictor, None, FitOptions())
+        fine_tune(predictor, FitOptions())
 
 
 def test_an_average_over_mirror_images_is_the_same_for_a_mirrored_field():
@@ -209,7 +210,7 @@ def test_an_average_over_mirror_images_is_the_same_for_a_mirrored_field():
     net = DirectNet(**SMALL).eval()
     _, field, mask = head(shape=(32, 40, 28))  # mirrored about the poolings' grid
     predictor, flipped = (
-        Predictor(net, field[::s].copy(), mask[::s].copy(), voxel_size=(1, 1, 1)) for s in (1, -1)
+        Predictor(net, Problem(field[::s].copy(), mask[::s].copy(), (1, 1, 1))) for s in (1, -1)
     )
     one, two = (predict(predictor, average=n, consistency=0) for n in (1, 2))
     mirrored = predict(flipped, average=2, consistency=0)
@@ -224,7 +225,7 @@ def test_every_tensor_is_made_where_the_field_is(make):
     torch.manual_seed(0)
     net = make(**SMALL)
     _, field, mask = head()
-    predictor = Predictor(net, field, mask, voxel_size=(1, 1, 2), b0_dir=(0, 0.3, 1))
+    predictor = Predictor(net, Problem(field, mask, (1, 1, 2), (0, 0.3, 1)))
     # what names no device lands on "meta", which cannot be mixed with the field's
     with torch.device("meta"):
         predictor(1e-3)
@@ -272,24 +273,23 @@ def test_unusable_input_is_refused_in_a_sentence(path, tmp_path):
     _, field, mask = head()
     mask &= (np.arange(mask.shape[0]) - mask.shape[0] // 2 < 1)[:, None, None]
     mask &= (np.arange(mask.shape[0]) - mask.shape[0] // 2 > -3)[:, None, None]
-    options = {"voxel_size": (1, 1, 1), "b0_dir": (0, 0, 1)}
     with pytest.raises(ValueError, match="spans only 3 x"):
-        network(field, mask, weights=path, **options)
-    _, field, mask = head()
+        network(Problem(field, mask, (1, 1, 1)), weights=path)
+    problem = Problem(*head()[1:], (1, 1, 1))
     with pytest.raises(InputError, match="does not exist"):
-        network(field, mask, weights=str(tmp_path / "no.safetensors"), **options)
+        network(problem, weights=str(tmp_path / "no.safetensors"))
     with pytest.raises(ValueError, match="consistency"):
-        network(field, mask, weights=path, consistency=-1, **options)
+        network(problem, weights=path, consistency=-1)
     with pytest.raises(ValueError, match="held-out share"):
-        finetune(field, mask, weights=path, held_out=0, **options)
+        finetune(problem, weights=path, held_out=0)
 
 
 def tuned(options, noise=0.003):
     torch.manual_seed(0)
     net = DirectNet(**SMALL)
     _, field, mask = head(noise=noise)
-    predictor = Predictor(net, field, mask, voxel_size=(1, 1, 1))
-    return predictor, fine_tune(predictor, None, options)
+    predictor = Predictor(net, Problem(field, mask, (1, 1, 1)))
+    return predictor, fine_tune(predictor, options)
 
 
 def test_fine_tuning_lowers_the_held_out_error_and_keeps_its_minimum():
@@ -316,8 +316,9 @@ def test_fine_tuning_stops_when_nothing_is_gained():
 
 def test_fine_tuning_is_deterministic(path):
     _, field, mask = head(noise=0.002)
-    options = {"voxel_size": (1, 1, 2), "b0_dir": (0, 0.4, 1), "weights": path, "iterations": 3}
-    first, second = (finetune(field, mask, weight=2.0 * mask, **options).chi for _ in range(2))
+    weight = 2 * mask.astype(np.float32)
+    problem = Problem(field, mask, (1, 1, 2), (0, 0.4, 1), weight)
+    first, second = (finetune(problem, weights=path, iterations=3).chi for _ in range(2))
     np.testing.assert_array_equal(first, second)
     assert np.isfinite(first).all()
     assert not first[~mask].any()
@@ -326,40 +327,45 @@ def test_fine_tuning_is_deterministic(path):
 def test_a_network_of_two_domains_is_asked_for_one_of_them(tmp_path):
     torch.manual_seed(0)
     net = DirectNet(**SMALL, norm="domain", domains=2)
+    problem = Problem(*head()[1:], (1, 1, 1))
     for number, name in ((0, "source"), (1, "target")):
         with torch.no_grad():
             for module in net.modules():
                 if isinstance(module, DomainNorm):
                     module.norms[number].weight.fill_(1 + number)
-        assert Predictor(net, *head()[1:], voxel_size=(1, 1, 1), domain=name).domain == number
-    _, field, mask = head()
-    options = {"voxel_size": (1, 1, 1), "b0_dir": (0, 0, 1)}
+        assert Predictor(net, problem, domain=name).domain == number
     path = str(save_weights(net, tmp_path / "net.safetensors"))
     model, _ = load_weights(path)
     one, other, default = (
-        predict(Predictor(model, field, mask, **options, **chosen))
+        predict(Predictor(model, problem, **chosen))
         for chosen in (*({"domain": d} for d in DOMAINS), {})
     )
     assert not np.array_equal(one, other)
     np.testing.assert_array_equal(default, one)
     maps = [
-        finetune(field, mask, weights=path, iterations=1, uncertainty=False, **options, **chosen)
+        finetune(
+            problem,
+            weights=path,
+            iterations=1,
+            uncertainty=False,
+            **chosen,
+        )
         for chosen in ({}, {"domain": "source"}, {"domain": "target"})
     ]
     np.testing.assert_array_equal(maps[0].chi, maps[1].chi)
     assert not np.array_equal(maps[0].chi, maps[2].chi)
     with pytest.raises(ValueError, match="'source' or 'target', not 'both'"):
-        finetune(field, mask, weights=path, domain="both", **options)
+        finetune(problem, weights=path, domain="both")
 
 
 def test_a_network_of_one_domain_has_no_other():
     net = DirectNet(**SMALL)
-    assert Predictor(net, *head()[1:], voxel_size=(1, 1, 1), domain="target").domain == 0
+    assert Predictor(net, Problem(*head()[1:], (1, 1, 1)), domain="target").domain == 0
 
 
 @pytest.mark.parametrize("method", ["qsminvnet", "qsminvnet+", "zs-uqsm+", "dip"])
 def test_every_setting_of_the_fit_is_an_option(method):
-    names = {field.name for field in fields(FitOptions)} - {"tv"} | {"total_variation"}
+    names = {field.name for field in fields(FitOptions)}
     assert names <= set(METHODS[method].defaults())
 
 

@@ -194,7 +194,7 @@ def test_the_penaltys_curvature_is_symmetric_in_half_spectra(seed, size):
     rng = np.random.default_rng(seed)
     dipole = DipoleConvolution((6, 5, size), (1, 1.2, 2), margin=0)
     a, b, chi, magnitude = rng.normal(size=(4, *dipole.padded)).astype(np.float32)
-    smooth = _Smoothness(dipole, (1, 1.2, 2), np.float32(0.1), np.float32(0.3))
+    smooth = _Smoothness(dipole, np.float32(0.1), np.float32(0.3))
     smooth.spare(magnitude, np.ones(dipole.padded, bool), 0.3)
     smooth.update(chi)
     n = dipole.padded[-1]
