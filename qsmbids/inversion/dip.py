@@ -35,11 +35,6 @@ def deep_image_prior(
     fit : FitOptions
         How to fit.
 
-    Returns
-    -------
-    Reconstruction
-        Susceptibility in ppm, and the course of the fit.
-
     Raises
     ------
     ValueError
