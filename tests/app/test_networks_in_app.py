@@ -19,8 +19,8 @@ from qsmbids.cli.main import main
 from qsmbids.cli.parser import parse
 from qsmbids.errors import InputError, UsageError
 from qsmbids.interfaces import arrays
+from qsmbids.interfaces.axis_order import upright_grid
 from qsmbids.interfaces.derivatives import WriteDerivatives
-from qsmbids.interfaces.orientation import upright_grid
 from qsmbids.interfaces.reporting import stages_of
 from qsmbids.interfaces.susceptibility import Inversion as InversionStage
 from qsmbids.inversion import METHODS, Reconstruction, invert, reconstruct

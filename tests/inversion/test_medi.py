@@ -130,9 +130,10 @@ def test_the_workflow_connects_the_magnitude_where_there_is_one(start, files, li
         echo_times=(0.004, 0.008)[:files], field_strength=3.0, field_units="ppm",
     )  # fmt: skip
     workflow = init_series_wf(series, settings_for(tmp_path, methods=("medi",)), voxels=210)
-    node = workflow.get_node("inversion_medi")
+    stages = workflow.get_node("stages")
+    node = stages.get_node("inversion_medi")
     sources = dict(
-        pair for e in workflow._graph.in_edges(node, data=True) for pair in e[2]["connect"]
+        pair for e in stages._graph.in_edges(node, data=True) for pair in e[2]["connect"]
     )
     assert ("magnitude" in sources.values()) == linked
 
