@@ -80,10 +80,8 @@ def train_on_patches(predictor: Predictor, options: PatchOptions, held_out: floa
 
     Parameters
     ----------
-    predictor : Predictor
-        The network and its volume; the network's weights change.
-    options : PatchOptions
-        How to train.
+    predictor, options
+        What to train, and how; the network's weights change.
     held_out : float
         Share of the voxels that are kept from it as they are in `fine_tune` of the same seed.
 
