@@ -252,8 +252,11 @@ def test_devices_are_named_and_missed_in_a_sentence(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert pick_device("auto").type == "cuda"
-    with pytest.raises(UsageError, match="finds 1 graphics"):
-        pick_device("cuda:1")
+    assert pick_device("auto", local_rank=0) == torch.device("cuda", 0)
+    assert pick_device("cpu", local_rank=1).type == "cpu"
+    for given in (("cuda:1",), ("cuda", 1)):
+        with pytest.raises(UsageError, match="no device 'cuda:1': PyTorch finds 1 graphics"):
+            pick_device(*given)
 
 
 @pytest.mark.parametrize(
