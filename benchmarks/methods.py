@@ -31,7 +31,7 @@ from qsmbids.evaluation import evaluate, regions_of
 from qsmbids.inversion import METHODS, invert
 from qsmbids.physics import DipoleConvolution, bounding_box
 from qsmbids.simulation import TISSUES, Head, HeadRecipe, simulate_head
-from qsmbids.training.data.corruption import CLEAN, Degradation, degraded
+from qsmbids.training.data.corruption import CLEAN, Corruption, corrupt
 from qsmbids.training.data.random_fields import SmoothNoise
 
 FIELD_OF_VIEW = (164.0, 205.0, 205.0)  # mm
@@ -52,13 +52,13 @@ def simulated(size: float, number: int, stretch: float = 1.0, tilt: float = 0.0)
     )
 
 
-def with_errors(head: Head, number: int, how: Degradation) -> Case:
-    """Return the head's field as ``how`` spoils it, cut to the brain."""
+def with_errors(head: Head, number: int, how: Corruption) -> Case:
+    """Return the head's field as ``how`` corrupts it, cut to the brain."""
     rng = np.random.default_rng(number)
     box = bounding_box(head.brain_mask)
     mask = head.brain_mask[box]
     dipole = DipoleConvolution(mask.shape, head.voxel_size, head.b0_dir, 32)
-    sample = degraded(
+    sample = corrupt(
         rng, head.chi[box], mask, dipole=dipole, noise=SmoothNoise(rng, mask.shape), how=how
     )
     return {**sample, "mask": mask, "labels": head.labels[box], "magnitude": head.magnitude[0][box]}
@@ -66,7 +66,7 @@ def with_errors(head: Head, number: int, how: Degradation) -> Case:
 
 def measured(head: Head, number: int) -> Case:
     """Return a field as hard as measured ones."""
-    how = Degradation(background=0.3, model=0.0, noise=0.003, wrong=0.002, scale=(1.0, 1.0))
+    how = Corruption(background=0.3, model=0.0, noise=0.003, wrong=0.002, scale=(1.0, 1.0))
     case = with_errors(head, number, how)
     mask = case["mask"]
     smooth = SmoothNoise(np.random.default_rng(number), mask.shape)(3.0 / head.voxel_size[0])
@@ -91,8 +91,8 @@ def cases(size: float, number: int) -> dict[str, tuple[Head, Callable[[Head], Ca
     head = simulated(size, number)
     oblique = simulated(size, number, 2.0, 20.0)
     one = (1.0, 1.0)
-    quiet = Degradation(**{**vars(CLEAN), "noise": 0.0005, "scale": one})
-    noisy = Degradation(**{**vars(CLEAN), "noise": 0.006, "scale": one})
+    quiet = Corruption(**{**vars(CLEAN), "noise": 0.0005, "scale": one})
+    noisy = Corruption(**{**vars(CLEAN), "noise": 0.006, "scale": one})
     return {
         "phantom": (head, lambda h: with_errors(h, number, quiet)),
         "noisy": (head, lambda h: with_errors(h, number, noisy)),

@@ -17,10 +17,10 @@ VARIANTS: dict[str, Options] = {
     "none": {},
     "flipping": {"augmentation": ("flip",)},
     "noise": {"input_noise": 0.005},
-    "ellipsoid": {"perturbation": "ellipsoid"},
-    "cuboid": {"perturbation": "cuboid"},
-    "sphere": {"perturbation": "sphere"},
-    "cylinder": {"perturbation": "cylinder"},
+    "ellipsoid": {"recipe": "uqsm+", "perturbation": "ellipsoid"},
+    "cuboid": {"recipe": "uqsm+", "perturbation": "cuboid"},
+    "sphere": {"recipe": "uqsm+", "perturbation": "sphere"},
+    "cylinder": {"recipe": "uqsm+", "perturbation": "cylinder"},
 }
 # Liu, MIDL 2022, table 3: nine subjects, against COSMOS.
 PAPER = {

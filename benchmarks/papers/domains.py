@@ -15,13 +15,17 @@ from benchmarks.papers.trained import Found, Options, publish
 SHOWN = ("psnr", "nrmse", "hfen", "ssim")
 BASE, STEPS = "qsminvnet+", 600
 ONE_NORM: Options = {"config.norm": "batch", "config.domains": 1}
-SHAPES: Options = {"worlds": {"shapes": 1.0}}
+SHAPES: Options = {"sources": {"shapes": 1.0}}
 # The target's fields have noise and nothing else that labels lack: anatomy is the only gap.
 TARGET: Options = {
-    "target_worlds": {"heads": 1.0}, "target.background": 0.0, "target.model": 0.0,
-    "target.wrong": 0.0, "target.noise": 0.005, "target.axial": 1.0,
-}  # fmt: skip
-LABELS: Options = {**ONE_NORM, "objective": "labels", "tv": 0.0}
+    "target_sources": {"heads": 1.0},
+    "target.background": 0.0,
+    "target.model": 0.0,
+    "target.wrong": 0.0,
+    "target.noise": 0.005,
+    "target.axial": 1.0,
+}
+LABELS: Options = {"recipe": "qsminvnet"}
 VARIANTS: dict[str, Options] = {
     "shapes alone": {**SHAPES, **LABELS},
     "both, one norm": {**SHAPES, **TARGET, **ONE_NORM},

@@ -26,8 +26,8 @@ from qsmbids.networks.device import torch_threads
 from qsmbids.networks.weights import load_weights
 from qsmbids.simulation import Head
 from qsmbids.training.data.corruption import CLEAN
+from qsmbids.training.methods import find_recipe
 from qsmbids.training.methods.recipe import Recipe
-from qsmbids.training.methods.recipes import find_recipe
 from qsmbids.training.run import train
 
 KINDS = ("noisy", "measured")
@@ -51,14 +51,20 @@ def arguments(doc: str, page: str, command: Sequence[str], steps: int) -> argpar
 
 
 def small(name: str, options: Options, quick: bool) -> Recipe:
-    """Return the recipe of that name for a network of a tenth of the size, with options."""
-    recipe = find_recipe(name)
+    """Return the recipe of that name for a network of a tenth of the size, with options.
+
+    An option ``recipe`` names another recipe to start from.
+    """
+    options = dict(options)
+    recipe = find_recipe(options.pop("recipe", name))
     less = {"config.base": 8, "config.levels": 4, "patches": {48: 1.0}, "learning_rate": 1e-3}
     chosen = {**less, **options}
     if quick:  # without heads, which take a while to make
-        worlds = {name: {"shapes": 1.0} for name in ("worlds", "target_worlds") if name in chosen}
+        sources = {"sources": {"shapes": 1.0}}
+        if "target_sources" in chosen:
+            sources["target_sources"] = {"shapes": 1.0}
         chosen |= {"config.base": 2, "config.levels": 3, "patches": {32: 1.0}}
-        chosen |= {"worlds": {"shapes": 1.0}, **worlds}
+        chosen |= sources
     return recipe.with_options(chosen)
 
 

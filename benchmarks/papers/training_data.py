@@ -18,7 +18,7 @@ VARIANTS: dict[str, Options] = {
     "too small shapes": {"shapes.regions": False, "shapes.largest": 0.05},
     "no margin": {"shapes.margin": 0},
     "margin of 10": {"shapes.margin": 10},
-    "no noise": {"degradation.noise": 0.0},
+    "no noise": {"corruption.noise": 0.0},
 }
 PAIRS = (("too small shapes", "as it is"), ("no noise", "as it is"), ("no margin", "margin of 10"))
 PAPER = (
