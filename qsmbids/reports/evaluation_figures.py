@@ -95,9 +95,15 @@ def _draw_metric(axes: Axes, values: Mapping[str, Mapping[str, float]], metric: 
         if found.size >= _BOX_FROM:
             lines = {"color": colour, "lw": 1.2}
             axes.boxplot(
-                found, positions=[place], widths=0.5, showfliers=False, boxprops=lines,
-                medianprops=lines, whiskerprops=lines, capprops=lines,
-            )  # fmt: skip
+                found,
+                positions=[place],
+                widths=0.5,
+                showfliers=False,
+                boxprops=lines,
+                medianprops=lines,
+                whiskerprops=lines,
+                capprops=lines,
+            )
         if found.size:
             axes.plot([place - 0.25, place + 0.25], [found.mean()] * 2, color=TEXT, lw=1.6)
     axes.set_xlim(-0.6, len(methods) - 0.4)
