@@ -1,19 +1,17 @@
-"""From reconstructions to rows: inversion, mean and spread, the papers' figures beside them."""
+"""From scores to tables: mean and spread, paired tests, the papers' figures beside them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.methods import Case
 from benchmarks.papers.ledger import Record
 from qsmbids.evaluation import METRICS, compare, summarise
 from qsmbids.evaluation.comparison import holm
-from qsmbids.inversion import METHODS, invert
-from qsmbids.simulation import Head
+from qsmbids.inversion import METHODS
 
 Records = Mapping[str, Mapping[str, Record]]
 """By method and case; a case is ``anatomy/rest``."""
@@ -26,16 +24,6 @@ QUICK = {"zs-uqsm+": {"patch_iterations": 1, "patch_size": 16, "iterations": 1, 
          "dip": {"iterations": 2, "filters": 2}, "qsminvnet": {"iterations": 1},
          "qsminvnet+": {"iterations": 1}}  # fmt: skip
 """Options with which a method only shows that it runs."""
-
-
-def inverted(case: Case, head: Head, method: str, **options: object) -> NDArray[np.float32]:
-    """Return the map that a method makes of a case, without its uncertainty."""
-    if "uncertainty" in METHODS[method].defaults():
-        options = {"uncertainty": False, **options}
-    return invert(
-        case["field"], case["mask"], voxel_size=head.voxel_size, b0_dir=head.b0_dir,
-        weight=case["weight"], magnitude=case["magnitude"], method=method, **options,
-    )  # fmt: skip
 
 
 def weights_of(rows: Mapping[str, tuple[str, Mapping[str, object]]]) -> dict[str, str]:
@@ -102,6 +90,11 @@ def pair_table(
     head = ["first, second", "", "anatomies", "first minus second", "p, t-test", "p, Wilcoxon"]
     head += ["p, paper"] if paper else []
     return table(head, rows)
+
+
+def figures(shown: Sequence[str], rows: Mapping[Any, Sequence[str]]) -> dict[Any, dict[str, str]]:
+    """Return a paper's figures by row and metric."""
+    return {name: dict(zip(shown, values, strict=True)) for name, values in rows.items()}
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
