@@ -16,9 +16,9 @@ from scipy.ndimage import distance_transform_edt
 from scipy.stats import spearmanr
 
 from benchmarks import heads
-from qsmbids.inference.uncertainty import estimate
+from qsmbids.inference.predict_uncertainty import predict_uncertainty
 from qsmbids.inversion import DEFAULT, METHODS
-from qsmbids.networks.weights import bundled
+from qsmbids.networks.weights_file import bundled
 
 NOISE = 0.002  # ppm where the magnitude is the brain's mean
 PARTS = {"deep grey": heads.DEEP_GREY, "veins": ("vein",), "lesions": heads.LESIONS}
@@ -82,7 +82,9 @@ def main() -> None:
     parser = heads.parser(__doc__)
     parser.add_argument("--seed", type=int, default=4242, help="of the first anatomy")
     parser.add_argument("--weights", default="uncertainty", help="of the uncertainty")
-    parser.add_argument("--networks", nargs="*", default=list(bundled()), help="names or paths")
+    parser.add_argument(
+        "--networks", nargs="*", default=list(bundled("inversion")), help="names or paths"
+    )
     parser.add_argument("--methods", nargs="*", default=[DEFAULT], choices=list(METHODS))
     parser.add_argument("--cases", nargs="*", help="only those whose name has one of these words")
     asked = parser.parse_args()
@@ -97,7 +99,9 @@ def main() -> None:
             print(" " * 20, *(f"{part:>10}" for part in parts(case)), " NRMSE % sigma ppb   rank")
             for label, method, options in rows:
                 chi = heads.inverted(case, method, **options).chi
-                sigma = estimate(chi, case["field"], mask, weights=asked.weights, **where)
+                sigma = predict_uncertainty(
+                    chi, case["field"], mask, weights=asked.weights, **where
+                )
                 print(f"{label[-20:]:20} {row(chi, sigma, case)}", flush=True)
 
 

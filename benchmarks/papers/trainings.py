@@ -29,6 +29,7 @@ from benchmarks.papers.tables import pair_table, score_table
 from benchmarks.papers.variants import TABLES, Options, Table
 from qsmbids.evaluation import evaluate, regions_of
 from qsmbids.inference.predict import predict
+from qsmbids.inference.predictor import Predictor
 from qsmbids.networks.device import torch_threads
 from qsmbids.networks.weights import load_weights
 from qsmbids.training.methods.recipe import Recipe
@@ -94,15 +95,10 @@ def score(size: float, number: int, kind: str, weights: Path) -> Record:
     model, card = load_weights(weights)
     where = {name: case[name] for name in ("voxel_size", "b0_dir")}
     with torch_threads():
-        chi = predict(
-            model,
-            case["field"],
-            case["mask"],
-            card=card,
-            consistency=0.0,
-            domain="target",
-            **where,
+        predictor = Predictor(
+            model, case["field"], case["mask"], card=card, domain="target", **where
         )
+        chi = predict(predictor, consistency=0.0)
     regions = regions_of(case["labels"])
     return {"truth": evaluate(chi, case["chi"], case["mask"], regions=regions)}
 

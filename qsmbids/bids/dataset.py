@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from qsmbids.bids.sidecar import write_json, write_text
+from qsmbids.errors import InputError
 from qsmbids.settings import Settings
 
 BIDS_VERSION = "1.10.0"
@@ -23,6 +25,20 @@ def write_dataset_description(settings: Settings) -> None:
     write_json(output / "dataset_description.json", _description(settings))
     write_text(output / ".bidsignore", "\n".join(IGNORED) + "\n")
     write_text(output / "README", _README)
+
+
+def make_writable(folder: Path) -> None:
+    """Make a folder if it is not there; raise `InputError` if it cannot be written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        reason = os.strerror(error.errno or 0).lower()
+        raise InputError(
+            f"{folder} cannot be written to ({reason}); choose another folder."
+        ) from error
 
 
 def _description(settings: Settings) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def _run(arguments: argparse.Namespace) -> None:
 def _options(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """Return the options by method; refuse what cannot be, before anything is read."""
     from qsmbids.cli.values import method_options
-    from qsmbids.cli.weights import digests
+    from qsmbids.workflows.weights import digests
 
     if not arguments.out.name.endswith(".nii.gz"):
         raise UsageError(f"--out {arguments.out}: the name must end in .nii.gz.")

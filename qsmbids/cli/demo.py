@@ -133,7 +133,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _write(options: argparse.Namespace) -> None:
     import scipy.fft as sf
 
-    from qsmbids.cli.demo_dataset import start_dataset, write_participant
+    from qsmbids.interfaces.demo import start_dataset, write_participant
     from qsmbids.simulation import simulate_head
 
     directory: Path = options.directory

@@ -124,7 +124,7 @@ def _run(arguments: argparse.Namespace) -> None:
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the method's options; refuse what cannot be, before anything is read."""
     from qsmbids.cli.values import method_options
-    from qsmbids.cli.weights import digests, with_weights
+    from qsmbids.workflows.weights import digests, with_weights
 
     method, entry = arguments.method, METHODS[arguments.method]
     if not arguments.out.name.endswith(".nii.gz"):

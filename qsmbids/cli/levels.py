@@ -1,4 +1,4 @@
-"""Which level a command line asks for."""
+"""The levels of ``qsmbids``: which one a command line asks for, and its arguments."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr
 from importlib import import_module
 from io import StringIO
+from pathlib import Path
+
+from qsmbids.cli import values
+from qsmbids.errors import UsageError
 
 _PARSERS = {
     "participant": "qsmbids.cli.parser",
     "group": "qsmbids.cli.parser",
     "train": "qsmbids.cli.train_parser",
-    "evaluate": "qsmbids.cli.evaluate_parser",
+    "evaluate": "qsmbids.cli.evaluate",
 }
 
 
@@ -45,3 +49,77 @@ def _positional(level: str, arguments: Sequence[str]) -> list[str]:
     except (argparse.ArgumentError, SystemExit):  # the latter of what Python 3.11 finds ambiguous
         return []
     return [word for word in words if word == "-" or not word.startswith("-")]
+
+
+def parse_level(
+    argv: Sequence[str] | None,
+    options: argparse.ArgumentParser,
+    levels: Sequence[str],
+    *,
+    description: str,
+    epilog: str,
+    about: tuple[str, str, str] = ("the dataset", "where the results go", "this level"),
+) -> argparse.Namespace:
+    """Read ``BIDS OUT LEVEL`` and a level's options, from its configuration file as well.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; those of the process by default.
+    options : argparse.ArgumentParser
+        Of the level's options alone.
+    levels : sequence of str
+        Words that the third argument may be.
+    description, epilog : str
+        What ``--help`` says before and after the arguments.
+    about : tuple of str
+        What it says of BIDS, OUT and LEVEL.
+
+    Raises
+    ------
+    UsageError
+        If the configuration file cannot be read, or has an option that there is not.
+    SystemExit
+        From ``argparse``: after ``--help``, ``--version`` or an argument it cannot read.
+    """
+    parser = argparse.ArgumentParser(
+        prog="qsmbids",
+        description=description,
+        epilog=epilog,
+        parents=[options],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("bids_dir", type=Path, metavar="BIDS", help=about[0])
+    parser.add_argument("output_dir", type=Path, metavar="OUT", help=about[1])
+    parser.add_argument("level", choices=levels, help=about[2])
+    first = parser.parse_args(argv)
+    if first.config_file is None:
+        return first
+    config = _config_arguments(first.config_file, options)
+    return parser.parse_args(argv, namespace=options.parse_args(config))
+
+
+def _config_arguments(path: Path, options: argparse.ArgumentParser) -> list[str]:
+    """Turn a configuration file into the arguments that it stands for."""
+    known = {
+        name.lstrip("-"): action
+        for action in options._actions
+        for name in action.option_strings
+        if name.startswith("--")
+    }
+    arguments: list[str] = []
+    for name, value in values.read_toml(path).items():
+        key = name.replace("_", "-")
+        if key not in known or key in ("config-file", "version"):
+            raise UsageError(f"{path}: there is no option {name!r}.")
+        takes_values = known[key].nargs != 0
+        if isinstance(value, bool) and not takes_values:
+            arguments += [f"--{key}"] if value else []
+        elif key == "verbose" and isinstance(value, int):
+            arguments += ["--verbose"] * value
+        elif takes_values and not isinstance(value, bool):
+            arguments += [f"--{key}", *values.as_arguments(value)]
+        else:
+            kind = "a value" if takes_values else "true or false"
+            raise UsageError(f"{path}: the option {name!r} takes {kind}.")
+    return arguments

@@ -49,12 +49,9 @@ def _dispatch(arguments: list[str]) -> int:
 
         return train(arguments)
     if level == "evaluate":
-        from qsmbids.cli.evaluate_parser import parse_evaluation
+        from qsmbids.cli.evaluate import parse_evaluation, run_evaluation
 
-        job = parse_evaluation(arguments)
-        from qsmbids.cli.evaluate import run_evaluation
-
-        return run_evaluation(job)
+        return run_evaluation(parse_evaluation(arguments))
     from qsmbids.cli.parser import parse
 
     settings = parse(arguments)

@@ -1,51 +1,50 @@
-"""A run: find, plan, process, report."""
+"""``qsmbids BIDS OUT participant`` and ``group``: doing what the settings ask for."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterator
 
-from qsmbids.bids import (
-    Inventory,
-    Series,
-    Skipped,
-    with_orientations,
-    write_dataset_description,
-)
-from qsmbids.cli.overview import describe_run
-from qsmbids.cli.progress import Progress
-from qsmbids.cli.validation import Validation
-from qsmbids.errors import InputError
-from qsmbids.inversion import COMBINATIONS, METHODS
+from qsmbids.bids import Inventory, Series, with_orientations
+from qsmbids.inversion import COMBINATIONS
 from qsmbids.settings import Settings
-from qsmbids.workflows import locks, plan, records
-
-_MOST_THREADS = 8
-_BATCH = 8  # series for each processor in one graph: large enough to keep all of them busy
+from qsmbids.workflows import plan, records
 
 
 def run(settings: Settings) -> int:
     """Do what the settings ask for and return the exit code, 0 or 1."""
-    if settings.mode == "group":
-        from qsmbids.cli.group import write_group_table
-
-        return write_group_table(settings)
-    if settings.mode == "reports-only":
-        from qsmbids.cli.texts import rewrite_reports
-
-        return rewrite_reports(settings)
+    if settings.mode in ("group", "reports-only"):
+        return _from_results(settings)
     inventory = _find(settings)
     if settings.mode == "dry-run":
         print(describe_run(inventory, settings))
-        return int(_has_errors(inventory))
+        return int(any(item.error for item in inventory.skipped))
     if settings.mode == "boilerplate-only":
-        from qsmbids.cli.texts import write_boilerplate
+        from qsmbids.workflows.boilerplate import write_boilerplate
 
-        return write_boilerplate(inventory, settings)
-    return process(inventory, settings)
+        print("\n".join(write_boilerplate(inventory, settings)))
+        return 0
+    from qsmbids.cli.display import make_live
+    from qsmbids.workflows.process import process
+
+    return process(inventory, settings, make_live)
+
+
+def _from_results(settings: Settings) -> int:
+    """Write tables or pages from what stands in the output folder."""
+    from qsmbids.bids.results import participants_made
+
+    participants = participants_made(settings.output_dir, settings.participants)
+    if settings.mode == "group":
+        from qsmbids.reports.group import write_group_table
+
+        path, rows = write_group_table(settings.output_dir, participants)
+        print(f"{path}: {rows} rows")
+        return 0
+    from qsmbids.interfaces.reporting import write_report
+
+    for participant in participants:
+        print(write_report(settings.output_dir, participant))
+    return 0
 
 
 def _find(settings: Settings) -> Inventory:
@@ -53,225 +52,47 @@ def _find(settings: Settings) -> Inventory:
     from qsmbids.bids.find import find_series
 
     inventory = find_series(settings)
-    groups = [COMBINATIONS[name].resolve(settings.options.get(name, {}))["group"]
-              for name in settings.combinations]  # fmt: skip
+    groups = [
+        COMBINATIONS[name].resolve(settings.options.get(name, {}))["group"]
+        for name in settings.combinations
+    ]
     return with_orientations(inventory, groups[0]) if groups else inventory
 
 
-def process(inventory: Inventory, settings: Settings) -> int:
-    """Process all series that are not done yet and return the exit code."""
-    _demand_device(settings)
-    if settings.extraction == "hd-bet":
-        from qsmbids.masking.hdbet import demand
-
-        demand()
-    _prepare(settings)
-    undone = [series for series in inventory.series if not records.is_done(series, settings)]
-    # What a combination of orientations takes is no derivative: its series go through again.
-    again = {one.key for series in undone for one in series.orientations}
-    waiting = {series.key for series in undone} | again
-    todo = [series for series in inventory.series if series.key in waiting]
-    ready = [series for series in inventory.series if series.key not in waiting]
-    for series in ready:
-        records.renew(series, settings)
-    stale = {series.participant for series in ready if records.forget_failure(series, settings)}
-    _demand_registration(todo)
-    with locks.held(todo, settings), Progress(settings, inventory, todo) as progress:
-        _note_skipped(inventory, settings, progress)
-        if todo:
-            with Validation(settings, progress):
-                _process(todo, _share_threads(settings, len(todo)), progress)
-        _complete_pages(inventory, settings, stale, progress)
-        return progress.summarise()
-
-
-def _process(todo: Sequence[Series], settings: Settings, progress: Progress) -> None:
-    sizes = _sizes(todo, settings, progress)
-    todo = [series for series in todo if series.key in sizes]
-    if not todo:
-        return
-    _check_space(todo, sizes, settings)
-    _check_memory(todo, sizes, settings, progress)
-    # Nipype takes half a second to import, and would ask the network for a newer version.
-    os.environ["NIPYPE_NO_ET"] = "1"
-    from qsmbids.workflows.run import Runner
-
-    runner = Runner(settings, progress)
-    try:
-        for batch in _batches(todo, _BATCH * settings.nprocs):
-            runner.run({p: [(s, sizes[s.key]) for s in members] for p, members in batch.items()})
-            if settings.stop_on_first_crash and progress.failures:
-                break
-    except BaseException:
-        runner.close(kill=True)
-        raise
-    runner.close(kill=bool(settings.stop_on_first_crash and progress.failures))
-
-
-def _demand_device(settings: Settings) -> None:
-    """Refuse a graphics processor that is not there; where none is demanded, nothing is asked."""
-    if settings.device != "cuda" or not any(METHODS[m].takes("device") for m in settings.methods):
-        return
-    from qsmbids.networks.device import pick_device
-
-    pick_device(settings.device)
-
-
-def _demand_registration(todo: Sequence[Series]) -> None:
-    """Refuse head orientations that cannot be registered, before hours are spent on them."""
-    # where the sidecars state B0, the fields may lie on one grid already
-    if any(one.b0_dir is None for series in todo for one in series.orientations[1:]):
-        from qsmbids.registration import demand_simpleitk
-
-        demand_simpleitk()
-
-
-def _prepare(settings: Settings) -> None:
-    """Make the folders and the files at the root of the output dataset."""
-    for folder in (settings.output_dir / "logs", settings.work_dir):
-        make_writable(folder)
-    write_dataset_description(settings)
-
-
-def make_writable(folder: Path) -> None:
-    """Make a folder if it is not there; raise `InputError` if it cannot be written to."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        reason = os.strerror(error.errno or 0).lower()
-        raise InputError(
-            f"{folder} cannot be written to ({reason}); choose another folder."
-        ) from error
-
-
-def _note_skipped(inventory: Inventory, settings: Settings, progress: Progress) -> None:
-    """Say which series are skipped, and leave a word for the participants' pages."""
-    for item in inventory.skipped:
-        progress.skipped(item)
-        if item.error:
-            records.write_failure(
-                settings, item.participant, item.key, stage="input", message=item.reason
-            )
-
-
-def _share_threads(settings: Settings, series: int) -> Settings:
-    """Give the processors that the number of series leaves over to each stage."""
-    share = settings.omp_nthreads or min(
-        settings.nprocs // min(series, settings.nprocs), _MOST_THREADS
+def describe_run(inventory: Inventory, settings: Settings) -> str:
+    """Return what a run would do, for whom, with which parameters, and what is skipped and why."""
+    lines = [
+        f"{settings.bids_dir} -> {settings.output_dir} (work directory {settings.work_dir})",
+        f"{settings.nprocs} processors, {settings.mem_gb:.1f} GB",
+    ]
+    done = 0
+    for participant in inventory.participants:
+        lines.append(f"sub-{participant}")
+        for series in inventory.series:
+            if series.participant == participant:
+                ready = records.is_done(series, settings)
+                done += ready
+                lines += _series(series, settings, ready)
+        for item in inventory.skipped:
+            if item.participant == participant:
+                lines.append(f"  {item.key}: skipped: {item.reason}")
+    lines.append(
+        f"{len(inventory.series) - done} series to process, {done} done already, "
+        f"{len(inventory.skipped)} skipped; nothing was done (--dry-run)."
     )
-    return replace(settings, omp_nthreads=max(1, min(share, settings.nprocs)))
+    return "\n".join(lines)
 
 
-def _sizes(todo: Sequence[Series], settings: Settings, progress: Progress) -> dict[str, int]:
-    """Return the voxels of a volume of each series; what cannot be processed fails by itself."""
-    sizes: dict[str, int] = {}
-    for series in todo:
-        try:
-            sizes[series.key] = plan.voxels_of(series)
-        except InputError as error:
-            _give_up(series, str(error), settings, progress)
-    free = shutil.disk_usage(settings.work_dir).free
-    needs = {s.key: plan.disk_space(s, settings, sizes[s.key])[0] for s in todo if s.key in sizes}
-    if min(needs.values(), default=0) <= free:  # else the disk is full for everybody
-        for series in todo:
-            need = needs.get(series.key, 0)
-            if need > free:
-                del sizes[series.key]
-                reason = (
-                    f"{series.images[0].name} is so large by its header that about "
-                    f"{need / 1e9:.3g} GB are needed and {settings.work_dir} has "
-                    f"{free / 1e9:.3g} GB free; check its dimensions, or free space."
-                )
-                _give_up(series, reason, settings, progress)
-    return sizes
-
-
-def _give_up(series: Series, reason: str, settings: Settings, progress: Progress) -> None:
-    """Let a series fail before it has begun."""
-    records.write_failure(settings, series.participant, series.key, stage="input", message=reason)
-    progress.series_ended(series, reason)
-
-
-def _check_space(todo: Sequence[Series], sizes: dict[str, int], settings: Settings) -> None:
-    """Refuse to begin what the disk cannot hold."""
-    needs = [plan.disk_space(series, settings, sizes[series.key]) for series in todo]
-    work = [need for need, _ in needs]
-    kept = sorted(work)[-settings.nprocs :] if settings.clean_workdir else work
-    fresh = not (settings.work_dir / "qsmbids").exists()
-    wanted = {
-        settings.work_dir: sum(kept) if fresh else max(work),
-        settings.output_dir: sum(need for _, need in needs),
-    }
-    if settings.work_dir.stat().st_dev == settings.output_dir.stat().st_dev:
-        wanted = {settings.output_dir: sum(wanted.values())}
-    for folder, need in wanted.items():
-        free = shutil.disk_usage(folder).free
-        if need > free:
-            hint = "" if settings.clean_workdir else ", or keep less with --clean-workdir"
-            raise InputError(
-                f"The disk of {folder} has {free / 1e9:.3g} GB free and the run needs about "
-                f"{need / 1e9:.3g} GB; free space, choose another folder{hint}."
-            )
-
-
-def _check_memory(
-    todo: Sequence[Series], sizes: dict[str, int], settings: Settings, progress: Progress
-) -> None:
-    need = max(
-        plan.series_memory(
-            sizes[s.key], max(len(s.echo_times), len(s.orientations), 1), settings.methods
-        )
-        for s in todo
-    )
-    if need > settings.mem_gb:
-        progress.line(
-            f"The largest series needs about {need:.1f} GB of memory and {settings.mem_gb:.1f} GB "
-            "are given (--mem): it may be killed."
-        )
-
-
-def _batches(todo: Sequence[Series], size: int) -> Iterator[dict[str, list[Series]]]:
-    """Yield whole participants, about ``size`` series at a time."""
-    batch: dict[str, list[Series]] = {}
-    groups: dict[str, list[Series]] = {}
-    for series in todo:
-        groups.setdefault(series.participant, []).append(series)
-    for participant, members in groups.items():
-        batch[participant] = members
-        if sum(map(len, batch.values())) >= size:
-            yield batch
-            batch = {}
-    if batch:
-        yield batch
-
-
-def _complete_pages(
-    inventory: Inventory, settings: Settings, stale: set[str], progress: Progress
-) -> None:
-    """Write pages that are missing, stale or older than the word of a failure."""
-    told = {item.participant for item in inventory.skipped if item.error}
-    for participant in sorted(told | {series.participant for series in inventory.series}):
-        page = settings.output_dir / f"sub-{participant}.html"
-        words = records.log_dir(settings, participant).glob("*_error.json")
-        latest = max((path.stat().st_mtime for path in words), default=0.0)
-        missing = not page.is_file() or page.stat().st_mtime < latest
-        if missing or participant in stale:
-            _write_page(participant, settings, progress)
-
-
-def _write_page(participant: str, settings: Settings, progress: Progress) -> None:
-    from qsmbids.interfaces.reporting import write_report
-
-    try:
-        write_report(settings.output_dir, participant)
-    except Exception as error:  # one page must not keep the others from being made
-        key, text = f"sub-{participant}", " ".join(str(error).split())
-        reason = f"{key}: the report could not be written: {type(error).__name__}: {text}"
-        progress.skipped(Skipped(key, participant, reason, error=True))
-
-
-def _has_errors(inventory: Inventory) -> bool:
-    return any(item.error for item in inventory.skipped)
+def _series(series: Series, settings: Settings, ready: bool) -> Iterator[str]:
+    if ready:
+        yield f"  {series.key}: done already"
+        return
+    strength = f", {series.field_strength:g} T" if series.field_strength else ""
+    echoes = ", ".join(f"{1000 * time:g}" for time in series.echo_times)
+    yield f"  {series.key}: {series.start}{strength}" + (f", echoes at {echoes} ms" * bool(echoes))
+    for stage, how in plan.steps(series, settings):
+        yield f"    {stage}: {how}"
+    for warning in series.warnings:
+        yield f"    note: {warning}"
+    for path in plan.outputs(series, settings):
+        yield f"    -> {path.relative_to(settings.output_dir)}"

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qsmbids.bids import Inventory, write_dataset_description
-from qsmbids.cli.run import make_writable, process
+from qsmbids.bids.dataset import make_writable
+from qsmbids.cli.display import make_live
 from qsmbids.cli.train_parser import parse_training
 from qsmbids.errors import InputError, UsageError
 from qsmbids.workflows import training_job
+from qsmbids.workflows.process import process
 from qsmbids.workflows.training_job import TrainingJob, read_card
 
 if TYPE_CHECKING:
@@ -138,7 +140,7 @@ class _Run:
                 "maps=DIR."
             )
         write_dataset_description(replace(settings, output_dir=self.job.output_dir))
-        code = process(inventory, settings)
+        code = process(inventory, settings, make_live)
         self.subjects = gather_subjects(inventory.series, settings, self.job.folder / "subjects")
         self.held_out = [one for one in self.held_out if one in self.subjects]
         learnt = [one for one in self.subjects if one not in self.held_out]

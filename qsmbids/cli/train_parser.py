@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from qsmbids import __version__
-from qsmbids.cli import machine, values
-from qsmbids.cli.config import with_config
-from qsmbids.cli.parser import add_data, add_processing, add_running, level_parser
-from qsmbids.cli.resolve import to_settings
+from qsmbids.cli import values
+from qsmbids.cli.arguments import DATA, PROCESSING, RUNNING, add, add_all, add_other
+from qsmbids.cli.levels import parse_level
+from qsmbids.cli.parser import to_settings
 from qsmbids.errors import UsageError
 from qsmbids.settings import Settings
+from qsmbids.workflows import machine
 from qsmbids.workflows.training_job import SOURCES, TrainingJob
 
 NO_DATASET = "-"
@@ -25,32 +25,17 @@ OUT/training/RECIPE; a training that was stopped or killed goes on with --resume
 
 
 def parse_training(argv: Sequence[str] | None = None) -> TrainingJob:
-    """Return what the command line asks for.
-
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        The arguments; those of the process by default.
-
-    Raises
-    ------
-    UsageError
-        If it asks for something impossible.
-    SystemExit
-        From ``argparse``: after ``--help``, ``--version`` or an argument it cannot read.
-    """
-    options = level_options()
-    parser = level_parser(
-        options,
-        "Train a network by its recipe, on the local fields of a BIDS dataset or on "
+    """Return the training that a command line asks for; raises `UsageError` if it cannot be."""
+    args = parse_level(
+        argv,
+        level_options(),
+        ["train"],
+        description="Train a network by its recipe, on the local fields of a BIDS dataset or on "
         "synthetic data.",
-        _EPILOG,
+        epilog=_EPILOG,
+        about=("the dataset; - for none", "where the results go", "this level"),
     )
-    add = parser.add_argument
-    add("bids_dir", type=Path, metavar="BIDS", help="the dataset; - for none")
-    add("output_dir", type=Path, metavar="OUT", help="where the results go")
-    add("level", choices=["train"], help="this level")
-    return _to_job(with_config(parser, options, argv))
+    return _to_job(args)
 
 
 def level_options() -> argparse.ArgumentParser:
@@ -58,21 +43,18 @@ def level_options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog="qsmbids", add_help=False)
     _add_training(options.add_argument_group("what to train"))
     _add_sources(options.add_argument_group("what to learn from"))
-    add_data(options.add_argument_group("which participants"))
-    add_processing(options.add_argument_group("how to get local fields"))
+    add_all(options.add_argument_group("which participants"), DATA)
+    add_all(options.add_argument_group("how to get local fields"), PROCESSING)
     running = options.add_argument_group("how to run")
-    running.add_argument(
-        "--device", choices=["auto", "cpu", "cuda"], default="auto",
-        help="where to train; auto: on a graphics processor where there is one",
-    )  # fmt: skip
+    where = "where to train; auto: on a graphics processor where there is one"
+    add(running, "--device", help=where)
     running.add_argument(
         "--workers", type=values.positive, default=1, metavar="N",
         help="processes that make training data (default: 1)",
     )  # fmt: skip
-    add_running(running)
+    add_all(running, RUNNING)
     other = options.add_argument_group("other")
-    other.add_argument("--version", action="version", version=f"qsmbids {__version__}")
-    other.add_argument("-v", "--verbose", action="count", default=0, help="say more")
+    add_other(other, "say more")
     # what a run of the participant level may ask for besides
     options.set_defaults(input="anat", method=(), weights=(), no_fieldmaps=False, mode="run")
     return options

@@ -69,7 +69,8 @@ def method_options(given: Sequence[str], methods: Mapping[str, Method]) -> dict[
             raise UsageError(f"--option {text}: choose the method from: {', '.join(methods)}.")
         methods[name].resolve({option: value})  # refuses an option that the method has not
         try:
-            read = convert(value, type(methods[name].defaults()[option]))
+            default = methods[name].defaults()[option]
+            read = convert(value, Any if default is None else type(default))
         except ValueError as error:
             raise UsageError(f"--option {text}: {error}.") from error
         found.setdefault(name, {})[option] = read

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import copy
+import logging
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from qsmbids.errors import InputError
-from qsmbids.inference.predict import Setup
-from qsmbids.inference.progress import Progress
+from qsmbids.inference.predictor import Predictor
 from qsmbids.inference.tiles import bytes_needed
+from qsmbids.networks.base import unets
 from qsmbids.networks.device import is_out_of_memory
-from qsmbids.networks.inversion import ConsistentNet
 from qsmbids.networks.losses import data_term, total_variation
-from qsmbids.networks.unet import unets
-from qsmbids.physics.torch_dipole import CONSISTENCY, data_consistency, demean
+from qsmbids.physics.torch_dipole import CONSISTENCY
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class Tuned:
-    """What fine-tuning gives.
+class FitResult:
+    """What the fit of a network to one field gives.
 
     Attributes
     ----------
@@ -42,8 +45,8 @@ class Tuned:
 
 
 @dataclass(frozen=True)
-class Tuning:
-    """How to fine-tune.
+class FitOptions:
+    """How to fit a network to one field.
 
     Parameters
     ----------
@@ -94,7 +97,9 @@ class Tuning:
             raise ValueError(f"the gain must be at least 0 and below 1, not {self.gain}")
 
 
-def fine_tune(setup: Setup, voxel_size: tuple[float, ...], weight: Tensor, how: Tuning) -> Tuned:
+def fine_tune(
+    predictor: Predictor, weight: NDArray[np.float32] | None, options: FitOptions
+) -> FitResult:
     """Fit a network to one field by the data term and total variation.
 
     A share of the voxels is kept from it altogether: they are left out of the data term, and in
@@ -104,14 +109,12 @@ def fine_tune(setup: Setup, voxel_size: tuple[float, ...], weight: Tensor, how: 
 
     Parameters
     ----------
-    setup : Setup
+    predictor : Predictor
         The network and its volume; the network's weights change.
-    voxel_size : (3,) tuple of float
-        Edge lengths in mm.
-    weight : (1, 1, x, y, z) tensor
-        W of the data term, 0 to 1.
-    how : Tuning
-        Its options.
+    weight : (x, y, z) float32 array, optional
+        Confidence in the field; the largest value counts as 1.
+    options : FitOptions
+        How to fit.
 
     Raises
     ------
@@ -119,59 +122,74 @@ def fine_tune(setup: Setup, voxel_size: tuple[float, ...], weight: Tensor, how: 
         If memory runs out.
     """
     try:
-        return _fine_tune(setup, voxel_size, weight.to(setup.device), how)
+        result = _fine_tune(predictor, predictor.weight(weight), options)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        needed = bytes_needed(math.prod(setup.shape), next(unets(setup.model)), training=True)
+        unet, shape = next(unets(predictor.model)), predictor.shape
+        needed = bytes_needed(math.prod(shape), unet, training=True)
         raise InputError(
-            f"Memory ran out: fitting a network to {'x'.join(map(str, setup.shape))} voxels takes "
+            f"Memory ran out: fitting a network to {'x'.join(map(str, shape))} voxels takes "
             f"about {needed / 1e9 + 1:.0f} GB; use a trained network without fine-tuning, or a "
             "computer with more memory."
         ) from error
+    LOG.info(
+        "the fit kept iteration %d of %d; held-out error %.4g at first, %.4g at the end",
+        *(result.best, len(result.loss) - 1, result.held_out[0], result.held_out[result.best]),
+    )
+    return result
 
 
-def _fine_tune(setup: Setup, voxel_size: tuple[float, ...], weight: Tensor, how: Tuning) -> Tuned:
-    model, mask, dipole = setup.model, setup.mask, setup.dipole
-    blinded, hidden = hold_out(setup, how.held_out, how.seed)
+def _fine_tune(predictor: Predictor, weight: Tensor, options: FitOptions) -> FitResult:
+    model, mask, dipole = predictor.model, predictor.mask, predictor.dipole
+    blinded, hidden = hold_out(predictor, options.held_out, options.seed)
     seen_weight, hidden_weight = weight * (mask - hidden), weight * hidden
-    optimizer = torch.optim.Adam(model.parameters(), how.learning_rate)
-    apply, losses, errors = setup.apply(), [], []
-    progress = Progress("whole volume", how.iterations)
+    optimizer = torch.optim.Adam(model.parameters(), options.learning_rate)
+    apply, losses, errors = predictor.apply(), [], []
     start = kept = copy.deepcopy(model.state_dict())
     best = 0
-    for iteration in range(how.iterations + 1):
-        chi = model(blinded, mask, dipole, domain=setup.domain, apply=apply)
-        loss = data_term(chi, setup.field, seen_weight, dipole)
-        loss = loss + how.tv * total_variation(chi, mask, voxel_size)
+    for iteration in range(options.iterations + 1):
+        chi = predictor.run(blinded, apply)
+        loss = data_term(chi, predictor.field, seen_weight, dipole)
+        loss = loss + options.tv * total_variation(chi, mask, predictor.voxel_size)
         losses.append(float(loss.detach()))
         with torch.no_grad():
-            errors.append(float(data_term(chi, setup.field, hidden_weight, dipole, hidden)))
-        progress(iteration, losses[-1])
+            error = data_term(chi, predictor.field, hidden_weight, dipole, hidden)
+        errors.append(float(error))
+        log_iteration(iteration, options.iterations, losses[-1])
         if errors[-1] < errors[best]:
             best, kept = iteration, copy.deepcopy(model.state_dict())
-        if iteration - best >= how.patience or iteration == how.iterations:
+        if iteration - best >= options.patience or iteration == options.iterations:
             break
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-    if not errors[best] <= (1 - how.gain) * errors[0]:
+        step(optimizer, loss)
+    if not errors[best] <= (1 - options.gain) * errors[0]:
         best, kept = 0, start
     model.load_state_dict(kept)
     with torch.inference_mode():
-        chi = demean(model(setup.field, mask, dipole, domain=setup.domain, apply=apply), mask)
-        if how.consistency and not isinstance(model, ConsistentNet):
-            chi = data_consistency(chi, setup.field, mask, dipole, how.consistency)
-    return Tuned(chi, losses, errors, best)
+        chi = predictor.with_consistency(predictor(), options.consistency)
+    return FitResult(chi, losses, errors, best)
 
 
-def hold_out(setup: Setup, share: float, seed: int) -> tuple[Tensor, Tensor]:
+def step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    """Take one step of an optimizer down the gradient of a loss."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+
+
+def log_iteration(iteration: int, most: int, loss: float) -> None:
+    """Log how far a fit is, every tenth iteration."""
+    if iteration % 10 == 0:
+        LOG.info("iteration %d of at most %d, loss %.4g", iteration, most, loss)
+
+
+def hold_out(predictor: Predictor, share: float, seed: int) -> tuple[Tensor, Tensor]:
     """Return the field without the voxels that are held out, and which they are.
 
     Parameters
     ----------
-    setup : Setup
-        The volume.
+    predictor : Predictor
+        With the volume.
     share : float
         Of the mask's voxels to hold out.
     seed : int
@@ -184,15 +202,14 @@ def hold_out(setup: Setup, share: float, seed: int) -> tuple[Tensor, Tensor]:
     hidden : (1, 1, x, y, z) tensor
         1 at the voxels held out, else 0.
     """
-    mask = setup.mask
-    chance = torch.Generator("cpu").manual_seed(seed)
-    # the same on every device
-    drawn = torch.rand(mask.shape, generator=chance, device="cpu").to(mask.device)
+    field, mask = predictor.field, predictor.mask
+    rng = torch.Generator("cpu").manual_seed(seed)  # the same on every device
+    drawn = torch.rand(mask.shape, generator=rng, device="cpu").to(mask.device)
     hidden = (drawn < share).to(mask.dtype) * mask
-    return torch.where(hidden > 0, _neighbours(setup.field, mask - hidden), setup.field), hidden
+    return torch.where(hidden > 0, _mean_of_neighbours(field, mask - hidden), field), hidden
 
 
-def _neighbours(field: Tensor, seen: Tensor) -> Tensor:
+def _mean_of_neighbours(field: Tensor, seen: Tensor) -> Tensor:
     """Return the mean of the seen voxels among each voxel's 26 neighbours."""
 
     def box(image: Tensor) -> Tensor:

@@ -3,39 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Window = tuple[slice, ...]
 Float = NDArray[np.float32]
+Kind = TypeVar("Kind", bound=np.generic)
 
 
 def random_window(
-    rng: np.random.Generator, mask: NDArray[np.generic], shape: Sequence[int]
+    rng: np.random.Generator,
+    mask: NDArray[np.generic],
+    shape: Sequence[int],
+    *,
+    inside: float = 0.5,
+    tries: int = 20,
+    overhang: int = 0,
 ) -> Window:
-    """Return a random place of a patch, at least half of it inside the mask where it can be.
+    """Return a random place of a patch with enough of the mask in it where that can be.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     mask : (x, y, z) array
         Not zero where the field is valid.
     shape : (3,) sequence of int
-        Of the patch, no longer than the volume.
+        Of the patch. Along an axis on which it is longer than the volume, the volume lies
+        anywhere in it: see `cut`.
+    inside : float
+        Share of the patch that is to be in the mask.
+    tries : int
+        Places to try; the best of them is taken where none has that share.
+    overhang : int
+        How many voxels the patch may reach beyond the volume on each side.
     """
+    room = np.array(mask.shape) - shape
+    low, high = np.minimum(room, 0) - overhang, np.maximum(room, 0) + overhang + 1
     best: Window = ()
-    share = -1.0
-    for _ in range(20):
-        starts = [int(rng.integers(n - m + 1)) for n, m in zip(mask.shape, shape, strict=True)]
-        window = tuple(slice(a, a + m) for a, m in zip(starts, shape, strict=True))
-        inside = float((mask[window] != 0).mean())
-        if inside > share:
-            best, share = window, inside
-        if inside >= 0.5:
+    most = -1.0
+    for _ in range(tries):
+        starts = rng.integers(low, high)
+        window = tuple(slice(int(a), int(a) + m) for a, m in zip(starts, shape, strict=True))
+        share = float((cut(mask, window) != 0).mean())
+        if share > most:
+            best, most = window, share
+        if share >= inside:
             break
     return best
+
+
+def cut(image: NDArray[Kind], window: Window) -> NDArray[Kind]:
+    """Return the patch of an image in a window, zero where that reaches beyond the image."""
+    limits = [(max(w.start, 0), min(w.stop, n)) for w, n in zip(window, image.shape, strict=True)]
+    part = image[tuple(slice(a, b) for a, b in limits)]
+    pad = [(a - w.start, w.stop - b) for (a, b), w in zip(limits, window, strict=True)]
+    return np.pad(part, pad) if np.any(pad) else part
 
 
 def without_rim(weight: Float, window: Window, volume: Sequence[int], rim: int) -> Float:

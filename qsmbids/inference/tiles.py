@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from qsmbids.networks.inversion import Apply
+from qsmbids.networks.base import Apply
 from qsmbids.networks.unet import UNet
 
 INFERENCE_BYTES, TRAINING_BYTES = 150, 400

@@ -60,7 +60,7 @@ def write_report(output_dir: Path, participant: str) -> Path:
 
 def stages_of(output_dir: Path, participant: str) -> list[dict[str, Any]]:
     """Return the stages that made the participant's images, each once, without their times."""
-    from qsmbids.reports.collect import find_series
+    from qsmbids.bids.results import find_series
 
     stages: list[dict[str, Any]] = []
     for series in find_series(output_dir, participant):

@@ -81,33 +81,34 @@ def deep_image_prior(  # noqa: PLR0913 - a method's options are its parameters
     ----------
     Ulyanov et al., Int J Comput Vis 128:1867 (2020), "Deep image prior".
     """
-    from qsmbids.inference.fine_tuning import Tuning
-    from qsmbids.inference.single_subject import PriorNet, Subject
+    from qsmbids.inference.fine_tuning import FitOptions
+    from qsmbids.inference.single_subject import fit_from_scratch
+    from qsmbids.networks.base import InversionNet
     from qsmbids.networks.device import torch_threads
-    from qsmbids.networks.inversion import DirectNet, Inversion
+    from qsmbids.networks.direct import DeepImagePrior, DirectNet
 
     if filters < 1:
         raise ValueError(f"the network needs at least one filter, not {filters}")
     if source not in ("field", "noise"):
         raise ValueError(f"the source must be 'field' or 'noise', not {source!r}")
 
-    def network() -> Inversion:
+    def network() -> InversionNet:
         if source == "noise":
-            return PriorNet(mask.shape, base=filters, norm="batch")
+            return DeepImagePrior(mask.shape, base=filters, norm="batch")
         return DirectNet(base=filters, norm="batch")
 
-    tuning = Tuning(
+    options = FitOptions(
         iterations, total_variation, learning_rate, held_out, patience, seed, consistency, gain
     )
     with torch_threads():
-        subject = Subject(
+        result = fit_from_scratch(
             network,
             field,
             mask,
             weight,
             voxel_size=voxel_size,
             b0_dir=b0_dir,
-            tuning=tuning,
+            options=options,
             device=device,
         )
-        return fitted(subject.fit(), computed_on(device))
+        return fitted(result, computed_on(device))

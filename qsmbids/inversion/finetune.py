@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +11,6 @@ from qsmbids.inversion.network import computed_on, load, with_uncertainty
 from qsmbids.inversion.result import Reconstruction, fitted
 
 Float = NDArray[np.float32]
-LOG = logging.getLogger(__name__)
 
 
 def finetune(  # noqa: PLR0913 - a method's options are its parameters
@@ -65,7 +63,7 @@ def finetune(  # noqa: PLR0913 - a method's options are its parameters
         The c of `data_consistency`, which brings the map of a network that does not
         do so itself into agreement with the field at the end; 0 leaves it as it is.
     uncertainty : bool
-        Estimate how far the map may be off too, see `qsmbids.inference.uncertainty`.
+        Estimate how far the map may be off too, see `qsmbids.inference.predict_uncertainty`.
     device : {"auto", "cpu", "cuda"}
         Where to compute; auto is a graphics processor where there is one.
 
@@ -85,26 +83,25 @@ def finetune(  # noqa: PLR0913 - a method's options are its parameters
     ----------
     Liu and Koch, arXiv:1904.05493 (QSMInvNet).
     """
-    import torch
-
-    from qsmbids.inference.fine_tuning import Tuning, fine_tune
-    from qsmbids.inference.predict import Setup, check_size
+    from qsmbids.inference.fine_tuning import FitOptions, fine_tune
+    from qsmbids.inference.predictor import Predictor
     from qsmbids.networks.device import torch_threads
 
-    how = Tuning(
+    options = FitOptions(
         iterations, total_variation, learning_rate, held_out, patience, seed, consistency, gain
     )
-    check_size(mask)
-    confidence = mask.astype(np.float32) if weight is None else weight / weight.max()
     model, card, details = load(weights)
     with torch_threads():
-        setup = Setup(model, field, mask, voxel_size, b0_dir, card, device, domain)
-        tuned = fine_tune(setup, tuple(voxel_size), torch.from_numpy(confidence)[None, None], how)
-    LOG.info(
-        "fine-tuning kept iteration %d of %d; held-out error %.4g at first, %.4g at the end",
-        tuned.best, len(tuned.loss) - 1, tuned.held_out[0], tuned.held_out[tuned.best],
-    )  # fmt: skip
+        predictor = Predictor(
+            *(model, field, mask),
+            voxel_size=voxel_size,
+            b0_dir=b0_dir,
+            card=card,
+            device=device,
+            domain=domain,
+        )
+        result = fine_tune(predictor, weight, options)
     return with_uncertainty(
-        fitted(tuned, {**details, **computed_on(device)}),
+        fitted(result, {**details, **computed_on(device)}),
         field, mask, voxel_size=voxel_size, b0_dir=b0_dir, wanted=uncertainty, device=device,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qsmbids.inversion.result import Reconstruction
 
 if TYPE_CHECKING:
-    from qsmbids.networks.inversion import Inversion
+    from qsmbids.networks.base import InversionNet
 
 Float = NDArray[np.float32]
 
@@ -47,7 +47,7 @@ def network(  # noqa: PLR0913 - a method's options are its parameters
     average : {1, 2, 4, 8}
         Mean of the maps of so many mirror images of the field.
     uncertainty : bool
-        Estimate how far the map may be off too, see `qsmbids.inference.uncertainty`.
+        Estimate how far the map may be off too, see `qsmbids.inference.predict_uncertainty`.
     device : {"auto", "cpu", "cuda"}
         Where to compute; auto is a graphics processor where there is one.
 
@@ -66,31 +66,24 @@ def network(  # noqa: PLR0913 - a method's options are its parameters
         If the mask is too small for a network.
     """
     from qsmbids.inference.predict import predict
+    from qsmbids.inference.predictor import Predictor
     from qsmbids.networks.device import torch_threads
 
     if consistency < 0:
         raise ValueError(f"the consistency must not be negative, not {consistency}")
     model, card, details = load(weights)
     with torch_threads():
-        chi = predict(
-            model,
-            field,
-            mask,
-            voxel_size=voxel_size,
-            b0_dir=b0_dir,
-            card=card,
-            consistency=consistency,
-            memory_gb=memory_gb,
-            average=average,
-            device=device,
+        predictor = Predictor(
+            model, field, mask, voxel_size=voxel_size, b0_dir=b0_dir, card=card, device=device
         )
+        chi = predict(predictor, consistency=consistency, memory_gb=memory_gb, average=average)
     return with_uncertainty(
         Reconstruction(chi, details={**details, **computed_on(device)}),
         field, mask, voxel_size=voxel_size, b0_dir=b0_dir, wanted=uncertainty, device=device,
     )  # fmt: skip
 
 
-def load(weights: str) -> tuple[Inversion, dict[str, Any], dict[str, Any]]:
+def load(weights: str) -> tuple[InversionNet, dict[str, Any], dict[str, Any]]:
     """Return the network and card of weights, by path or name, and what a sidecar says of them."""
     from qsmbids.networks.weights import load_weights
     from qsmbids.networks.weights_file import describe
@@ -122,13 +115,13 @@ def with_uncertainty(
     """Return the reconstruction with the map's uncertainty if it is wanted."""
     if not wanted:
         return found
-    from qsmbids.inference.uncertainty import estimate
+    from qsmbids.inference.predict_uncertainty import predict_uncertainty
     from qsmbids.networks.device import torch_threads
-    from qsmbids.networks.weights_file import SPREADS, describe
+    from qsmbids.networks.weights_file import describe
 
     with torch_threads():
-        sigma = estimate(
+        sigma = predict_uncertainty(
             found.chi, field, mask, voxel_size=voxel_size, b0_dir=b0_dir, device=device
         )
-    about = {"UncertaintyWeights": describe("uncertainty", SPREADS)}
+    about = {"UncertaintyWeights": describe("uncertainty", "uncertainty")}
     return replace(found, uncertainty=sigma, details={**found.details, **about})

@@ -89,7 +89,7 @@ def refined(  # noqa: PLR0913 - a method's options are its parameters
     memory_gb, device
         As in `qsmbids.inversion.network.network`.
     uncertainty : bool
-        Estimate how far the map may be off too, see `qsmbids.inference.uncertainty`.
+        Estimate how far the map may be off too, see `qsmbids.inference.predict_uncertainty`.
 
     Returns
     -------

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from qsmbids.inference.fine_tuning import Tuned
+    from qsmbids.inference.fine_tuning import FitResult
 
 Float = NDArray[np.float32]
 
@@ -40,7 +40,7 @@ class Reconstruction:
     warnings: tuple[str, ...] = ()
 
 
-def fitted(tuned: Tuned, details: Mapping[str, Any]) -> Reconstruction:
+def fitted(tuned: FitResult, details: Mapping[str, Any]) -> Reconstruction:
     """Return what a fit of a network to one field has given, and which iteration was kept."""
     chi: Float = tuned.chi[0, 0].cpu().numpy()
     course = {

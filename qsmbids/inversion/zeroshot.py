@@ -97,26 +97,25 @@ def zero_shot(  # noqa: PLR0913 - a method's options are its parameters
     ----------
     Liu, "Improved model-based learning with data augmentation for QSM", MIDL 2022.
     """
-    from qsmbids.inference.fine_tuning import Tuning
-    from qsmbids.inference.single_subject import Subject
-    from qsmbids.inference.single_subject_patches import PatchTraining
+    from qsmbids.inference.fine_tuning import FitOptions
+    from qsmbids.inference.patch_training import PatchOptions
+    from qsmbids.inference.single_subject import fit_from_scratch
     from qsmbids.networks.device import torch_threads
-    from qsmbids.networks.inversion import DirectNet
+    from qsmbids.networks.direct import DirectNet
 
     if filters < 1:
         raise ValueError(f"the network needs at least one filter, not {filters}")
-    patches = PatchTraining(
+    patches = PatchOptions(
         patch_iterations, patch_size, batch, patch_total_variation,
         None if perturbation == "none" else perturbation, strength,
         learning_rate=patch_learning_rate, seed=seed,
     )  # fmt: skip
-    tuning = Tuning(
+    options = FitOptions(
         iterations, total_variation, learning_rate, held_out, patience, seed, consistency, gain
     )
     with torch_threads():
-        subject = Subject(
+        result = fit_from_scratch(
             lambda: DirectNet(base=filters), field, mask, weight,
-            voxel_size=voxel_size, b0_dir=b0_dir, tuning=tuning, device=device,
+            voxel_size=voxel_size, b0_dir=b0_dir, options=options, patches=patches, device=device,
         )  # fmt: skip
-        subject.train_on_patches(patches)
-        return fitted(subject.fit(), computed_on(device))
+        return fitted(result, computed_on(device))

@@ -42,17 +42,18 @@ def network(
     ----------
     Hoopes A, et al. SynthStrip: skull-stripping for any brain image. NeuroImage 2022;260:119474.
     """
-    from qsmbids.networks.brainmask import distances_to_brain
+    from qsmbids.inference.predict_brain import predict_brain_distance
     from qsmbids.networks.device import torch_threads
-    from qsmbids.networks.weights_file import BRAIN_MASKS, describe
+    from qsmbids.networks.weights_file import describe
 
     grid = CubicGrid.over(magnitude.shape, voxel_size, affine, EDGE)
     with torch_threads():
-        both = distances_to_brain(grid.sample(magnitude), weights) - np.float32(OUTWARD + border)
+        both = predict_brain_distance(grid.sample(magnitude), weights)
+    both = both - np.float32(OUTWARD + border)
     inside = both < 0
     shared, either = int(inside.all(0).sum()), int(inside.sum())
     return Extraction(
         grid.restore(both.mean(0)),
         agreement=2 * shared / max(either, 1),
-        details={"Weights": describe(weights, BRAIN_MASKS)},
+        details={"Weights": describe(weights, "brain mask")},
     )

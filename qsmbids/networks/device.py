@@ -11,13 +11,16 @@ import torch
 from qsmbids.errors import UsageError
 
 
-def pick_device(device: str | torch.device = "auto") -> torch.device:
+def pick_device(device: str | torch.device = "auto", local_rank: int | None = None) -> torch.device:
     """Return the device of that name.
 
     Parameters
     ----------
     device : {"auto", "cpu", "cuda", "cuda:N"}
         ``auto`` is a graphics processor where there is one.
+    local_rank : int, optional
+        Number of this process among several of one machine, each of which takes the graphics
+        processor of its number.
 
     Raises
     ------
@@ -26,13 +29,15 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
     """
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if str(device) == "auto":
-        return torch.device("cuda" if count else "cpu")
+        device = "cuda" if count else "cpu"
     try:
         picked = torch.device(device)
     except RuntimeError:
         picked = None
     if picked is None or picked.type not in ("cpu", "cuda"):
         raise UsageError(f"The device {str(device)!r} is none of auto, cpu, cuda, cuda:0, cuda:1.")
+    if picked.type == "cuda" and local_rank is not None:
+        picked = torch.device("cuda", local_rank)
     if picked.type == "cuda" and (picked.index or 0) >= count:
         raise UsageError(
             f"There is no device {str(picked)!r}: PyTorch finds {count} graphics processors; "

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from qsmbids.networks.inversion import FIELD_SCALE
-from qsmbids.networks.unet import Network
+from qsmbids.networks.base import Network
+from qsmbids.networks.brainmask_net import LIMIT
+from qsmbids.networks.direct import FIELD_SCALE
 from qsmbids.physics.torch_dipole import Dipole, demean, mean_over
 
 
@@ -148,3 +149,30 @@ def consistency_weight(progress: float, highest: float, last: float) -> float:
     if progress < 0.8:
         return max(highest * (0.8 - progress) / 0.4, last)
     return last
+
+
+def distance_loss(found: Tensor, wanted: Tensor, view: Tensor, edge: float = 2.0) -> Tensor:
+    """Return the error of the distance to the brain's surface, plus one minus its soft Dice.
+
+    Parameters
+    ----------
+    found, wanted : (batch, 1, x, y, z) tensor
+        Distance in mm; the second within `LIMIT`.
+    view : (batch, 1, x, y, z) tensor
+        1 in the field of view, else 0.
+    edge : float
+        Over how many mm the brain's border is soft.
+    """
+    error = torch.nn.functional.smooth_l1_loss(
+        found.clamp(-1.5 * LIMIT, 1.5 * LIMIT) / LIMIT, wanted / LIMIT, reduction="none", beta=0.2
+    )
+    near = 1 + 3 * torch.exp(-((wanted / 4) ** 2))
+    inside, brain = torch.sigmoid(-found / edge), torch.sigmoid(-wanted / edge)
+    return (masked_mean(error * near, view) + 1 - dice(inside, brain, view)).mean()
+
+
+def dice(first: Tensor, second: Tensor, view: Tensor) -> Tensor:
+    """Return the (batch,) Dice coefficient of two masks in the field of view."""
+    both = (first * second * view).flatten(1).sum(1)
+    sizes = ((first**2 + second**2) * view).flatten(1).sum(1)
+    return (2 * both + 1e-3) / (sizes + 1e-3)

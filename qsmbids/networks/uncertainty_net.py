@@ -7,15 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from qsmbids.networks.inversion import Apply, plain
-from qsmbids.networks.unet import Network, UNet
+from qsmbids.networks.base import Apply, Network, apply_whole
+from qsmbids.networks.unet import UNet
 from qsmbids.physics.torch_dipole import Dipole, demean, mean_over, noise_level
 
 LARGEST = 12.0
 """Limit of the logarithm of sigma in units of the field, so that it is positive and finite."""
 
 
-class SpreadNet(Network):
+class UncertaintyNet(Network):
     r"""A U-Net from a map and what it was made from to its one-sigma error.
 
     It sees the map, the field, what the map leaves of the field, :math:`m (f - D \chi)`, the mask
@@ -30,15 +30,19 @@ class SpreadNet(Network):
         As `UNet`, without ``inputs``.
     """
 
-    name = "spread"
-
     def __init__(self, **config: Any):
         super().__init__(**config)
         self.unet = UNet(inputs=5, **config)
         nn.init.normal_(self.unet.last.weight, std=1e-2)  # starts with one sigma everywhere
 
     def forward(
-        self, chi: Tensor, field: Tensor, mask: Tensor, dipole: Dipole, *, apply: Apply = plain
+        self,
+        chi: Tensor,
+        field: Tensor,
+        mask: Tensor,
+        dipole: Dipole,
+        *,
+        apply: Apply = apply_whole,
     ) -> Tensor:
         """Return sigma in ppm, zero outside the mask.
 
@@ -47,7 +51,7 @@ class SpreadNet(Network):
         chi : (batch, 1, x, y, z) float32 tensor
             The susceptibility map in ppm; its mean over the mask does not matter.
         field, mask, dipole, apply
-            What it was made from, as in `qsmbids.networks.inversion.Inversion`.
+            What it was made from, as in `qsmbids.networks.base.InversionNet`.
         """
         unit = mean_over(field.abs(), mask).clamp(min=1e-9)
         field, chi = field * mask / unit, demean(chi, mask) / unit

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -193,35 +191,3 @@ class UNet(nn.Module):
         for block in reversed(self.decoder):
             x = block(skips.pop(), domain, x)
         return x
-
-
-class Network(nn.Module):
-    """A network of U-Nets that a weights file can hold.
-
-    Attributes
-    ----------
-    name : str
-        The architecture's name in ``qsmbids.networks.architectures.ARCHITECTURES``.
-    config : dict
-        The arguments that it was made with, as they stand in a weights file.
-    """
-
-    name = ""
-
-    def __init__(self, **config: Any):
-        super().__init__()
-        self.config = config
-
-
-def unets(module: nn.Module) -> Iterator[UNet]:
-    """Yield every U-Net inside ``module``."""
-    return (m for m in module.modules() if isinstance(m, UNet))
-
-
-def prepare(module: nn.Module, use_bfloat16: bool) -> None:
-    """Lay out the weights of every U-Net in ``module`` for speed, and say how it computes."""
-    for unet in unets(module):
-        unet.use_bfloat16 = use_bfloat16
-        for parameter in unet.parameters():
-            if parameter.ndim == 5:
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last_3d)

@@ -1,4 +1,4 @@
-"""Weights files: half-precision safetensors that know their architecture, and a model card."""
+"""Saving networks as half-precision safetensors with a model card, and loading them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from torch import Tensor
 from qsmbids.errors import InputError
 from qsmbids.networks import weights_file as files
 from qsmbids.networks.architectures import ARCHITECTURES
-from qsmbids.networks.inversion import Inversion
-from qsmbids.networks.unet import Network
+from qsmbids.networks.base import InversionNet, Network
 
 Kind = TypeVar("Kind", bound=Network)
 
@@ -55,11 +54,11 @@ def save_weights(model: Network, path: Path | str, card: dict[str, Any] | None =
 
 
 @overload
-def load_weights(path: Path | str) -> tuple[Inversion, dict[str, Any]]: ...
+def load_weights(path: Path | str) -> tuple[InversionNet, dict[str, Any]]: ...
 @overload
 def load_weights(path: Path | str, kind: type[Kind]) -> tuple[Kind, dict[str, Any]]: ...
 def load_weights(
-    path: Path | str, kind: type[Network] = Inversion
+    path: Path | str, kind: type[Network] = InversionNet
 ) -> tuple[Network, dict[str, Any]]:
     """Return the network of a weights file, ready to run, and its card.
 
@@ -68,7 +67,7 @@ def load_weights(
     path : path-like
         The weights file, or the name of one that the package ships.
     kind : type
-        What the network must be: `Inversion`, `SpreadNet` or one of their subclasses.
+        What the network must be: `InversionNet`, `UncertaintyNet` or another class, or a subclass.
 
     Raises
     ------
@@ -82,14 +81,15 @@ def load_weights(
     if name not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise InputError(f"{path} is of the architecture {name!r}; this version knows {known}.")
-    if not issubclass(ARCHITECTURES[name], kind):
-        fitting = ", ".join(n for n, c in ARCHITECTURES.items() if issubclass(c, kind))
+    network: type[Network] = ARCHITECTURES[name].load()
+    if not issubclass(network, kind):
+        fitting = ", ".join(n for n, a in ARCHITECTURES.items() if issubclass(a.load(), kind))
         raise InputError(
             f"{path} is of the architecture {name!r}, which has another purpose; "
             f"give weights of: {fitting}."
         )
     try:
-        model = ARCHITECTURES[name](**card["config"])
+        model = network(**card["config"])
         model.load_state_dict({key: torch.tensor(value).float() for key, value in arrays.items()})
     except (RuntimeError, TypeError, ValueError, AttributeError, LookupError) as error:
         raise InputError(
@@ -97,17 +97,6 @@ def load_weights(
             "train again or install that version."
         ) from error
     return model.eval(), card
-
-
-def bundled() -> dict[str, Path]:
-    """Return the weights files of inversions that the package ships, by name."""
-    return {name: path for name, path in files.bundled().items() if _inverts(path)}
-
-
-def _inverts(path: Path) -> bool:
-    """Tell from the card of a weights file whether its network makes maps of fields."""
-    card, _ = files.read(path)
-    return issubclass(ARCHITECTURES[card["architecture"]], Inversion)
 
 
 def _small(name: str, value: Tensor) -> Tensor:

@@ -1,15 +1,16 @@
-"""Weights files as files: which there are, whether one is sound, what it says of itself."""
+"""Weights files without torch: which there are, whether one is sound, what its card says."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qsmbids.errors import InputError
+from qsmbids.networks import architectures
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
 
 FORMAT = "qsmbids-1"
 FOLDER = Path(str(files("qsmbids"))) / "data" / "weights"
-INVERSIONS, SPREADS, BRAIN_MASKS = ("direct", "consistent"), ("spread",), ("brainmask",)
-"""Architectures of maps, of their uncertainty and of brain masks; told here, for torch takes
-seconds to import."""
-
-
 _NUMBER = (int, float)
 _PARTS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "architecture": (str, "a name"),
@@ -37,9 +33,13 @@ _PARTS: dict[str, tuple[type | tuple[type, ...], str]] = {
 _NEEDED = ("architecture", "config")
 
 
-def bundled() -> dict[str, Path]:
-    """Return the weights files that the package ships, by name."""
-    return {path.stem: path for path in sorted(FOLDER.glob("*.safetensors"))}
+def bundled(purpose: str | None = None) -> dict[str, Path]:
+    """Return the weights files that the package ships, by name; of one purpose if it is given."""
+    shipped = {path.stem: path for path in sorted(FOLDER.glob("*.safetensors"))}
+    if purpose is None:
+        return shipped
+    wanted = architectures.names(purpose)
+    return {name: path for name, path in shipped.items() if read(path)[0]["architecture"] in wanted}
 
 
 def locate(weights: str | Path) -> Path:
@@ -107,15 +107,15 @@ def _card(path: Path, text: str | None) -> dict[str, Any]:
     return card
 
 
-def describe(weights: str | Path, architectures: Collection[str] = INVERSIONS) -> dict[str, Any]:
+def describe(weights: str | Path, purpose: str = "inversion") -> dict[str, Any]:
     """Return what a sidecar says of weights, after a look at all of the file.
 
     Parameters
     ----------
     weights : path-like
         Path of a weights file, or the name of one that the package ships.
-    architectures : collection of str
-        Of which it must be one.
+    purpose : {"inversion", "uncertainty", "brain mask"}
+        What its network must compute.
 
     Returns
     -------
@@ -129,10 +129,11 @@ def describe(weights: str | Path, architectures: Collection[str] = INVERSIONS) -
     """
     path = locate(weights)
     card, _ = read(path)
-    if card["architecture"] not in architectures:
+    fitting = architectures.names(purpose)
+    if card["architecture"] not in fitting:
         raise InputError(
             f"{path} is of the architecture {card['architecture']!r}; this needs one of: "
-            f"{', '.join(architectures)}."
+            f"{', '.join(fitting)}."
         )
     return {
         "Name": str(card.get("name") or path.stem),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -13,59 +12,32 @@ from qsmbids import __version__
 from qsmbids.bids.sidecar import write_text
 from qsmbids.evaluation import METRICS, RESOURCES, Metric, PairedTest, Summary
 from qsmbids.evaluation.comparison import ALPHA
-from qsmbids.reports.evaluation_figures import Gallery, Points, Values, draw_agreement, draw_scores
+from qsmbids.evaluation.study.run import Study
+from qsmbids.reports.evaluation_figures import Gallery, draw_agreement, draw_scores
 from qsmbids.reports.page import environment
-
-__all__ = ["Evaluation", "Gallery", "write_evaluation_page"]
 
 _MEASURES: dict[str, Metric] = {**METRICS, **RESOURCES}
 
 
-@dataclass
-class Evaluation:
-    """What the page shows.
-
-    Attributes
-    ----------
-    reference : str
-        Where the references lie.
-    rows : sequence of mapping
-        The rows of ``metrics.tsv``.
-    scores : mapping
-        Values by method, participant and metric.
-    summary, tests : sequence
-        Of the scores.
-    nuclei : mapping
-        Name, reference and value of each nucleus of the deep grey matter, by method.
-    galleries : list of Gallery
-        Pictures of the first series.
-    """
-
-    reference: str
-    rows: Sequence[Mapping[str, Any]]
-    scores: Values
-    summary: Sequence[Summary]
-    tests: Sequence[PairedTest]
-    nuclei: Points = field(default_factory=dict)
-    galleries: list[Gallery] = field(default_factory=list)
-
-
-def write_evaluation_page(folder: Path, found: Evaluation) -> Path:
+def write_evaluation_page(folder: Path, found: Study, galleries: Sequence[Gallery] = ()) -> Path:
     """Write ``evaluation.html``.
 
     Parameters
     ----------
     folder : Path
         Where it goes.
-    found : Evaluation
+    found : Study
         What was measured.
+    galleries : sequence of Gallery
+        Pictures of the first series.
 
     Returns
     -------
     Path
         The page; an older one is replaced in one step.
     """
-    picture, agreements = draw_agreement(found.nuclei) if found.nuclei else (None, {})
+    nuclei, rows = found.nuclei, [row.cells() for row in found.rows]
+    picture, agreements = draw_agreement(nuclei) if nuclei else (None, {})
     html = (
         environment()
         .get_template("evaluation.html.j2")
@@ -73,18 +45,18 @@ def write_evaluation_page(folder: Path, found: Evaluation) -> Path:
             version=__version__,
             reference=found.reference,
             methods=list(found.scores),
-            participants=len({row["participant_id"] for row in found.rows}),
-            failures=_failures(found.rows),
-            failed=sum(row["status"] != "ok" for row in found.rows),
-            notes=_notes(found.rows),
+            participants=len({row["participant_id"] for row in rows}),
+            failures=_failures(rows),
+            failed=found.failed,
+            notes=_notes(rows),
             table=_table(found),
             scores=draw_scores(found.scores),
             tests=_tests(found.tests),
             agreement=picture,
             agreements=agreements,
-            galleries=found.galleries,
-            series=len({row["series"] for row in found.rows if row["status"] == "ok"}),
-            rows=found.rows,
+            galleries=galleries,
+            series=len({row["series"] for row in rows if row["status"] == "ok"}),
+            rows=rows,
             measures=_measured(found),
         )
     )
@@ -93,7 +65,7 @@ def write_evaluation_page(folder: Path, found: Evaluation) -> Path:
     return path
 
 
-def _measured(found: Evaluation) -> dict[str, Metric]:
+def _measured(found: Study) -> dict[str, Metric]:
     """Return the measures that are known of any method."""
     names = {one.metric for one in found.summary}
     return {name: metric for name, metric in _MEASURES.items() if name in names}
@@ -117,7 +89,7 @@ def _failures(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[s
     return failures
 
 
-def _table(found: Evaluation) -> list[dict[str, Any]]:
+def _table(found: Study) -> list[dict[str, Any]]:
     """Return a row for each measure: mean and SD of each method, and which is the best."""
     by_metric = {
         name: {one.method: one for one in found.summary if one.metric == name}

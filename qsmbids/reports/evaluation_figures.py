@@ -12,8 +12,9 @@ import numpy as np
 # ruff: noqa: TID253 - imported with the page only
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from qsmbids.bids.volume import Grid, Image, Volume
 from qsmbids.evaluation import (
     METRICS,
     RESOURCES,
@@ -23,11 +24,12 @@ from qsmbids.evaluation import (
     measure_agreement,
 )
 from qsmbids.evaluation.regional import centred
+from qsmbids.evaluation.study.stack import Stack
 from qsmbids.reports import figures, slices
 from qsmbids.reports.evidence import TISSUE_PPM, WIDE_PPM, Picture
 from qsmbids.reports.figures import DPI, FAINT, METHOD_COLOURS, PANEL, TEXT, WIDTH
 from qsmbids.reports.slices import Panel
-from qsmbids.reports.volumes import Grid, Image, Mask, View, Volume, view_of
+from qsmbids.reports.view import Mask, View, view_of
 
 Values = Mapping[str, Mapping[str, Mapping[str, float]]]  # by method, participant, metric
 Points = Mapping[str, Sequence[tuple[str, float, float]]]  # name, reference, value by method
@@ -106,33 +108,16 @@ def _draw_metric(axes: Axes, values: Mapping[str, Mapping[str, float]], metric: 
     axes.set_title(title, color=TEXT, fontsize=9)
 
 
-def draw_gallery(
-    key: str,
-    reference: Image,
-    mask: Mask,
-    grid: Grid,
-    maps: Mapping[str, Image],
-    calcification: ArrayLike | None,
-) -> Gallery:
-    """Return the pictures of one series.
+def draw_gallery(key: str, stack: Stack) -> Gallery:
+    """Return the pictures of a series: maps and errors, and the calcification if one is known.
 
-    Parameters
-    ----------
-    key : str
-        Its name.
-    reference : (x, y, z) float32 array
-        In ppm; axes point right, anterior, superior.
-    mask : (x, y, z) bool array
-        What is shown.
-    grid : Grid
-        Of all images.
-    maps : mapping of str to (x, y, z) float32 array
-        In ppm, by method.
-    calcification : (x, y, z) array_like, optional
-        Where one is known to be; else the strongest diamagnetic lesion is looked for.
+    Else the strongest diamagnetic lesion is looked for.
     """
+    reference, mask, grid = stack.reference, stack.mask, stack.grid
+    calcification = stack.regions.calcification
     view = view_of(Volume(mask.astype(np.float32), grid))
-    images = {name: centred(chi, mask) for name, chi in {REFERENCE: reference, **maps}.items()}
+    every = {REFERENCE: reference, **stack.maps}
+    images = {name: centred(chi, mask) for name, chi in every.items()}
     shown = {name: _cut(image, mask, view) for name, image in images.items()}
     gallery = Gallery(key, [_maps_and_errors(shown, view)])
     known = mask & (np.asarray(calcification, dtype=bool) if calcification is not None else False)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from qsmbids.bids.results import Derivative, Series
+from qsmbids.bids.volume import Grid, Image, Volume, read
 from qsmbids.physics import hz_per_ppm
 from qsmbids.reports import figures, measures, slices
-from qsmbids.reports.collect import Derivative, Series
 from qsmbids.reports.measures import Check, ForwardModel
-from qsmbids.reports.volumes import Grid, Image, Mask, View, Volume, read, view_of
+from qsmbids.reports.view import Mask, View, view_of
 
 TISSUE_PPM = (-0.1, 0.1)
 WIDE_PPM = (-0.5, 0.5)

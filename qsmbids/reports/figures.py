@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from qsmbids.reports.volumes import Image
+from qsmbids.bids.volume import Image
 
 PANEL = "#14161a"
 TEXT = "#d6d9de"

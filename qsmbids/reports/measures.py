@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qsmbids.bids.volume import Image
 from qsmbids.physics import DipoleConvolution
-from qsmbids.reports.volumes import Image, Mask
+from qsmbids.reports.view import Mask
 
 BRAIN_ML = (900.0, 2000.0)
 KEPT_PERCENT = (60.0, 100.0)

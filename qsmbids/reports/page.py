@@ -10,9 +10,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from qsmbids import __version__
+from qsmbids.bids.results import Failure, Series, find_failures, find_series
 from qsmbids.bids.sidecar import write_text
 from qsmbids.reports import measures
-from qsmbids.reports.collect import Failure, Series, find_failures, find_series
 from qsmbids.reports.evidence import Evidence, MapEvidence, examine
 from qsmbids.reports.measures import Check
 from qsmbids.reports.methods import describe, show

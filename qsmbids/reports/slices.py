@@ -12,8 +12,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from qsmbids.bids.volume import Image
 from qsmbids.reports.figures import DPI, PANEL, TEXT, WIDTH, encode
-from qsmbids.reports.volumes import Image, Mask, View
+from qsmbids.reports.view import Mask, View
 
 OUTLINES = {"brain": "#4cc9f0", "eroded": "#ffb703"}
 _GAP, _PAD, _BAR = 22, 16, 96  # pixels: between panels, around them, for the colour bar

@@ -16,9 +16,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from qsmbids.bids.volume import Grid, Image, Volume
 from qsmbids.reports import figures, slices
 from qsmbids.reports.evidence import LOCAL_PPM, TISSUE_PPM, Picture
-from qsmbids.reports.volumes import Grid, Image, Mask, Volume, view_of
+from qsmbids.reports.view import Mask, view_of
 
 Log = Sequence[Mapping[str, Any]]
 

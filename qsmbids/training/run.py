@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from qsmbids.networks.weights import bundled
+from qsmbids.networks.weights_file import bundled
 from qsmbids.training.data.simulated_heads import make_heads
 from qsmbids.training.data.sources import Data
 from qsmbids.training.engine.distributed import Ranks, joined
@@ -79,7 +79,7 @@ def train(  # noqa: PLR0913
         If there is no such device.
     """
     if recipe.objective == "spread" and not recipe.networks:
-        recipe = replace(recipe, networks=tuple(bundled()))  # the card is to name them
+        recipe = replace(recipe, networks=tuple(bundled("inversion")))  # the card is to name them
     with joined(device) as ranks:
         say = log if ranks.first else _silent
         data = Data(

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from qsmbids.errors import QsmbidsError
-from qsmbids.networks.unet import Network
+from qsmbids.networks.base import Network
 from qsmbids.networks.weights import load_weights, save_weights
 from qsmbids.networks.weights_file import FOLDER
 

@@ -31,10 +31,11 @@ from qsmbids.workflows import plan, records
 
 torch = pytest.importorskip("torch")
 
-from qsmbids.inference.fine_tuning import Tuning  # noqa: E402
+from qsmbids.inference.fine_tuning import FitOptions  # noqa: E402
 from qsmbids.networks.architectures import ARCHITECTURES  # noqa: E402
-from qsmbids.networks.inversion import DirectNet, Inversion  # noqa: E402
-from qsmbids.networks.uncertainty_net import SpreadNet  # noqa: E402
+from qsmbids.networks.base import InversionNet  # noqa: E402
+from qsmbids.networks.direct import DirectNet  # noqa: E402
+from qsmbids.networks.uncertainty_net import UncertaintyNet  # noqa: E402
 from qsmbids.networks.weights import save_weights  # noqa: E402
 
 SHAPE = (26, 28, 24)
@@ -100,10 +101,11 @@ def test_a_preset_reaches_the_function(weights: Path) -> None:
     assert found.details["Weights"]["Name"] == "toy"
 
 
-def test_architectures_of_inversions_are_told_without_torch() -> None:
-    inversions = {name for name, kind in ARCHITECTURES.items() if issubclass(kind, Inversion)}
-    assert set(files.INVERSIONS) == inversions
-    assert {*files.SPREADS, *files.BRAIN_MASKS} == set(ARCHITECTURES) - inversions
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_an_architecture_is_what_the_table_says(name: str) -> None:
+    kind = ARCHITECTURES[name].load()
+    assert issubclass(kind, InversionNet) == (ARCHITECTURES[name].purpose == "inversion")
+    assert kind(base=1, levels=1).name == name
 
 
 @pytest.mark.parametrize("name", sorted(set(NETWORKS) & set(files.bundled())))
@@ -141,7 +143,7 @@ def test_a_fit_tells_its_course(method: str, weights: Path) -> None:
     assert set(found.curves) == {"loss", "held-out error"}
     assert {len(values) for values in found.curves.values()} == {course["Iterations"] + 1}
     errors = found.curves["held-out error"]
-    fell = min(errors) <= (1 - Tuning.gain) * errors[0]
+    fell = min(errors) <= (1 - FitOptions.gain) * errors[0]
     kept = errors.index(min(errors)) if fell else 0
     assert (course["KeptIteration"], course["HeldOutErrorKept"]) == (kept, errors[kept])
     assert ("Weights" in found.details) == (method == "qsminvnet")
@@ -153,7 +155,7 @@ def test_uncertainty_is_cut_and_pasted_like_the_map(
     def estimate(chi, field, mask, **_):
         return np.where(mask, 0.01 + np.abs(chi), 7).astype(np.float32)
 
-    monkeypatch.setattr("qsmbids.inference.uncertainty.estimate", estimate)
+    monkeypatch.setattr("qsmbids.inference.predict_uncertainty.predict_uncertainty", estimate)
     monkeypatch.setattr("qsmbids.networks.weights_file.describe", lambda *_: {"SHA256": "x"})
     field, mask = head()
     for method in ("uqsm", "qsminvnet"):
@@ -238,13 +240,11 @@ def spoil_bfloat16(path: Path) -> None:
 
 
 def spoil_newer(path: Path) -> None:
-    net = DirectNet(base=2, levels=2)
-    net.name = "newer"
-    save_weights(net, path)
+    save_weights(DirectNet(base=2, levels=2), path, {"architecture": "newer"})
 
 
 def spoil_spread(path: Path) -> None:
-    save_weights(SpreadNet(base=2, levels=2), path)
+    save_weights(UncertaintyNet(base=2, levels=2), path)
 
 
 def spoil_card(change):
@@ -457,8 +457,8 @@ def test_the_stage_writes_the_uncertainty_with_its_origin(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.manual_seed(0)
-    spread = save_weights(SpreadNet(base=2, levels=2), tmp_path / "uncertainty.safetensors")
-    monkeypatch.setattr("qsmbids.networks.weights_file.bundled", lambda: {"uncertainty": spread})
+    spread = save_weights(UncertaintyNet(base=2, levels=2), tmp_path / "uncertainty.safetensors")
+    monkeypatch.setattr("qsmbids.networks.weights_file.bundled", lambda *_: {"uncertainty": spread})
     stage = stage_on(tmp_path, options={"weights": str(weights), "uncertainty": True})
     found = stage.run(cwd=str(tmp_path)).outputs
     assert found.stage["UncertaintyWeights"]["SHA256"] == files.digest(spread)

@@ -113,7 +113,7 @@ def test_a_second_run_computes_nothing(
     dataset: Path, finished: tuple[Path, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, _ = finished
-    monkeypatch.setattr("qsmbids.cli.run._process", _forbidden)
+    monkeypatch.setattr("qsmbids.workflows.process._process", _forbidden)
     before = {path: path.stat().st_mtime_ns for path in out.rglob("sub-*") if path.is_file()}
     labels = ("--participant-label", "01", "02")
     assert run(dataset, out, "--method", "tkd", *labels) == 0

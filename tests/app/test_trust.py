@@ -10,7 +10,7 @@ import phantom
 import pytest
 
 from qsmbids.cli.main import main
-from qsmbids.cli.progress import Progress
+from qsmbids.workflows.progress import Progress
 
 pytestmark = pytest.mark.slow
 

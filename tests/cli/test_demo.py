@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from qsmbids.cli.demo import build_parser, main, recipes
-from qsmbids.cli.demo_dataset import store_phase
 from qsmbids.errors import UsageError
+from qsmbids.interfaces.demo import store_phase
 from qsmbids.physics import b0_direction, hz_per_ppm
 
 COARSE = ["--voxel-size", "4", "4", "5", "--nthreads", "1"]

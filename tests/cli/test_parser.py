@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from qsmbids.background import DEFAULT
-from qsmbids.cli import machine, values
-from qsmbids.cli.folders import check_folders
+from qsmbids.cli import values
 from qsmbids.cli.levels import find_level
 from qsmbids.cli.main import main
 from qsmbids.cli.parser import parse
 from qsmbids.errors import UsageError
 from qsmbids.settings import Settings
+from qsmbids.workflows import machine
+from qsmbids.workflows.folders import check_folders
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ from rich.console import Console
 from qsmbids.bids import Inventory, Series, Skipped
 from qsmbids.cli import main as cli
 from qsmbids.cli.display import draw
-from qsmbids.cli.progress import Progress
-from qsmbids.cli.run import process
-from qsmbids.cli.validation import Validation
 from qsmbids.errors import InputError, UsageError
 from qsmbids.settings import Settings
 from qsmbids.workflows.plan import outputs
+from qsmbids.workflows.process import process
+from qsmbids.workflows.progress import Progress
+from qsmbids.workflows.validation import Validation
 
 
 def _series(label: str) -> Series:

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import scipy.ndimage as ndi
 
-from qsmbids.cli.evaluate_tables import COLUMNS
 from qsmbids.cli.main import main
 from qsmbids.evaluation import METRICS, Summary, evaluate, regions_of
+from qsmbids.evaluation.study.run import Study
+from qsmbids.evaluation.study.tables import COLUMNS
 from qsmbids.reports import evaluation, evaluation_figures
 from qsmbids.simulation import TISSUES
 
@@ -85,7 +86,7 @@ def make_dataset(folder: Path) -> Path:
 @pytest.fixture
 def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A dataset to do something to; its evaluation draws nothing, which takes most of the time."""
-    monkeypatch.setattr(evaluation, "write_evaluation_page", lambda folder, found: folder)
+    monkeypatch.setattr(evaluation, "write_evaluation_page", lambda folder, *_: folder)
     monkeypatch.setattr(evaluation_figures, "draw_gallery", lambda *_: None)
     return make_dataset(tmp_path)
 
@@ -172,7 +173,7 @@ def test_page_shows_table_maps_profile_and_nuclei(finished: Path) -> None:
 
 def test_method_that_left_out_a_participant_is_not_called_best() -> None:
     [nrmse] = evaluation._table(
-        evaluation.Evaluation(
+        Study(
             reference="",
             rows=[],
             scores={"easy": {}, "tkd": {}, "tv": {}},

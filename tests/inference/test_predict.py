@@ -1,4 +1,4 @@
-"""Whole volumes: frames, tiles, inference and fine-tuning through the inversion's signature."""
+"""Whole volumes: resampling, tiles, inference and fine-tuning through the inversion's signature."""
 
 from __future__ import annotations
 
@@ -13,19 +13,25 @@ from qsmbids.physics import DipoleConvolution
 
 torch = pytest.importorskip("torch")
 
-from qsmbids.inference import predict as infer  # noqa: E402
-from qsmbids.inference.fine_tuning import Tuning, fine_tune, hold_out  # noqa: E402
-from qsmbids.inference.predict import DOMAINS, Setup, choose_frame, predict  # noqa: E402
-from qsmbids.inference.resampling import Frame, to_third_axis  # noqa: E402
+from qsmbids.inference.fine_tuning import FitOptions, fine_tune, hold_out  # noqa: E402
+from qsmbids.inference.predict import predict  # noqa: E402
+from qsmbids.inference.predictor import DOMAINS, Predictor  # noqa: E402
+from qsmbids.inference.resampling import (  # noqa: E402
+    Resampling,
+    choose_resampling,
+    to_third_axis,
+)
 from qsmbids.inference.tiles import in_tiles, tile_size  # noqa: E402
 from qsmbids.inversion import METHODS, reconstruct  # noqa: E402
 from qsmbids.inversion.finetune import finetune  # noqa: E402
 from qsmbids.inversion.network import network  # noqa: E402
 from qsmbids.networks.device import pick_device  # noqa: E402
-from qsmbids.networks.inversion import ConsistentNet, DirectNet  # noqa: E402
+from qsmbids.networks.direct import DirectNet  # noqa: E402
 from qsmbids.networks.losses import data_term, total_variation  # noqa: E402
 from qsmbids.networks.unet import DomainNorm, UNet  # noqa: E402
-from qsmbids.networks.weights import bundled, load_weights, save_weights  # noqa: E402
+from qsmbids.networks.unrolled import UnrolledNet  # noqa: E402
+from qsmbids.networks.weights import load_weights, save_weights  # noqa: E402
+from qsmbids.networks.weights_file import bundled  # noqa: E402
 from qsmbids.physics.torch_dipole import Dipole, data_consistency  # noqa: E402
 
 SMALL = {"base": 2, "levels": 3}
@@ -39,7 +45,7 @@ def head(voxel_size=(1, 1, 1), b0_dir=(0, 0, 1), shape=SHAPE, noise=0.0):
 @pytest.fixture
 def path(tmp_path):
     torch.manual_seed(0)
-    return str(save_weights(ConsistentNet(**SMALL), tmp_path / "net.safetensors"))
+    return str(save_weights(UnrolledNet(**SMALL), tmp_path / "net.safetensors"))
 
 
 @pytest.mark.parametrize("levels", [2, 3])
@@ -57,15 +63,14 @@ def test_tiles_equal_the_whole_volume(levels):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(set(bundled()) - {"uncertainty", "brainmask"}))
+@pytest.mark.parametrize("name", bundled("inversion"))
 def test_tiles_of_trained_weights_equal_the_whole_volume(name, monkeypatch):
     # in bfloat16 a processor may round tiles of one size otherwise than those of another
-    monkeypatch.setattr(infer, "has_bfloat16", lambda *_: False)
+    monkeypatch.setattr("qsmbids.inference.predictor.has_bfloat16", lambda *_: False)
     model, card = load_weights(name)
     _, field, mask = head(shape=(176, 36, 40), noise=0.002)
-    options = {"voxel_size": (1, 1, 1), "card": card}
-    whole = predict(model, field, mask, **options)
-    tiled = predict(model, field, mask, **options, memory_gb=1e-3)
+    predictor = Predictor(model, field, mask, voxel_size=(1, 1, 1), card=card)
+    whole, tiled = (predict(predictor, memory_gb=gb) for gb in (3, 1e-3))
     assert np.abs(tiled - whole).max() < 1e-3 * whole[mask].std()
 
 
@@ -80,62 +85,66 @@ def test_tiles_compute_as_little_as_they_can():
 @pytest.mark.parametrize(
     "b0", [(0, 0, 1), (0, 0, -1), (1, 0, 0), (0, -1, 0), (0.5, -0.3, 0.7), (-0.2, 0.9, -0.1)]
 )
-def test_the_turn_takes_b0_to_the_third_axis(b0):
-    turn = to_third_axis(b0)
-    np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-12)
-    assert np.linalg.det(turn) == pytest.approx(1)
-    along = turn @ np.asarray(b0) / np.linalg.norm(b0)
+def test_the_rotation_takes_b0_to_the_third_axis(b0):
+    rotation = to_third_axis(b0)
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-12)
+    assert np.linalg.det(rotation) == pytest.approx(1)
+    along = rotation @ np.asarray(b0) / np.linalg.norm(b0)
     np.testing.assert_allclose(np.abs(along), (0, 0, 1), atol=1e-12)
 
 
-def test_a_frame_turned_by_a_right_angle_loses_nothing():
-    frame = Frame((9, 12, 15), (1, 1, 1), (1, 0, 0))
-    assert frame.shape == (15, 12, 9)
+def test_resampling_to_axes_turned_by_a_right_angle_loses_nothing():
+    resampling = Resampling((9, 12, 15), (1, 1, 1), (1, 0, 0))
+    assert resampling.shape == (15, 12, 9)
     x = torch.randn(1, 2, 9, 12, 15)
-    torch.testing.assert_close(frame.back(frame.there(x)), x, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        resampling.to_native(resampling.to_network(x)), x, rtol=1e-4, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize(
     ("voxel", "b0"), [((0.8, 0.8, 2.4), (0, 0, 1)), ((1, 1, 2), (0.2, 0.3, 0.9))]
 )
-def test_a_frame_keeps_a_dipole_field_a_dipole_field(voxel, b0):
+def test_resampling_keeps_a_dipole_field_a_dipole_field(voxel, b0):
     shape = (50, 46, 22)
     axes = np.meshgrid(*(np.arange(n) - (n - 1) / 2 for n in shape), indexing="ij")
     distance2 = sum((a * v) ** 2 for a, v in zip(axes, voxel, strict=True))
     chi = np.exp(-distance2 / 50).astype(np.float32)
     field = DipoleConvolution(shape, voxel, b0)(chi)
-    frame = Frame(shape, voxel, b0)
-    chi_there, field_there = (frame.there(torch.from_numpy(i)[None, None]) for i in (chi, field))
-    expected = Dipole.on(frame.shape, (1, 1, 1))(chi_there)
-    middle = tuple(slice(n // 2 - 6, n // 2 + 6) for n in frame.shape)
+    resampling = Resampling(shape, voxel, b0)
+    chi_there, field_there = (
+        resampling.to_network(torch.from_numpy(i)[None, None]) for i in (chi, field)
+    )
+    expected = Dipole.on(resampling.shape, (1, 1, 1))(chi_there)
+    middle = tuple(slice(n // 2 - 6, n // 2 + 6) for n in resampling.shape)
     error = (expected - field_there)[0, 0][middle].norm() / expected[0, 0][middle].norm()
     assert float(error) < 0.1  # of which most is the coarse native grid
 
 
-def test_frames_are_used_beyond_cubic_voxels_and_an_axial_field():
+def test_fields_are_resampled_beyond_cubic_voxels_and_an_axial_field():
     oblique, thick = (0.3, 0, 1), (1, 1, 2)
-    assert choose_frame(SHAPE, (1, 1, 1), (0, 0, 1)) is None
-    assert choose_frame(SHAPE, thick, (0, 0, 1)) is not None
-    assert choose_frame(SHAPE, (1, 1, 1), oblique) is not None
-    assert choose_frame(SHAPE, thick, oblique, {"frame": "native"}) is None
-    # a network that has met tilts needs no turn but near the largest of them
+    assert choose_resampling(SHAPE, (1, 1, 1), (0, 0, 1)) is None
+    assert choose_resampling(SHAPE, thick, (0, 0, 1)) is not None
+    assert choose_resampling(SHAPE, (1, 1, 1), oblique) is not None
+    assert choose_resampling(SHAPE, thick, oblique, {"grid": "native"}) is None
+    # a network trained on tilts needs no rotation but near the largest of them
     card = {"recipe": {"degradation": {"tilt": 35.0, "axial": 0.5}}}
-    assert choose_frame(SHAPE, (1, 1, 1), oblique, card) is None
-    assert choose_frame(SHAPE, (1, 1, 1), (0.6, 0, 1), card) is not None
+    assert choose_resampling(SHAPE, (1, 1, 1), oblique, card) is None
+    assert choose_resampling(SHAPE, (1, 1, 1), (0.6, 0, 1), card) is not None
     card["recipe"]["degradation"]["axial"] = 1.0
-    assert choose_frame(SHAPE, (1, 1, 1), oblique, card) is not None
-    assert choose_frame(SHAPE, (0.76, 0.76, 3), (0, 0, 1)).edge == pytest.approx(0.76)
-    assert choose_frame(SHAPE, (1, 1, 4), oblique).shape[2] > SHAPE[2]
+    assert choose_resampling(SHAPE, (1, 1, 1), oblique, card) is not None
+    assert choose_resampling(SHAPE, (0.76, 0.76, 3), (0, 0, 1)).edge == pytest.approx(0.76)
+    assert choose_resampling(SHAPE, (1, 1, 4), oblique).shape[2] > SHAPE[2]
 
 
-@pytest.mark.parametrize("make", [ConsistentNet, DirectNet])
+@pytest.mark.parametrize("make", [UnrolledNet, DirectNet])
 @pytest.mark.parametrize("voxel", [(1, 1, 1), (1, 1, 3)])
 def test_prediction_is_finite_demeaned_and_the_same_twice(make, voxel):
     torch.manual_seed(0)
     net = make(**SMALL).eval()
     _, field, mask = head(voxel)
-    options = {"voxel_size": voxel, "b0_dir": (0.1, 0.5, 1), "consistency": 0.1}
-    first, second = (predict(net, field, mask, **options) for _ in range(2))
+    predictor = Predictor(net, field, mask, voxel_size=voxel, b0_dir=(0.1, 0.5, 1))
+    first, second = (predict(predictor, consistency=0.1) for _ in range(2))
     assert first.shape == mask.shape
     assert first.dtype == np.float32
     assert np.isfinite(first).all()
@@ -159,9 +168,10 @@ def test_consistency_makes_a_direct_network_explain_the_field(tmp_path):
 
 def test_little_memory_means_tiles_of_nearly_the_same_map():
     torch.manual_seed(0)
-    net = ConsistentNet(**SMALL).eval()
+    net = UnrolledNet(**SMALL).eval()
     _, field, mask = head(shape=(70, 64, 60))
-    whole, tiled = (predict(net, field, mask, voxel_size=(1, 1, 1), memory_gb=m) for m in (3, 1e-3))
+    predictor = Predictor(net, field, mask, voxel_size=(1, 1, 1))
+    whole, tiled = (predict(predictor, memory_gb=gb) for gb in (3, 1e-3))
     np.testing.assert_allclose(tiled, whole, atol=1e-3 * np.abs(whole).max())
 
 
@@ -169,7 +179,8 @@ def test_when_memory_runs_out_the_network_goes_on_in_tiles_and_says_so(monkeypat
     torch.manual_seed(0)
     net = DirectNet(**SMALL).eval()
     _, field, mask = head(shape=(70, 64, 60))
-    whole = predict(net, field, mask, voxel_size=(1, 1, 1))
+    predictor = Predictor(net, field, mask, voxel_size=(1, 1, 1))
+    whole = predict(predictor)
     forward = UNet.forward
 
     def scarce(self, x, domain=0):
@@ -180,7 +191,7 @@ def test_when_memory_runs_out_the_network_goes_on_in_tiles_and_says_so(monkeypat
     monkeypatch.setattr(UNet, "forward", scarce)
     monkeypatch.setattr("qsmbids.inference.predict.FALLBACK_GB", (1e-3,))
     with pytest.warns(QsmbidsWarning, match="went on in small tiles"):
-        tiled = predict(net, field, mask, voxel_size=(1, 1, 1))
+        tiled = predict(predictor)
     np.testing.assert_allclose(tiled, whole, atol=1e-3 * whole[mask].std())
 
     def none(self, x, domain=0):
@@ -188,42 +199,41 @@ def test_when_memory_runs_out_the_network_goes_on_in_tiles_and_says_so(monkeypat
 
     monkeypatch.setattr(UNet, "forward", none)
     with pytest.raises(InputError, match="even for the network"), pytest.warns(QsmbidsWarning):
-        predict(net, field, mask, voxel_size=(1, 1, 1))
-    setup = Setup(net, field, mask, (1, 1, 1))
+        predict(predictor)
     with pytest.raises(InputError, match="fitting a network to 70x64x60 voxels"):
-        fine_tune(setup, (1, 1, 1), setup.mask, Tuning())
+        fine_tune(predictor, None, FitOptions())
 
 
 def test_an_average_over_mirror_images_is_the_same_for_a_mirrored_field():
     torch.manual_seed(0)
     net = DirectNet(**SMALL).eval()
     _, field, mask = head(shape=(32, 40, 28))  # mirrored about the poolings' grid
-    options = {"voxel_size": (1, 1, 1), "consistency": 0.0}
-    one, two = (predict(net, field, mask, average=n, **options) for n in (1, 2))
-    mirrored = predict(net, field[::-1].copy(), mask[::-1].copy(), average=2, **options)
+    predictor, flipped = (
+        Predictor(net, field[::s].copy(), mask[::s].copy(), voxel_size=(1, 1, 1)) for s in (1, -1)
+    )
+    one, two = (predict(predictor, average=n, consistency=0) for n in (1, 2))
+    mirrored = predict(flipped, average=2, consistency=0)
     assert not np.allclose(one, two, atol=1e-6)
     np.testing.assert_allclose(mirrored[::-1], two, atol=1e-6)
     with pytest.raises(ValueError, match="1, 2, 4 or 8"):
-        predict(net, field, mask, average=3, **options)
+        predict(predictor, average=3)
 
 
-@pytest.mark.parametrize("make", [ConsistentNet, DirectNet])
+@pytest.mark.parametrize("make", [UnrolledNet, DirectNet])
 def test_every_tensor_is_made_where_the_field_is(make):
     torch.manual_seed(0)
     net = make(**SMALL)
     _, field, mask = head()
-    setup = Setup(net, field, mask, (1, 1, 2), (0, 0.3, 1))
+    predictor = Predictor(net, field, mask, voxel_size=(1, 1, 2), b0_dir=(0, 0.3, 1))
     # what names no device lands on "meta", which cannot be mixed with the field's
     with torch.device("meta"):
-        setup.run(1e-3)
-        blinded, hidden = hold_out(setup, 0.1, 0)
-        chi = setup.model(blinded, setup.mask, setup.dipole, apply=setup.apply())
-        loss = data_term(chi, setup.field, setup.mask, setup.dipole, hidden)
-        (loss + total_variation(chi, setup.mask, (1, 1, 2))).backward()
-        assert (
-            data_consistency(chi, setup.field, setup.mask, setup.dipole).device
-            == setup.field.device
-        )
+        predictor(1e-3)
+        blinded, hidden = hold_out(predictor, 0.1, 0)
+        mask, dipole = predictor.mask, predictor.dipole
+        chi = predictor.run(blinded, predictor.apply())
+        loss = data_term(chi, predictor.field, mask, dipole, hidden)
+        (loss + total_variation(chi, mask, (1, 1, 2))).backward()
+        assert data_consistency(chi, predictor.field, mask, dipole).device == mask.device
 
 
 def test_devices_are_named_and_missed_in_a_sentence(monkeypatch):
@@ -239,8 +249,11 @@ def test_devices_are_named_and_missed_in_a_sentence(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert pick_device("auto").type == "cuda"
-    with pytest.raises(UsageError, match="finds 1 graphics"):
-        pick_device("cuda:1")
+    assert pick_device("auto", local_rank=0) == torch.device("cuda", 0)
+    assert pick_device("cpu", local_rank=1).type == "cpu"
+    for given in (("cuda:1",), ("cuda", 1)):
+        with pytest.raises(UsageError, match="no device 'cuda:1': PyTorch finds 1 graphics"):
+            pick_device(*given)
 
 
 @pytest.mark.parametrize(
@@ -274,32 +287,32 @@ def test_unusable_input_is_refused_in_a_sentence(path, tmp_path):
         finetune(field, mask, weights=path, held_out=0, **options)
 
 
-def tuned(how, noise=0.003):
+def tuned(options, noise=0.003):
     torch.manual_seed(0)
     net = DirectNet(**SMALL)
     _, field, mask = head(noise=noise)
-    setup = Setup(net, field, mask, (1, 1, 1))
-    return setup, fine_tune(setup, (1.0, 1.0, 1.0), setup.mask, how)
+    predictor = Predictor(net, field, mask, voxel_size=(1, 1, 1))
+    return predictor, fine_tune(predictor, None, options)
 
 
 def test_fine_tuning_lowers_the_held_out_error_and_keeps_its_minimum():
-    _, result = tuned(Tuning(iterations=25, learning_rate=1e-2))
+    _, result = tuned(FitOptions(iterations=25, learning_rate=1e-2))
     assert result.best > 0
     assert result.held_out[result.best] == min(result.held_out) < 0.8 * result.held_out[0]
     assert result.loss[result.best] < result.loss[0]
 
 
 def test_fine_tuning_keeps_the_start_where_too_little_is_gained():
-    setup, result = tuned(Tuning(iterations=3, learning_rate=1e-6))
+    predictor, result = tuned(FitOptions(iterations=3, learning_rate=1e-6))
     assert result.held_out[-1] < result.held_out[0]
     assert result.best == 0
     with torch.inference_mode():
-        expected = data_consistency(setup.run(), setup.field, setup.mask, setup.dipole)
+        expected = data_consistency(predictor(), predictor.field, predictor.mask, predictor.dipole)
     assert torch.equal(result.chi, expected)
 
 
 def test_fine_tuning_stops_when_nothing_is_gained():
-    _, result = tuned(Tuning(iterations=50, learning_rate=3.0, patience=3))
+    _, result = tuned(FitOptions(iterations=50, learning_rate=3.0, patience=3))
     assert len(result.loss) < 51
     assert result.best <= len(result.loss) - 4
 
@@ -321,14 +334,17 @@ def test_a_network_of_two_domains_is_asked_for_one_of_them(tmp_path):
             for module in net.modules():
                 if isinstance(module, DomainNorm):
                     module.norms[number].weight.fill_(1 + number)
-        assert Setup(net, *head()[1:], (1, 1, 1), domain=name).domain == number
+        assert Predictor(net, *head()[1:], voxel_size=(1, 1, 1), domain=name).domain == number
     _, field, mask = head()
     options = {"voxel_size": (1, 1, 1), "b0_dir": (0, 0, 1)}
     path = str(save_weights(net, tmp_path / "net.safetensors"))
     model, _ = load_weights(path)
-    one, other = (predict(model, field, mask, domain=d, **options) for d in DOMAINS)
+    one, other, default = (
+        predict(Predictor(model, field, mask, **options, **chosen))
+        for chosen in (*({"domain": d} for d in DOMAINS), {})
+    )
     assert not np.array_equal(one, other)
-    np.testing.assert_array_equal(predict(model, field, mask, **options), one)
+    np.testing.assert_array_equal(default, one)
     maps = [
         finetune(field, mask, weights=path, iterations=1, uncertainty=False, **options, **chosen)
         for chosen in ({}, {"domain": "source"}, {"domain": "target"})
@@ -341,12 +357,12 @@ def test_a_network_of_two_domains_is_asked_for_one_of_them(tmp_path):
 
 def test_a_network_of_one_domain_has_no_other():
     net = DirectNet(**SMALL)
-    assert Setup(net, *head()[1:], (1, 1, 1), domain="target").domain == 0
+    assert Predictor(net, *head()[1:], voxel_size=(1, 1, 1), domain="target").domain == 0
 
 
 @pytest.mark.parametrize("method", ["qsminvnet", "qsminvnet+", "zs-uqsm+", "dip"])
 def test_every_setting_of_the_fit_is_an_option(method):
-    names = {field.name for field in fields(Tuning)} - {"tv"} | {"total_variation"}
+    names = {field.name for field in fields(FitOptions)} - {"tv"} | {"total_variation"}
     assert names <= set(METHODS[method].defaults())
 
 

@@ -11,12 +11,17 @@ from qsmbids.inversion.zeroshot import zero_shot
 
 torch = pytest.importorskip("torch")
 
-from qsmbids.inference.fine_tuning import Tuning, hold_out  # noqa: E402
-from qsmbids.inference.predict import Setup  # noqa: E402
-from qsmbids.inference.single_subject import PriorNet, Subject  # noqa: E402
-from qsmbids.inference.single_subject_patches import Patches, PatchTraining, train_on_patches  # noqa: E402
-from qsmbids.networks.inversion import DirectNet  # noqa: E402
-from qsmbids.networks.unet import UNet, prepare  # noqa: E402
+from qsmbids.inference.fine_tuning import FitOptions, hold_out  # noqa: E402
+from qsmbids.inference.patch_training import (  # noqa: E402
+    PatchOptions,
+    random_patches,
+    train_on_patches,
+)
+from qsmbids.inference.predictor import Predictor  # noqa: E402
+from qsmbids.inference.single_subject import fit_from_scratch  # noqa: E402
+from qsmbids.networks.base import prepare  # noqa: E402
+from qsmbids.networks.direct import DeepImagePrior, DirectNet  # noqa: E402
+from qsmbids.networks.unet import UNet  # noqa: E402
 
 GEOMETRY = {"voxel_size": (1.0, 1.0, 1.6), "b0_dir": (0.1, 0.3, 0.95)}
 QUICK = {
@@ -31,7 +36,7 @@ def head(shape=(28, 32, 20)):
 
 
 @pytest.mark.parametrize("method", QUICK)
-def test_same_seed_same_map_and_torch_keeps_its_own_chance(method):
+def test_same_seed_same_map_and_torch_keeps_its_own_generator(method):
     _, field, mask = head()
     weight = 3 * mask.astype(np.float32)
     torch.manual_seed(1)
@@ -75,9 +80,8 @@ def test_patches_lie_half_inside_the_mask_and_are_cut_alike():
     mask = torch.zeros(1, 1, 40, 40, 12)
     mask[:, :, :20, :22] = 1
     places = torch.arange(mask.numel(), dtype=torch.float32).reshape(mask.shape)
-    patches = Patches([mask, places], 16)
-    assert patches.shape == (16, 16, 12)
-    cut_mask, cut_places = patches(np.random.default_rng(0), 30)
+    rng = np.random.default_rng(0)
+    cut_mask, cut_places = random_patches(rng, [mask, places], (16, 16, 12), 30)
     assert cut_mask.shape == (30, 1, 16, 16, 12)
     assert cut_mask.mean((1, 2, 3, 4)).min() >= 0.5
     assert torch.equal(mask.flatten()[cut_places.long()], cut_mask)
@@ -87,45 +91,44 @@ def test_patches_lie_half_inside_the_mask_and_are_cut_alike():
 def test_patch_training_lowers_the_field_error():
     _, field, mask = head()
     torch.manual_seed(0)
-    setup = Setup(DirectNet(base=4, levels=3), field, mask, *GEOMETRY.values())
-    how = PatchTraining(60, 16, tv=0.0, learning_rate=5e-3, perturbation=None)
+    predictor = Predictor(DirectNet(base=4, levels=3), field, mask, **GEOMETRY)
+    options = PatchOptions(60, 16, tv=0.0, learning_rate=5e-3, perturbation=None)
 
     def residual():
         with torch.no_grad():
-            misfit = (setup.dipole(setup.run()) - setup.field) * setup.mask
-        return float(misfit.norm() / (setup.field * setup.mask).norm())
+            misfit = (predictor.dipole(predictor()) - predictor.field) * predictor.mask
+        return float(misfit.norm() / predictor.field.norm())
 
     before = residual()
-    train_on_patches(setup, setup.mask, how, **GEOMETRY, held_out=0.05)
+    train_on_patches(predictor, None, options, held_out=0.05)
     assert residual() < 0.8 * min(before, 1.0)
 
 
 def test_held_out_voxels_reach_neither_stage():
     _, field, mask = head()
-    tuning = Tuning(iterations=3, learning_rate=1e-3, held_out=0.1, seed=5)
+    options = FitOptions(iterations=3, learning_rate=1e-3, held_out=0.1, seed=5)
+    patches = PatchOptions(2, 16, perturbation=None, seed=5)
 
-    def trained(values):
-        subject = Subject(
-            lambda: DirectNet(base=2, levels=3), values, mask, None, tuning=tuning, **GEOMETRY
-        )
-        subject.train_on_patches(PatchTraining(2, 16, perturbation=None, seed=5))
-        return subject.setup
+    def losses(values):
+        net = lambda: DirectNet(base=2, levels=3)  # noqa: E731
+        return fit_from_scratch(
+            *(net, values, mask, None), **GEOMETRY, options=options, patches=patches
+        ).loss
 
-    setup = trained(field)
-    _, hidden = hold_out(setup, 0.1, 5)
-    spoiled = trained(np.where(hidden[0, 0].numpy() > 0, field + 1, field).astype(np.float32))
-    pairs = zip(setup.model.parameters(), spoiled.model.parameters(), strict=True)
-    assert all(torch.equal(a, b) for a, b in pairs)
+    predictor = Predictor(DirectNet(base=2, levels=3), field, mask, **GEOMETRY)
+    hidden = hold_out(predictor, 0.1, 5)[1][0, 0].numpy() > 0
+    assert losses(np.where(hidden, field + 1, field)) == losses(field)
+    assert losses(np.where(mask & ~hidden, field + 1, field)) != losses(field)
 
 
-def test_prior_net_sees_noise_and_no_field():
+def test_deep_image_prior_sees_noise_and_no_field():
     _, field, mask = head()
     torch.manual_seed(0)
-    setup = Setup(PriorNet(mask.shape, base=2, levels=3), field, mask, *GEOMETRY.values())
+    predictor = Predictor(DeepImagePrior(mask.shape, base=2, levels=3), field, mask, **GEOMETRY)
     with torch.no_grad():
-        found = setup.run()
-        setup.field *= 2
-        assert torch.equal(setup.run(), found)
+        found = predictor()
+        predictor.field *= 2
+        assert torch.equal(predictor(), found)
     assert found.abs().max() > 0
 
 

@@ -15,15 +15,16 @@ from qsmbids.physics import DipoleConvolution
 
 torch = pytest.importorskip("torch")
 
-from qsmbids.cli.weights import digests  # noqa: E402
-from qsmbids.inference.uncertainty import estimate  # noqa: E402
+from qsmbids.inference.predict_uncertainty import predict_uncertainty  # noqa: E402
 from qsmbids.inversion import DEFAULT, reconstruct  # noqa: E402
 from qsmbids.inversion.network import network  # noqa: E402
 from qsmbids.inversion.refined import refined  # noqa: E402
 from qsmbids.networks import weights_file as files  # noqa: E402
-from qsmbids.networks.inversion import ConsistentNet, DirectNet  # noqa: E402
-from qsmbids.networks.uncertainty_net import SpreadNet  # noqa: E402
-from qsmbids.networks.weights import bundled, save_weights  # noqa: E402
+from qsmbids.networks.direct import DirectNet  # noqa: E402
+from qsmbids.networks.uncertainty_net import UncertaintyNet  # noqa: E402
+from qsmbids.networks.unrolled import UnrolledNet  # noqa: E402
+from qsmbids.networks.weights import save_weights  # noqa: E402
+from qsmbids.networks.weights_file import bundled  # noqa: E402
 from qsmbids.physics.torch_dipole import Dipole  # noqa: E402
 from qsmbids.simulation import HeadRecipe, simulate_head  # noqa: E402
 from qsmbids.training.data.batches import Samples  # noqa: E402
@@ -42,6 +43,7 @@ from qsmbids.training.methods.uncertainty import (  # noqa: E402
     pinball,
     refinements,
 )
+from qsmbids.workflows.weights import digests  # noqa: E402
 
 SMALL = {"base": 2, "levels": 3}
 SHAPE = (33, 28, 30)
@@ -60,13 +62,13 @@ def saved(model, path):
 @pytest.fixture
 def spread(tmp_path):
     torch.manual_seed(0)
-    return saved(SpreadNet(**SMALL), tmp_path / "spread.safetensors")
+    return saved(UncertaintyNet(**SMALL), tmp_path / "spread.safetensors")
 
 
 @pytest.fixture
 def inversions(tmp_path):
     torch.manual_seed(1)
-    names = {"direct": DirectNet(**SMALL), "consistent": ConsistentNet(**SMALL)}
+    names = {"direct": DirectNet(**SMALL), "consistent": UnrolledNet(**SMALL)}
     return tuple(
         str(save_weights(model, tmp_path / f"{name}.safetensors")) for name, model in names.items()
     )
@@ -77,7 +79,7 @@ def inversions(tmp_path):
 )
 def test_sigma_is_positive_inside_and_zero_outside(spread, voxel, b0):
     chi, field, mask = head(voxel, b0)
-    sigma = estimate(chi, field, mask, voxel_size=voxel, b0_dir=b0, weights=spread)
+    sigma = predict_uncertainty(chi, field, mask, voxel_size=voxel, b0_dir=b0, weights=spread)
     assert sigma.shape == mask.shape
     assert sigma.dtype == np.float32
     assert np.isfinite(sigma).all()
@@ -88,8 +90,8 @@ def test_sigma_is_positive_inside_and_zero_outside(spread, voxel, b0):
 def test_sigma_scales_with_the_field_and_ignores_the_mean_of_the_map(spread):
     chi, field, mask = head()
     geometry = {"voxel_size": (1, 1, 1), "weights": spread}
-    once = estimate(chi, field, mask, **geometry)
-    thrice = estimate(3 * chi + 0.2, 3 * field, mask, **geometry)
+    once = predict_uncertainty(chi, field, mask, **geometry)
+    thrice = predict_uncertainty(3 * chi + 0.2, 3 * field, mask, **geometry)
     # to what bfloat16 keeps of the rounding of the inputs
     np.testing.assert_allclose(thrice, 3 * once, rtol=0.03)
 
@@ -97,7 +99,7 @@ def test_sigma_scales_with_the_field_and_ignores_the_mean_of_the_map(spread):
 def test_sigma_depends_on_the_map_and_on_what_it_leaves_of_the_field():
     torch.manual_seed(0)
     chi, field, mask = (torch.from_numpy(np.float32(i))[None, None] for i in head())
-    model, dipole = SpreadNet(**SMALL).eval(), Dipole.on(SHAPE, (1, 1, 1))
+    model, dipole = UncertaintyNet(**SMALL).eval(), Dipole.on(SHAPE, (1, 1, 1))
     torch.nn.init.normal_(model.unet.last.weight)
     tilted = Dipole.on(SHAPE, (1, 1, 1), (1, 0, 0))  # the same images, another residual
     with torch.no_grad():
@@ -112,7 +114,7 @@ def test_tiles_equal_the_whole_volume(spread):
     chi, field = (rng.normal(0, 0.05, shape).astype(np.float32) for _ in range(2))
     mask = np.ones(shape, bool)
     whole, tiled = (
-        estimate(chi, field, mask, voxel_size=(1, 1, 1), weights=spread, memory_gb=gb)
+        predict_uncertainty(chi, field, mask, voxel_size=(1, 1, 1), weights=spread, memory_gb=gb)
         for gb in (3.0, 0.002)
     )
     np.testing.assert_allclose(tiled, whole, rtol=0.05)
@@ -121,11 +123,11 @@ def test_tiles_equal_the_whole_volume(spread):
 def test_wrong_weights_and_shapes_are_refused(spread, inversions):
     chi, field, mask = head()
     with pytest.raises(InputError, match="another purpose; give weights of: spread"):
-        estimate(chi, field, mask, voxel_size=(1, 1, 1), weights=inversions[0])
+        predict_uncertainty(chi, field, mask, voxel_size=(1, 1, 1), weights=inversions[0])
     with pytest.raises(InputError, match="'spread'"):
         network(field, mask, voxel_size=(1, 1, 1), b0_dir=(0, 0, 1), weights=spread)
     with pytest.raises(ValueError, match="one shape"):
-        estimate(chi[1:], field, mask, voxel_size=(1, 1, 1), weights=spread)
+        predict_uncertainty(chi[1:], field, mask, voxel_size=(1, 1, 1), weights=spread)
 
 
 @pytest.mark.parametrize("draw", [torch.randn, torch.rand, lambda n: torch.randn(n) ** 2])
@@ -273,7 +275,7 @@ def test_the_default_method_gives_an_uncertainty_unless_it_is_unwanted(
     spread, inversions, monkeypatch
 ):
     _, field, mask = head()
-    monkeypatch.setattr(files, "bundled", lambda: {"uncertainty": Path(spread)})
+    monkeypatch.setattr(files, "bundled", lambda *_: {"uncertainty": Path(spread)})
     how = {"voxel_size": (1, 1, 1), "b0_dir": (0, 0, 1), "weights": inversions[1]}
     found = refined(field, mask, **how, iterations=3)
     assert (found.uncertainty[mask] > 0).all()
@@ -282,7 +284,7 @@ def test_the_default_method_gives_an_uncertainty_unless_it_is_unwanted(
     assert found.details["Weights"]["SHA256"] == files.digest(Path(inversions[1]))
     # it is that of the refined map, not of the network's
     geometry = {key: how[key] for key in ("voxel_size", "b0_dir")}
-    again = estimate(found.chi, field, mask, weights=spread, **geometry)
+    again = predict_uncertainty(found.chi, field, mask, weights=spread, **geometry)
     np.testing.assert_array_equal(found.uncertainty, again)
     without = refined(field, mask, **how, iterations=3, uncertainty=False)
     assert without.uncertainty is None
@@ -295,7 +297,7 @@ def test_a_run_knows_which_uncertainty_the_default_method_reads(
     spread, inversions, monkeypatch, wanted
 ):
     monkeypatch.setattr(
-        files, "bundled", lambda: {"uncertainty": Path(spread), "dcnet": Path(inversions[1])}
+        files, "bundled", lambda *_: {"uncertainty": Path(spread), "dcnet": Path(inversions[1])}
     )
     read = digests([DEFAULT], {} if wanted else {DEFAULT: {"uncertainty": False}})[DEFAULT]
     expected = {"weights": files.digest(Path(inversions[1]))}
@@ -305,9 +307,9 @@ def test_a_run_knows_which_uncertainty_the_default_method_reads(
 def test_the_network_does_not_estimate_one_of_its_own_map(spread, inversions, monkeypatch):
     _, field, mask = head()
     asked = []
-    monkeypatch.setattr(files, "bundled", lambda: {"uncertainty": Path(spread)})
+    monkeypatch.setattr(files, "bundled", lambda *_: {"uncertainty": Path(spread)})
     monkeypatch.setattr(
-        "qsmbids.inference.uncertainty.estimate",
+        "qsmbids.inference.predict_uncertainty.predict_uncertainty",
         lambda chi, *_, **__: asked.append(chi) or abs(chi),
     )
     found = refined(
@@ -319,7 +321,7 @@ def test_the_network_does_not_estimate_one_of_its_own_map(spread, inversions, mo
 
 @pytest.mark.slow
 @pytest.mark.skipif("uncertainty" not in files.bundled(), reason="its weights are not shipped")
-@pytest.mark.parametrize("name", [*bundled(), DEFAULT])
+@pytest.mark.parametrize("name", [*bundled("inversion"), DEFAULT])
 def test_one_sigma_holds_what_it_should_of_a_head_it_has_not_seen(name):
     made = simulate_head(
         HeadRecipe(shape=(82, 102, 102), voxel_size=(2.0, 2.0, 2.0), anatomy=4242, seed=4242)

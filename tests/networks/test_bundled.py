@@ -12,10 +12,10 @@ import pytest
 pytest.importorskip("torch")
 from qsmbids.inversion import invert
 from qsmbids.inversion.network import network
-from qsmbids.networks.weights import bundled
+from qsmbids.networks.weights_file import bundled
 from qsmbids.simulation import HeadRecipe, simulate_head
 
-WEIGHTS = bundled()
+WEIGHTS = bundled("inversion")
 
 
 def test_there_are_weights():

@@ -13,8 +13,9 @@ torch = pytest.importorskip("torch")
 
 from qsmbids.networks import losses  # noqa: E402
 from qsmbids.networks import weights_file as files  # noqa: E402
-from qsmbids.networks.inversion import ConsistentNet, DirectNet  # noqa: E402
+from qsmbids.networks.direct import DirectNet  # noqa: E402
 from qsmbids.networks.unet import UNet  # noqa: E402
+from qsmbids.networks.unrolled import UnrolledNet  # noqa: E402
 from qsmbids.networks.weights import load_weights, save_weights  # noqa: E402
 from qsmbids.physics.torch_dipole import Dipole, demean  # noqa: E402
 
@@ -62,7 +63,7 @@ def test_unknown_norm_is_refused():
         UNet(norm="layer")
 
 
-@pytest.mark.parametrize("make", [DirectNet, ConsistentNet])
+@pytest.mark.parametrize("make", [DirectNet, UnrolledNet])
 def test_networks_are_zero_outside_the_mask(volume, make):
     chi, mask = volume
     torch.manual_seed(0)
@@ -73,10 +74,10 @@ def test_networks_are_zero_outside_the_mask(volume, make):
     assert out[mask].any()
 
 
-def test_consistent_network_scales_with_the_field(volume):
+def test_unrolled_network_scales_with_the_field(volume):
     chi, mask = volume
     torch.manual_seed(0)
-    net = ConsistentNet(**SMALL, iterations=2).eval()
+    net = UnrolledNet(**SMALL, iterations=2).eval()
     dipole = Dipole.on(SHAPE, (1, 1, 1))
     field = dipole(tensor(chi))
     with torch.no_grad():
@@ -150,7 +151,7 @@ def test_perturbation_consistency_sees_each_region():
 @pytest.fixture
 def weights(tmp_path):
     torch.manual_seed(3)
-    net = ConsistentNet(**SMALL)
+    net = UnrolledNet(**SMALL)
     return net, save_weights(net, tmp_path / "net.safetensors", {"name": "net", "seed": 3})
 
 
@@ -189,12 +190,10 @@ def test_weights_of_another_kind_are_refused(weights, tmp_path):
     with pytest.raises(InputError, match="no weights of qsmbids"):
         load_weights(foreign)
     net, path = weights
-    net.name = "newer"
-    save_weights(net, path)
+    save_weights(net, path, {"architecture": "newer"})
     with pytest.raises(InputError, match="architecture 'newer'"):
         load_weights(path)
-    net.name, net.config = "consistent", {**SMALL, "levels": 2}
-    save_weights(net, path)
+    save_weights(net, path, {"config": {**SMALL, "levels": 2}})
     with pytest.raises(InputError, match="does not fit its architecture"):
         load_weights(path)
 

@@ -11,14 +11,15 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from qsmbids.bids.results import find_series
 from qsmbids.bids.sidecar import write_curves
+from qsmbids.bids.volume import Grid, read
 from qsmbids.physics import forward_field, hz_per_ppm
 from qsmbids.reports import write_participant_page
-from qsmbids.reports.collect import find_series
 from qsmbids.reports.evidence import examine
 from qsmbids.reports.measures import ForwardModel, map_checks, volume_checks
 from qsmbids.reports.slices import Panel, planes, strip
-from qsmbids.reports.volumes import Grid, View, read, view_of
+from qsmbids.reports.view import View, view_of
 
 SHAPE = (24, 30, 20)
 AFFINE = np.diag([8.0, 7.0, 9.0, 1.0])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from qsmbids.networks.brainmask import LIMIT
+from qsmbids.networks.brainmask_net import LIMIT
 from qsmbids.training.data.acquisition import Acquisition
 from qsmbids.training.data.head_images import HeadImages, HeadSamples
 from qsmbids.training.data.label_maps import BRAIN, EDGE, label_map_files, load, make_labels

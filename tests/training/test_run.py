@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch")
 
 from training_tiny import add_subject, tiny  # noqa: E402
 
-from qsmbids.networks.unet import unets  # noqa: E402
+from qsmbids.networks.base import unets  # noqa: E402
 from qsmbids.networks.weights import load_weights, save_weights  # noqa: E402
 from qsmbids.networks.weights_file import digest  # noqa: E402
 from qsmbids.training.__main__ import main as training_command  # noqa: E402

@@ -19,7 +19,7 @@ torch = pytest.importorskip("torch")
 
 from training_tiny import tiny  # noqa: E402
 
-from qsmbids.inference.added_sources import perturbation, place_shape, random_rotation  # noqa: E402
+from qsmbids.inference.perturbation import perturbation, place_shape, random_rotation  # noqa: E402
 from qsmbids.networks.weights import load_weights  # noqa: E402
 from qsmbids.training.data.batches import Samples  # noqa: E402
 from qsmbids.training.data.corruption import CLEAN, Degradation, degraded  # noqa: E402

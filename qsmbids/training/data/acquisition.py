@@ -9,7 +9,7 @@ import scipy.fft as sf
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from qsmbids.networks.brainmask import normalised
+from qsmbids.inference.predict_brain import normalised
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]

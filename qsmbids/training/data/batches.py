@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from qsmbids.inference.added_sources import perturbation
+from qsmbids.inference.perturbation import perturbation
 from qsmbids.physics import DipoleConvolution
 from qsmbids.physics.torch_dipole import Dipole
 from qsmbids.training.data.augmentation import reorient

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from qsmbids.networks.brainmask import LIMIT
+from qsmbids.networks.brainmask_net import LIMIT
 from qsmbids.training.data.acquisition import Acquisition, acquired
 from qsmbids.training.data.label_maps import (
     AIR,

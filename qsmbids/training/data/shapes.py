@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qsmbids.inference.added_sources import place_shape, random_rotation
+from qsmbids.inference.perturbation import place_shape, random_rotation
 from qsmbids.training.data.random_fields import SmoothNoise
 
 Float = NDArray[np.float32]

@@ -7,7 +7,7 @@ from typing import Any
 
 from qsmbids.errors import InputError, UsageError
 from qsmbids.networks.architectures import ARCHITECTURES
-from qsmbids.networks.unet import Network
+from qsmbids.networks.base import Network
 from qsmbids.networks.weights import load_weights
 from qsmbids.networks.weights_file import digest
 from qsmbids.training.methods.recipe import Recipe
@@ -24,8 +24,9 @@ def build(recipe: Recipe) -> Network:
     if recipe.architecture not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise UsageError(f"There is no architecture {recipe.architecture!r}; choose from: {known}.")
+    network: type[Network] = ARCHITECTURES[recipe.architecture].load()
     try:
-        return ARCHITECTURES[recipe.architecture](**recipe.config)
+        return network(**recipe.config)
     except (TypeError, ValueError) as error:
         raise UsageError(f"The config of the recipe {recipe.name} cannot be used: {error}.") from (
             error

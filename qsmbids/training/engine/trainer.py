@@ -12,8 +12,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from qsmbids.errors import InputError
+from qsmbids.networks.base import prepare
 from qsmbids.networks.device import has_bfloat16
-from qsmbids.networks.unet import prepare
 from qsmbids.training.data.batches import Batch, Samples
 from qsmbids.training.data.sources import Data
 from qsmbids.training.engine.callbacks import Keeper

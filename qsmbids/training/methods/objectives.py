@@ -5,16 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from qsmbids.networks.brainmask import dice, distance_loss
+from qsmbids.networks.base import Network
 from qsmbids.networks.losses import (
     LABEL_LOSSES,
     consistency_loss,
     consistency_weight,
     data_term,
+    dice,
+    distance_loss,
     masked_mean,
     total_variation,
 )
-from qsmbids.networks.unet import Network
 from qsmbids.training.data.batches import Batch, dipole_of
 from qsmbids.training.methods.recipe import TARGET, Recipe
 from qsmbids.training.methods.uncertainty import coverage, spread_loss

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from qsmbids.inference.added_sources import PERTURBATIONS
+from qsmbids.inference.perturbation import PERTURBATIONS
 from qsmbids.options import with_options
 from qsmbids.training.data.augmentation import AUGMENTATIONS
 from qsmbids.training.data.corruption import Degradation

@@ -15,14 +15,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from qsmbids.inference.predict import choose_frame
+from qsmbids.inference.resampling import choose_resampling
 from qsmbids.inversion.network import network
 from qsmbids.inversion.refined import refine
+from qsmbids.networks.base import InversionNet, Network, apply_whole, prepare
 from qsmbids.networks.device import has_bfloat16
-from qsmbids.networks.inversion import ConsistentNet, DirectNet, Inversion, plain
+from qsmbids.networks.direct import DirectNet
 from qsmbids.networks.losses import masked_mean
-from qsmbids.networks.unet import Network, prepare
-from qsmbids.networks.weights import bundled, load_weights
+from qsmbids.networks.unrolled import UnrolledNet
+from qsmbids.networks.weights import load_weights
+from qsmbids.networks.weights_file import bundled
 from qsmbids.physics.torch_dipole import data_consistency, demean
 from qsmbids.training.data.batches import Batch, dipole_of
 
@@ -44,7 +46,7 @@ def spread_loss(model: Network, batch: Batch, networks: Sequence[str]) -> Tensor
     Parameters
     ----------
     model : Network
-        A `qsmbids.networks.uncertainty_net.SpreadNet`.
+        A `qsmbids.networks.uncertainty_net.UncertaintyNet`.
     batch : dict
         See `qsmbids.training.data.batches.Samples`; with ``choice``.
     networks : sequence of str
@@ -118,7 +120,7 @@ def drawn_way(choice: float, inversions: Sequence[Sequence[Way]]) -> MakeMap:
 def refinements(inversions: Sequence[Sequence[Way]]) -> list[Refinement]:
     """Return the refinement of each network that closes its maps by itself, as `refined` does."""
     ways = [way for ways in inversions for way in ways]
-    return [Refinement(way) for way in ways if isinstance(way.model, ConsistentNet)]
+    return [Refinement(way) for way in ways if isinstance(way.model, UnrolledNet)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +135,7 @@ class Way:
         Of the closing data consistency; 0 for none.
     """
 
-    model: Inversion
+    model: InversionNet
     card: Mapping[str, Any]
     consistency: float = 0.0
 
@@ -144,8 +146,8 @@ class Way:
         field, mask, dipole = batch["field"][one], batch["mask"][one], dipole_of(batch)
         dipole = replace(dipole, kernel=dipole.kernel[one])
         edges, b0_dir = batch["geometry"][number].reshape(2, 3).tolist()
-        frame = choose_frame(field.shape[2:], edges, b0_dir, self.card)
-        apply = plain if frame is None else frame.apply()
+        resampling = choose_resampling(field.shape[2:], edges, b0_dir, self.card)
+        apply = apply_whole if resampling is None else resampling.apply()
         chi = self.model(field, mask, dipole, apply=apply)
         if self.consistency:
             return data_consistency(chi, field, mask, dipole, self.consistency)
@@ -195,7 +197,7 @@ def load_inversions(networks: tuple[str, ...], device: str) -> tuple[tuple[Way, 
         Where to compute.
     """
     inversions = []
-    for name in networks or tuple(bundled()):
+    for name in networks or tuple(bundled("inversion")):
         model, card = load_weights(name)
         prepare(model.requires_grad_(False).to(device), has_bfloat16(device))
         ways = (0.0, CONSISTENCY) if isinstance(model, DirectNet) else (0.0,)

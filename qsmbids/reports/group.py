@@ -1,13 +1,16 @@
-"""The group level: the figures of all maps in one table."""
+"""The figures of all maps in one table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
+import nibabel as nib
+import numpy as np
+
 from qsmbids.bids import write_text
-from qsmbids.cli.texts import participants_made
-from qsmbids.settings import Settings
+from qsmbids.bids.results import find_failures, find_series
 
 _COLUMNS = (
     *("participant", "series", "method", "volume_ml", "chi_p01_ppm", "chi_median_ppm"),
@@ -15,28 +18,28 @@ _COLUMNS = (
 )
 
 
-def write_group_table(settings: Settings) -> int:
-    """Write ``logs/group.tsv``: a row for each susceptibility map and for each failure."""
+def write_group_table(output_dir: Path, participants: Iterable[str]) -> tuple[Path, int]:
+    """Write ``logs/group.tsv``: a row for each susceptibility map and for each failure.
+
+    Returns
+    -------
+    path : Path
+    rows : int
+    """
     rows = [
         row
-        for participant in participants_made(settings)
-        for row in (*_maps(settings, participant), *_failures(settings, participant))
+        for participant in participants
+        for row in (*_maps(output_dir, participant), *_failures(output_dir, participant))
     ]
     lines = ["\t".join(_COLUMNS)]
     lines += ["\t".join(str(row.get(column, "n/a")) for column in _COLUMNS) for row in rows]
-    path = settings.output_dir / "logs" / "group.tsv"
+    path = output_dir / "logs" / "group.tsv"
     write_text(path, "\n".join(lines) + "\n")
-    print(f"{path}: {len(rows)} rows")
-    return 0
+    return path, len(rows)
 
 
-def _maps(settings: Settings, participant: str) -> Iterator[dict[str, Any]]:
-    import nibabel as nib
-    import numpy as np
-
-    from qsmbids.reports.collect import find_series
-
-    for series in find_series(settings.output_dir, participant):
+def _maps(output_dir: Path, participant: str) -> Iterator[dict[str, Any]]:
+    for series in find_series(output_dir, participant):
         for method, image in series.chimaps.items():
             loaded: Any = nib.load(image.path)
             values = np.asarray(loaded.dataobj, dtype=np.float32)
@@ -56,10 +59,8 @@ def _maps(settings: Settings, participant: str) -> Iterator[dict[str, Any]]:
             }
 
 
-def _failures(settings: Settings, participant: str) -> Iterator[dict[str, Any]]:
-    from qsmbids.reports.collect import find_failures
-
-    for failure in find_failures(settings.output_dir, participant):
+def _failures(output_dir: Path, participant: str) -> Iterator[dict[str, Any]]:
+    for failure in find_failures(output_dir, participant):
         yield {
             "participant": f"sub-{participant}",
             "series": failure.series,

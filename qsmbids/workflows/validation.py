@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from qsmbids.cli.progress import Progress
 from qsmbids.settings import Settings
+from qsmbids.workflows.progress import Progress
 
 _NAME = "bids-validator-deno"
 

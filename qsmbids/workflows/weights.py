@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,17 +57,17 @@ def digests(methods: Sequence[str], options: Options) -> dict[str, dict[str, str
     InputError
         If weights are missing, damaged, not of qsmbids, or of another architecture.
     """
-    from qsmbids.networks.weights_file import BRAIN_MASKS, INVERSIONS, SPREADS, describe
+    from qsmbids.networks.weights_file import describe
 
     found: dict[str, dict[str, str]] = {}
     for method in methods:
         chosen = METHODS[method].resolve(options.get(method, {}))
-        needed: dict[str, tuple[str, Collection[str]]] = {}
+        needed: dict[str, tuple[str, str]] = {}
         if "weights" in chosen:
-            kinds = BRAIN_MASKS if method in MASKING else INVERSIONS
-            needed["weights"] = (chosen["weights"], kinds)
+            purpose = "brain mask" if method in MASKING else "inversion"
+            needed["weights"] = (chosen["weights"], purpose)
         if chosen.get("uncertainty"):
-            needed["uncertainty"] = ("uncertainty", SPREADS)
+            needed["uncertainty"] = ("uncertainty", "uncertainty")
         if needed:
             found[method] = {role: describe(*file)["SHA256"] for role, file in needed.items()}
     return found

@@ -1,4 +1,4 @@
-"""Reading an image for the page: canonical axes, cropped to the head, float32."""
+"""Reading an image on canonical axes, as float32."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
+from nibabel.processing import resample_from_to
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from qsmbids.physics import b0_direction, voxel_size
 
 Image = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 Triple = tuple[float, float, float]
-MARGIN_MM = 6.0
 _UNREADABLE = (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError)
 
 
@@ -78,6 +77,13 @@ class Volume:
     data: Image
     grid: Grid
 
+    def resampled(self, grid: Grid, order: int = 1) -> Image:
+        """Return the image on another grid by both affines; zero outside of it."""
+        finite = np.nan_to_num(self.data, nan=0.0, posinf=0.0, neginf=0.0)
+        image = nib.Nifti1Image(finite, self.grid.affine)
+        found = resample_from_to(image, (grid.shape, grid.affine), order=order)
+        return np.asarray(found.dataobj, dtype=np.float32)
+
 
 def read(path: Path) -> Volume | None:
     """Return the image with canonical axes, or None if it cannot be read or is not 3D."""
@@ -93,59 +99,3 @@ def read(path: Path) -> Volume | None:
     turned = apply_orientation(data, orientation)
     back = inv_ornt_aff(orientation, data.shape)
     return Volume(turned, Grid(turned.shape, affine @ back, back[:3, :3]))
-
-
-@dataclass(frozen=True)
-class View:
-    """The part of a grid that is shown: the head with a narrow margin.
-
-    Attributes
-    ----------
-    grid : Grid
-    box : tuple of slice
-        What is cut from every image on that grid.
-    centre : tuple of int
-        Where the three orthogonal planes cross, inside the box.
-    levels : tuple of int
-        The axial slices, inside the box.
-    """
-
-    grid: Grid
-    box: tuple[slice, ...]
-    centre: tuple[int, ...]
-    levels: tuple[int, ...]
-
-    def cut(self, volume: Volume) -> Image:
-        """Return the shown part, finite; a copy, so that the whole can be freed."""
-        part = volume.data[self.box].copy()
-        return np.nan_to_num(part, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-
-
-def view_of(volume: Volume, levels: int = 8) -> View:
-    """Return the view of the volume's non-zero part, all of it if nothing stands out."""
-    grid = volume.grid
-    starts, stops = _bounds(volume.data != 0)
-    margin = np.ceil(MARGIN_MM / np.asarray(grid.voxel_size)).astype(int)
-    low = np.maximum(starts - margin, 0)
-    high = np.minimum(stops + margin, grid.shape)
-    extent = stops - starts
-    # Off the midline, so that the sagittal plane shows deep grey matter, not the falx.
-    aside = min(round(12 / grid.voxel_size[0]), int(extent[0]) // 4)
-    centre = (starts + stops) // 2 - low + np.array([aside, 0, 0])
-    steps = starts[2] - low[2] + extent[2] * np.linspace(0.22, 0.85, levels)
-    return View(
-        grid,
-        tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True)),
-        tuple(int(c) for c in centre),
-        tuple(dict.fromkeys(int(s) for s in steps)),
-    )
-
-
-def _bounds(inside: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the first index and the one after the last along each axis."""
-    starts, stops = [], []
-    for axis, n in enumerate(inside.shape):
-        used = np.flatnonzero(inside.any(axis=tuple(a for a in range(3) if a != axis)))
-        starts.append(used[0] if used.size else 0)
-        stops.append(used[-1] + 1 if used.size else n)
-    return np.array(starts), np.array(stops)

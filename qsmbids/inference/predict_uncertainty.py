@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from qsmbids.inference.predict import Setup, check_size
-from qsmbids.networks.uncertainty_net import SpreadNet
+from qsmbids.inference.predictor import Predictor
+from qsmbids.networks.uncertainty_net import UncertaintyNet
 from qsmbids.networks.weights import load_weights
 
 Float = NDArray[np.float32]
 
 
-def estimate(
+def predict_uncertainty(
     chi: Float,
     field: Float,
     mask: NDArray[np.bool_],
@@ -37,16 +37,10 @@ def estimate(
     ----------
     chi : (x, y, z) float32 array
         The map in ppm.
-    field : (x, y, z) float32 array
-        The local field in ppm that it was made from.
-    mask : (x, y, z) bool array
-        Where both are valid.
-    voxel_size, b0_dir : (3,) sequence of float
-        Edge lengths in mm; B0 along the voxel axes.
+    field, mask, voxel_size, b0_dir, device
+        What it was made from, as in `qsmbids.inference.predictor.Predictor`.
     weights : str
-        Path of a weights file of the architecture ``spread``, or the name of a shipped one.
-    device : {"auto", "cpu", "cuda", "cuda:N"}
-        Where to compute.
+        Path of a weights file of an uncertainty, or the name of a shipped one.
     memory_gb : float
         Above that the network works in tiles.
 
@@ -59,10 +53,8 @@ def estimate(
     ------
     InputError
         If the weights cannot be used.
-    UsageError
-        If there is no such device.
-    ValueError
-        If the shapes differ, or the mask's bounding box is shorter than 4 voxels along an axis.
+    UsageError, ValueError
+        As `Predictor`, and if the shapes differ.
 
     References
     ----------
@@ -72,11 +64,12 @@ def estimate(
         raise ValueError(
             f"map {chi.shape}, field {field.shape} and mask {mask.shape} must have one shape"
         )
-    check_size(mask)
-    model, card = load_weights(weights, SpreadNet)
-    setup = Setup(model, field, mask, voxel_size, b0_dir, card, device)
-    map_ = setup.bring(np.asarray(chi, np.float32))
+    model, card = load_weights(weights, UncertaintyNet)
+    predictor = Predictor(
+        model, field, mask, voxel_size=voxel_size, b0_dir=b0_dir, card=card, device=device
+    )
+    given = predictor.to_tensor(chi), predictor.field, predictor.mask, predictor.dipole
     with torch.inference_mode():
-        sigma = model(map_, setup.field, setup.mask, setup.dipole, apply=setup.apply(memory_gb))
+        sigma = model(*given, apply=predictor.apply(memory_gb))
     result: Float = sigma[0, 0].cpu().numpy()
     return result

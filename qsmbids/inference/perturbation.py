@@ -68,9 +68,14 @@ def place_shape(
 
 
 def perturbation(
-    rng: np.random.Generator, dipole: DipoleConvolution, kind: str = "ellipsoid",
-    strength: float = 1.5, *, count: int = 6, radii: tuple[float, float] = (2.0, 6.0),
-) -> tuple[Float, Float]:  # fmt: skip
+    rng: np.random.Generator,
+    dipole: DipoleConvolution,
+    kind: str = "ellipsoid",
+    strength: float = 1.5,
+    *,
+    count: int = 6,
+    radii: tuple[float, float] = (2.0, 6.0),
+) -> tuple[Float, Float]:
     """Return strong sources (ppm), six by default, and their field (ppm).
 
     Each value is normal about ``strength`` with a deviation of 0.1,
@@ -79,7 +84,7 @@ def perturbation(
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     dipole : DipoleConvolution
         Of the patch.
     kind : {"ellipsoid", "sphere", "cuboid", "cylinder"}

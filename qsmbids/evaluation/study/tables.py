@@ -15,53 +15,63 @@ from qsmbids.evaluation import METRICS, RESOURCES, PairedTest, Summary
 OK, FAILED = "ok", "failed"
 _MISSING = "n/a"  # as BIDS writes it
 
-_METRIC_COLUMNS = {
-    name: {"LongName": metric.label, "Description": f"{metric.better} is better"}
-    | ({"Units": metric.unit} if metric.unit else {})
-    for name, metric in {**METRICS, **RESOURCES}.items()
+_SERIES = {
+    "participant_id": "participant",
+    "series": "entities that the maps of one series share",
+    "method": "method that made the map",
 }
-_P = "two-sided p of the {}"
-COLUMNS: dict[str, dict[str, dict[str, str]]] = {
+_PAIR = {"metric": "column of metrics.tsv", "first": "first method", "second": "second method"}
+_HOLM = "corrected after Holm for the pairs of this metric"
+_TEXTS: dict[str, dict[str, str]] = {
     "metrics": {
-        "participant_id": {"Description": "participant"},
-        "session_id": {"Description": "session"},
-        "series": {"Description": "entities that the maps of one series share"},
-        "method": {"Description": "method that made the map"},
-        "status": {"Description": "ok, or failed: see message"},
-        "voxels": {"Description": "voxels in which the map was measured"},
-        **_METRIC_COLUMNS,
-        "message": {"Description": "why the map was not measured, or what to know of the numbers"},
+        "participant_id": "participant",
+        "session_id": "session",
+        **_SERIES,
+        "status": "ok, or failed: see message",
+        "voxels": "voxels in which the map was measured",
+        **{name: f"{one.better} is better" for name, one in {**METRICS, **RESOURCES}.items()},
+        "message": "why the map was not measured, or what to know of the numbers",
     },
     "summary": {
-        "method": {"Description": "method that made the maps"},
-        "metric": {"Description": "column of metrics.tsv"},
-        "mean": {"Description": "mean over participants"},
-        "sd": {"Description": "standard deviation over participants"},
-        "n": {"Description": "participants; several series of one were averaged first"},
+        "method": "method that made the maps",
+        "metric": "column of metrics.tsv",
+        "mean": "mean over participants",
+        "sd": "standard deviation over participants",
+        "n": "participants; several series of one were averaged first",
     },
     "comparisons": {
-        "metric": {"Description": "column of metrics.tsv"},
-        "first": {"Description": "first method"},
-        "second": {"Description": "second method"},
-        "n": {"Description": "participants with both"},
-        "difference": {"Description": "mean of first minus second"},
-        "sd": {"Description": "standard deviation of the differences"},
-        "cohens_dz": {"Description": "effect size: difference over sd"},
-        "rank_biserial": {"Description": "effect size of the signed-rank test, -1 to 1"},
-        "p_wilcoxon": {"Description": _P.format("Wilcoxon signed-rank test")},
-        "p_t": {"Description": _P.format("paired t-test")},
-        "p_wilcoxon_holm": {"Description": "corrected after Holm for the pairs of this metric"},
-        "p_t_holm": {"Description": "corrected after Holm for the pairs of this metric"},
-        "note": {"Description": "why the tests say little, where they do"},
+        **_PAIR,
+        "n": "participants with both",
+        "difference": "mean of first minus second",
+        "sd": "standard deviation of the differences",
+        "cohens_dz": "effect size: difference over sd",
+        "rank_biserial": "effect size of the signed-rank test, -1 to 1",
+        "p_wilcoxon": "two-sided p of the Wilcoxon signed-rank test",
+        "p_t": "two-sided p of the paired t-test",
+        "p_wilcoxon_holm": _HOLM,
+        "p_t_holm": _HOLM,
+        "note": "why the tests say little, where they do",
     },
     "regions": {
-        "participant_id": {"Description": "participant"},
-        "series": {"Description": "entities that the maps of one series share"},
-        "method": {"Description": "method that made the map"},
-        "region": {"Description": "nucleus of the deep grey matter"},
-        "reference": {"Description": "its mean relative to that of the mask", "Units": "ppm"},
-        "map": {"Description": "the same of the map", "Units": "ppm"},
+        **_SERIES,
+        "region": "nucleus of the deep grey matter",
+        "reference": "its mean relative to that of the mask",
+        "map": "the same of the map",
     },
+}
+
+
+def _about(column: str, text: str) -> dict[str, str]:
+    """Return what a data dictionary says of a column."""
+    metric = METRICS.get(column) or RESOURCES.get(column)
+    unit = metric.unit if metric else "ppm" if column in ("reference", "map") else ""
+    named = {"LongName": metric.label} if metric else {}
+    return named | {"Description": text} | ({"Units": unit} if unit else {})
+
+
+COLUMNS = {
+    table: {column: _about(column, text) for column, text in texts.items()}
+    for table, texts in _TEXTS.items()
 }
 """Columns of each table and what they mean."""
 

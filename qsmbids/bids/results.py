@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from qsmbids.bids.sidecar import read_curves
+from qsmbids.errors import InputError
 
 ROLES: dict[tuple[str, str], str] = {
     ("", "magnitude"): "magnitude",
@@ -21,7 +22,7 @@ ROLES: dict[tuple[str, str], str] = {
     ("", "T2starmap"): "t2star",
     ("", "S0map"): "s0",
 }
-"""(desc, suffix) of a derivative and the part that it plays on the page."""
+"""(desc, suffix) of a derivative and the part that it plays in a report."""
 
 _UNCERTAINTY = "Uncertainty"
 
@@ -100,6 +101,31 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def participants_made(output_dir: Path, wanted: Collection[str] = ()) -> list[str]:
+    """Return the labels of participants of whom the output folder holds results or failures.
+
+    Parameters
+    ----------
+    output_dir : Path
+        The output folder.
+    wanted : collection of str
+        Labels; all by default.
+
+    Raises
+    ------
+    InputError
+        If there are none, or one that is wanted is not among them.
+    """
+    failed = output_dir.glob("logs/sub-*/*_error.json")
+    folders = [*output_dir.glob("sub-*/"), *(path.parent for path in failed)]
+    made = sorted({path.name.removeprefix("sub-") for path in folders})
+    absent = sorted(set(wanted) - set(made))
+    if absent or not made:
+        who = f"sub-{absent[0]}" if absent else "any participant"
+        raise InputError(f"{output_dir} holds no results of {who}; process first.")
+    return [label for label in made if label in wanted or not wanted]
 
 
 def find_series(output_dir: Path, participant: str) -> list[Series]:

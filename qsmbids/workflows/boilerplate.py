@@ -1,4 +1,4 @@
-"""``--reports-only`` and ``--boilerplate-only``."""
+"""The methods text of what would be run."""
 
 from __future__ import annotations
 
@@ -6,34 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from qsmbids.bids import Inventory, Series, write_dataset_description, write_text
-from qsmbids.errors import InputError
 from qsmbids.settings import Settings
 from qsmbids.workflows import records
 
 
-def rewrite_reports(settings: Settings) -> int:
-    """Write the page and methods text of every participant in the output folder anew."""
-    from qsmbids.interfaces.reporting import write_report
-
-    for participant in participants_made(settings):
-        print(write_report(settings.output_dir, participant))
-    return 0
-
-
-def participants_made(settings: Settings) -> list[str]:
-    """Return the participants wanted of whom the output folder holds results or failures."""
-    failed = settings.output_dir.glob("logs/sub-*/*_error.json")
-    folders = [*settings.output_dir.glob("sub-*/"), *(path.parent for path in failed)]
-    made = sorted({path.name.removeprefix("sub-") for path in folders})
-    absent = sorted(set(settings.participants) - set(made))
-    if absent or not made:
-        who = f"sub-{absent[0]}" if absent else "any participant"
-        raise InputError(f"{settings.output_dir} holds no results of {who}; process first.")
-    return [label for label in made if label in settings.participants or not settings.participants]
-
-
-def write_boilerplate(inventory: Inventory, settings: Settings) -> int:
-    """Write the methods text of what would be run, for each participant, and print it."""
+def write_boilerplate(inventory: Inventory, settings: Settings) -> list[str]:
+    """Write the methods text of what would be run for each participant; return each text once."""
     from qsmbids.reports import methods_text
 
     write_dataset_description(settings)
@@ -45,8 +23,7 @@ def write_boilerplate(inventory: Inventory, settings: Settings) -> int:
             text = methods_text(stages)
             write_text(records.log_dir(settings, participant) / "CITATION.md", text)
             texts[text] = None
-    print("\n".join(texts))
-    return 0
+    return list(texts)
 
 
 def _planned(series: Series, settings: Settings) -> Iterator[dict[str, Any]]:

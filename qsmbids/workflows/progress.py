@@ -1,11 +1,11 @@
-"""What the user sees of a run: a live display on a terminal, plain lines in a log."""
+"""What the user sees of a run: lines on the terminal, or a live display, and the log."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,9 @@ from qsmbids import __version__
 from qsmbids.bids import Inventory, Series, Skipped
 from qsmbids.settings import Settings
 from qsmbids.workflows import plan, records
+
+Draw = Callable[[Callable[[], dict[str, Any]]], Any]
+"""Makes a live display, with ``start``, ``stop`` and a ``console``, of what a function returns."""
 
 _TOLD = 20  # series whose warnings the terminal shows; the log has all
 
@@ -30,6 +33,8 @@ class Progress:
         All series.
     todo : sequence of Series
         Those to process; the others are done already.
+    draw : callable, optional
+        Makes the display of a terminal; without, there are lines alone.
 
     Attributes
     ----------
@@ -39,7 +44,13 @@ class Progress:
         What makes the maps of a series doubtful, by its key.
     """
 
-    def __init__(self, settings: Settings, inventory: Inventory, todo: Sequence[Series]):
+    def __init__(
+        self,
+        settings: Settings,
+        inventory: Inventory,
+        todo: Sequence[Series],
+        draw: Draw | None = None,
+    ):
         self.failures: dict[str, str] = {}
         self.warnings: dict[str, list[str]] = {}
         self._settings = settings
@@ -60,6 +71,7 @@ class Progress:
         self._start = time.monotonic()
         self._path = _log_path(settings.output_dir)
         self._log = self._path.open("w", encoding="utf-8")
+        self._draw = draw
         self._live: Any = None
 
     def __enter__(self) -> Progress:
@@ -69,10 +81,8 @@ class Progress:
             f"{self._total} series of {len(set(self._open.values()))} participants to process, "
             f"{self._unchanged} unchanged since the last run."
         )
-        if self._total and sys.stdout.isatty():
-            from qsmbids.cli.display import make_live
-
-            self._live = make_live(self._snapshot)
+        if self._draw is not None and self._total and sys.stdout.isatty():
+            self._live = self._draw(self._snapshot)
             self._live.start()
         return self
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qsmbids.bids import check
-from qsmbids.cli.evaluate_find import Map, Scan
+from qsmbids.bids.results import Derivative
+from qsmbids.bids.volume import Grid, Volume, read
 from qsmbids.errors import InputError
 from qsmbids.evaluation import Regions, regions_by_name
-from qsmbids.reports.collect import Derivative
-from qsmbids.reports.volumes import Grid, Volume, read
+from qsmbids.evaluation.study.labels import label_names
+from qsmbids.evaluation.study.maps import Map, Scan
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -133,7 +133,7 @@ class _Loader:
     def _on_grid(self, volume: Volume, order: int = 1) -> Image:
         if self.grid is None or not self._is_elsewhere(volume):
             return volume.data
-        return _resample(volume, self.grid, order=order)
+        return volume.resampled(self.grid, order)
 
     def _reference(self, path: Path) -> tuple[Image, Mask]:
         """Return the reference, and where it is known."""
@@ -188,7 +188,7 @@ class _Loader:
             self.notes.append("No label image (*_dseg) was found; regions were not measured.")
             return Regions()
         try:
-            volume, names = _read(path), _label_names(path)
+            volume, names = _read(path), label_names(path)
         except InputError as error:
             self.notes.append(f"Regions were not measured: {error}")
             return Regions()
@@ -218,36 +218,3 @@ def _check_units(image: Derivative) -> None:
 def _same(one: Grid, other: Grid) -> bool:
     first, second = (check.Grid("", g.shape, g.affine, oriented=True) for g in (one, other))
     return first.difference(second) is None
-
-
-def _resample(volume: Volume, grid: Grid, *, order: int) -> Image:
-    """Return an image on another grid by both affines; zero outside of it."""
-    import nibabel as nib
-    from nibabel.processing import resample_from_to
-
-    finite = np.nan_to_num(volume.data, nan=0.0, posinf=0.0, neginf=0.0)
-    image = nib.Nifti1Image(finite, volume.grid.affine)
-    found = resample_from_to(image, (grid.shape, grid.affine), order=order)
-    return np.asarray(found.dataobj, dtype=np.float32)
-
-
-def _label_names(path: Path) -> Mapping[int, str]:
-    """Return the names of a label image's values from the table beside it or above it."""
-    stem = path.name.split(".")[0]
-    tables = [path.with_name(f"{stem}.tsv"), *(folder / "dseg.tsv" for folder in path.parents[:4])]
-    table = next((one for one in tables if one.is_file()), None)
-    if table is None:
-        raise InputError(
-            f"{path.name} has no table of its labels; write dseg.tsv (columns index and name) "
-            "into its dataset."
-        )
-    try:
-        head, *rows = (
-            line.split("\t") for line in table.read_text(encoding="utf-8").splitlines() if line
-        )
-        index, name = head.index("index"), head.index("name")
-        return {int(row[index]): row[name] for row in rows}
-    except (OSError, ValueError, IndexError) as error:
-        raise InputError(
-            f"{table} cannot be read as a table with the columns index and name; correct it."
-        ) from error

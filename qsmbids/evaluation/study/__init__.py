@@ -1,0 +1,1 @@
+"""One study: maps found in folders, measured against their references, written as tables."""

@@ -1,0 +1,36 @@
+"""The names of a label image's values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from qsmbids.errors import InputError
+
+
+def label_names(path: Path) -> Mapping[int, str]:
+    """Return the names of a label image's values from the table beside it or above it.
+
+    Raises
+    ------
+    InputError
+        If there is no table that can be read.
+    """
+    stem = path.name.split(".")[0]
+    tables = [path.with_name(f"{stem}.tsv"), *(folder / "dseg.tsv" for folder in path.parents[:4])]
+    table = next((one for one in tables if one.is_file()), None)
+    if table is None:
+        raise InputError(
+            f"{path.name} has no table of its labels; write dseg.tsv (columns index and name) "
+            "into its dataset."
+        )
+    try:
+        head, *rows = (
+            line.split("\t") for line in table.read_text(encoding="utf-8").splitlines() if line
+        )
+        index, name = head.index("index"), head.index("name")
+        return {int(row[index]): row[name] for row in rows}
+    except (OSError, ValueError, IndexError) as error:
+        raise InputError(
+            f"{table} cannot be read as a table with the columns index and name; correct it."
+        ) from error
