@@ -38,16 +38,36 @@ ENTRIES = Path(__file__).resolve().parents[1] / "docker" / "qsm-ci"
 TIME_LIMIT = 7200  # s
 # The labels of the scorer's segmentation, by the names of the simulated tissues.
 SEGMENTATION = {
-    "caudate": 1, "pallidum": 2, "putamen": 3, "red nucleus": 4, "dentate": 5,
-    "substantia nigra": 6, "thalamus": 7, "white matter": 8, "grey matter": 9, "fluid": 10,
-    "vein": 11, "bone": 13, "air": 14, "muscle": 15, "calcification": 16,
-}  # fmt: skip
+    "caudate": 1,
+    "pallidum": 2,
+    "putamen": 3,
+    "red nucleus": 4,
+    "dentate": 5,
+    "substantia nigra": 6,
+    "thalamus": 7,
+    "white matter": 8,
+    "grey matter": 9,
+    "fluid": 10,
+    "vein": 11,
+    "bone": 13,
+    "air": 14,
+    "muscle": 15,
+    "calcification": 16,
+}
 COLUMNS = {
-    "nrmse": "NRMSE", "floor": "floor", "nrmse_detrend": "detrended", "nrmse_tissue": "tissue",
-    "nrmse_blood": "blood", "nrmse_dgm": "deep grey", "hfen": "HFEN", "dgm_linearity": "slope",
-    "calc_moment_dev": "calc. moment", "calc_streak": "calc. streak", "xsim": "XSIM",
+    "nrmse": "NRMSE",
+    "floor": "floor",
+    "nrmse_detrend": "detrended",
+    "nrmse_tissue": "tissue",
+    "nrmse_blood": "blood",
+    "nrmse_dgm": "deep grey",
+    "hfen": "HFEN",
+    "dgm_linearity": "slope",
+    "calc_moment_dev": "calc. moment",
+    "calc_streak": "calc. streak",
+    "xsim": "XSIM",
     "coverage": "coverage",
-}  # fmt: skip
+}
 
 
 def write_artifacts(head: Head, folder: Path, affine: np.ndarray | None = None) -> None:
@@ -81,9 +101,14 @@ def isolated(command: Sequence[str]) -> None:
     bare = {"PATH": f"{here}:{os.environ['PATH']}", "HOME": "/"}
     cut = ["unshare", "--user", "--net"]
     done = subprocess.run(
-        [*cut, *command], env=bare, cwd="/", timeout=TIME_LIMIT,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+        [*cut, *command],
+        env=bare,
+        cwd="/",
+        timeout=TIME_LIMIT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     if done.returncode:
         sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}")
 

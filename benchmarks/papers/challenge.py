@@ -29,8 +29,8 @@ from benchmarks.heads import (
     tissues,
     total_field,
 )
-from benchmarks.papers.ledger import Ledger, Record, parser, read_command
-from benchmarks.papers.tables import QUICK, figures, score_table, weights_of
+from benchmarks.papers.ledger import Ledger, Record, ledger_of_methods, parser, read_command
+from benchmarks.papers.tables import QUICK, figures, score_table
 from qsmbids.evaluation import evaluate, regions_of
 from qsmbids.physics import bounding_box, forward_field, radians_per_ppm
 
@@ -38,8 +38,16 @@ CONTRASTS = {"Sim1": 1.0, "Sim2": 1.5}
 """Factor on the susceptibility of all but veins and lesions."""
 SNR = {"SNR1": 100.0, "SNR2": 1000.0}
 """Mean magnitude of white matter at the first echo over the noise's standard deviation."""
-SHOWN = ("nrmse", "dnrmse", "dnrmse_tissue", "dnrmse_blood", "dnrmse_deep_grey",
-         "deviation_from_linear_slope", "calcification_streak", "calcification_moment")  # fmt: skip
+SHOWN = (
+    "nrmse",
+    "dnrmse",
+    "dnrmse_tissue",
+    "dnrmse_blood",
+    "dnrmse_deep_grey",
+    "deviation_from_linear_slope",
+    "calcification_streak",
+    "calcification_moment",
+)
 Found = dict[str, dict[str, dict[str, Record]]]
 NOISE_MAP = "noise map"
 ROWS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -153,9 +161,14 @@ def body(found: dict[str, Found]) -> list[str]:
     for level, records in found["methods"].items():
         lines += [f"## {level}", "", *score_table(records, "truth", SHOWN, PAPER[level]), ""]
     for level, records in found["weights"].items():
-        lines += [f"## Weights of the data term, {WEIGHTED}, {level}", "",
-                  "The paper compares them by eye alone, for zs-uQSM+, and finds them alike.", "",
-                  *score_table(records, "truth", SHOWN), ""]  # fmt: skip
+        lines += [
+            f"## Weights of the data term, {WEIGHTED}, {level}",
+            "",
+            "The paper compares them by eye alone, for zs-uQSM+, and finds them alike.",
+            "",
+            *score_table(records, "truth", SHOWN),
+            "",
+        ]
     return lines
 
 
@@ -167,12 +180,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     read.add_argument("--slow", type=int, default=1, help="anatomies for zs-uqsm+")
     read.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
     asked = read_command(read, command, "challenge")
-    ledger = Ledger(
-        asked.scratch / f"challenge-{asked.size:g}mm.json",
-        {"size": asked.size, "quick": asked.quick, "snr": SNR, "contrasts": CONTRASTS},
-        weights_of({row: ROWS[row] for row in (*asked.rows, WEIGHTED)}),
-        asked.fresh,
-    )
+    rows = {row: ROWS[row] for row in (*asked.rows, WEIGHTED)}
+    ledger = ledger_of_methods(asked, "challenge", {"snr": SNR, "contrasts": CONTRASTS}, rows)
     with sf.set_workers(asked.threads):
         found = collect(asked, ledger)
     title = "Heads like those of the 2019 challenge"

@@ -20,8 +20,8 @@ import scipy.fft as sf
 
 from benchmarks import heads
 from benchmarks.heads import FIRST_HEAD, Case
-from benchmarks.papers.ledger import Ledger, Record, parser, read_command
-from benchmarks.papers.tables import QUICK, figures, pair_table, score_table, weights_of
+from benchmarks.papers.ledger import Ledger, Record, ledger_of_methods, parser, read_command
+from benchmarks.papers.tables import QUICK, figures, pair_table, score_table
 from qsmbids.evaluation import evaluate
 from qsmbids.inversion.conditioning import condition_number
 from qsmbids.inversion.cosmos import cosmos
@@ -32,14 +32,32 @@ TILTS = ((0.0, 0.0), (20.0, 0.0), (-20.0, 0.0), (0.0, 20.0), (0.0, -20.0))
 """Degrees about the x and y axis."""
 DIRECTIONS = [b0_direction(HeadRecipe(b0_tilt=tilt).affine) for tilt in TILTS]
 SHOWN = ("psnr", "nrmse", "hfen", "ssim")
-FAST = ("tkd", "medi", "tv", "uqsm", "uqsm+", "qsminvnet", "qsminvnet+", "synthnet", "dcnet",
-        "dcnet-tv")  # fmt: skip
+FAST = (
+    "tkd",
+    "medi",
+    "tv",
+    "uqsm",
+    "uqsm+",
+    "qsminvnet",
+    "qsminvnet+",
+    "synthnet",
+    "dcnet",
+    "dcnet-tv",
+)
 SLOW = ("dip", "zs-uqsm+")
 ORIENTATIONS = {"cosmos": 1, "qsminvnet": 2, "qsminvnet+": 2, **dict.fromkeys(SLOW, 1)}
 """Of how many a method gets its turn, where that is not all."""
-PAIRS = (("uqsm+", "tkd"), ("uqsm+", "medi"), ("uqsm+", "dip"), ("uqsm+", "uqsm"),
-         ("uqsm+", "zs-uqsm+"), ("qsminvnet+", "qsminvnet"), ("qsminvnet+", "uqsm"),
-         ("dcnet-tv", "tv"), ("dcnet-tv", "medi"))  # fmt: skip
+PAIRS = (
+    ("uqsm+", "tkd"),
+    ("uqsm+", "medi"),
+    ("uqsm+", "dip"),
+    ("uqsm+", "uqsm"),
+    ("uqsm+", "zs-uqsm+"),
+    ("qsminvnet+", "qsminvnet"),
+    ("qsminvnet+", "uqsm"),
+    ("dcnet-tv", "tv"),
+    ("dcnet-tv", "medi"),
+)
 # Liu, MIDL 2022, table 1; Liu and Koch, ISMRM 2021, figure 2, which agree on what both have.
 PAPER = figures(
     SHOWN,
@@ -119,13 +137,22 @@ def body(found: dict[str, dict[str, dict[str, Record]]]) -> list[str]:
     lines = []
     for kind, records in found.items():
         single = {name: cases for name, cases in records.items() if name != "cosmos"}
-        lines += [f"## Fields of the kind `{kind}`", "",
-                  "### Against COSMOS of five orientations", "",
-                  *score_table(single, "cosmos", SHOWN, PAPER), "",
-                  "### Against the true susceptibility", "",
-                  *score_table(records, "truth", SHOWN), "",
-                  "### Paired tests, against COSMOS", "",
-                  *pair_table(single, "cosmos", PAIRS, ("nrmse", "hfen", "ssim")), ""]  # fmt: skip
+        lines += [
+            f"## Fields of the kind `{kind}`",
+            "",
+            "### Against COSMOS of five orientations",
+            "",
+            *score_table(single, "cosmos", SHOWN, PAPER),
+            "",
+            "### Against the true susceptibility",
+            "",
+            *score_table(records, "truth", SHOWN),
+            "",
+            "### Paired tests, against COSMOS",
+            "",
+            *pair_table(single, "cosmos", PAIRS, ("nrmse", "hfen", "ssim")),
+            "",
+        ]
     return lines
 
 
@@ -138,12 +165,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     read.add_argument("--methods", nargs="+", default=[*FAST, *SLOW])
     read.add_argument("--kinds", nargs="+", choices=list(heads.FIELDS), default=list(heads.FIELDS))
     asked = read_command(read, command, "cosmos")
-    ledger = Ledger(
-        asked.scratch / f"cosmos-{asked.size:g}mm.json",
-        {"size": asked.size, "quick": asked.quick, "tilts": TILTS},
-        weights_of({name: (name, {}) for name in asked.methods}),
-        asked.fresh,
-    )
+    rows = {name: (name, {}) for name in asked.methods}
+    ledger = ledger_of_methods(asked, "cosmos", {"tilts": TILTS}, rows)
     with sf.set_workers(asked.threads):
         found = collect(asked, ledger)
     title = "Single orientations against COSMOS"

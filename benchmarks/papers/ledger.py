@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from qsmbids import __version__
+from qsmbids.inversion import METHODS
 from qsmbids.networks.weights_file import digest, locate, read
 from qsmbids.training.engine.checkpoint import commit
 
@@ -147,6 +148,19 @@ class Ledger:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(lines) + "\n")
         print(f"wrote {path}")
+
+
+def ledger_of_methods(
+    asked: argparse.Namespace,
+    page: str,
+    settings: Mapping[str, Any],
+    rows: Mapping[str, tuple[str, Mapping[str, Any]]],
+) -> Ledger:
+    """Return the ledger of a page whose rows are methods of the app with options."""
+    used = {row: {**METHODS[method].defaults(), **how} for row, (method, how) in rows.items()}
+    weights = {row: values["weights"] for row, values in used.items() if "weights" in values}
+    settings = {"size": asked.size, "quick": asked.quick, **settings}
+    return Ledger(asked.scratch / f"{page}-{asked.size:g}mm.json", settings, weights, asked.fresh)
 
 
 def _card(file: Path | str) -> dict[str, Any]:

@@ -11,25 +11,28 @@ import numpy as np
 from benchmarks.papers.ledger import Record
 from qsmbids.evaluation import METRICS, compare, summarise
 from qsmbids.evaluation.comparison import holm
-from qsmbids.inversion import METHODS
 
 Records = Mapping[str, Mapping[str, Record]]
 """By method and case; a case is ``anatomy/rest``."""
 Paper = Mapping[str, Mapping[str, str]]
 """A paper's figures by row and metric."""
-DIGITS = {"psnr": 1, "nrmse": 1, "hfen": 1, "ssim": 3, "xsim": 3,
-          "deviation_from_linear_slope": 3, "calcification_streak": 3}  # fmt: skip
+DIGITS = {
+    "psnr": 1,
+    "nrmse": 1,
+    "hfen": 1,
+    "ssim": 3,
+    "xsim": 3,
+    "deviation_from_linear_slope": 3,
+    "calcification_streak": 3,
+}
 
-QUICK = {"zs-uqsm+": {"patch_iterations": 1, "patch_size": 16, "iterations": 1, "filters": 2},
-         "dip": {"iterations": 2, "filters": 2}, "qsminvnet": {"iterations": 1},
-         "qsminvnet+": {"iterations": 1}}  # fmt: skip
+QUICK = {
+    "zs-uqsm+": {"patch_iterations": 1, "patch_size": 16, "iterations": 1, "filters": 2},
+    "dip": {"iterations": 2, "filters": 2},
+    "qsminvnet": {"iterations": 1},
+    "qsminvnet+": {"iterations": 1},
+}
 """Options with which a method only shows that it runs."""
-
-
-def weights_of(rows: Mapping[str, tuple[str, Mapping[str, object]]]) -> dict[str, str]:
-    """Return the name of the weights that each row's method reads with its options, if any."""
-    used = {row: {**METHODS[method].defaults(), **how} for row, (method, how) in rows.items()}
-    return {row: str(values["weights"]) for row, values in used.items() if "weights" in values}
 
 
 def score_table(
@@ -52,8 +55,11 @@ def score_table(
             if paper:
                 cells.append(paper.get(method, {}).get(metric, ""))
         rows.append(cells)
-        failures += [f"- {method} failed on {name}: {one['error']}"
-                     for name, one in cases.items() if "error" in one]  # fmt: skip
+        failures += [
+            f"- {method} failed on {name}: {one['error']}"
+            for name, one in cases.items()
+            if "error" in one
+        ]
     return [*table(head, rows), *(["", *failures] if failures else [])]
 
 
@@ -78,15 +84,23 @@ def pair_table(
             both = set.intersection(*(set(one) for one in scores.values()))
             tests += compare({name: _by_anatomy(scores[name], both, metric) for name in pair})
         corrected = zip(
-            holm([test.p_t for test in tests]), holm([test.p_wilcoxon for test in tests]),
+            holm([test.p_t for test in tests]),
+            holm([test.p_wilcoxon for test in tests]),
             strict=True,
-        )  # fmt: skip
+        )
         for test, (p_t, p_wilcoxon) in zip(tests, corrected, strict=True):
             told = [paper.get((test.first, test.second), {}).get(metric, "")] if paper else []
             rows.append(
-                [f"{test.first}, {test.second}", _title(metric), str(test.n),
-                 _spread(metric, test.difference, test.sd), _p(p_t), _p(p_wilcoxon), *told]
-            )  # fmt: skip
+                [
+                    f"{test.first}, {test.second}",
+                    _title(metric),
+                    str(test.n),
+                    _spread(metric, test.difference, test.sd),
+                    _p(p_t),
+                    _p(p_wilcoxon),
+                    *told,
+                ]
+            )
     head = ["first, second", "", "anatomies", "first minus second", "p, t-test", "p, Wilcoxon"]
     head += ["p, paper"] if paper else []
     return table(head, rows)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.heads import FIRST_HEAD
+from benchmarks.papers.cosmos import PAPER, SHOWN
 from benchmarks.papers.tables import Paper, figures, table
 
 Options = Mapping[str, Any]
 Pairs = Sequence[tuple[str, str]]
-SHOWN = ("psnr", "nrmse", "hfen", "ssim")
 
 
 @dataclass(frozen=True)
@@ -72,15 +72,17 @@ _AUGMENTATION = Table(
         ),
         ("Paired tests of the shapes", list(_SHAPES), figures(SHOWN, _SHAPES)),
     ),
-    paper=figures(
-        SHOWN,
-        {
-            "none": ("45.6 ± 0.4", "71.4 ± 5.0", "62.8 ± 5.0", "0.890 ± 0.015"),
-            "flipping": ("45.8 ± 0.7", "69.8 ± 6.4", "62.5 ± 6.7", "0.890 ± 0.013"),
-            "noise": ("45.6 ± 0.7", "71.3 ± 7.8", "63.7 ± 7.0", "0.892 ± 0.016"),
-            "ellipsoid": ("46.1 ± 0.5", "67.2 ± 3.9", "59.6 ± 3.4", "0.892 ± 0.012"),
-        },
-    ),
+    paper={
+        "none": PAPER["uqsm"],
+        "ellipsoid": PAPER["uqsm+"],
+        **figures(
+            SHOWN,
+            {
+                "flipping": ("45.8 ± 0.7", "69.8 ± 6.4", "62.5 ± 6.7", "0.890 ± 0.013"),
+                "noise": ("45.6 ± 0.7", "71.3 ± 7.8", "63.7 ± 7.0", "0.892 ± 0.016"),
+            },
+        ),
+    },
 )
 _TRAINING_DATA = Table(
     title="Training data of shapes",
@@ -158,13 +160,7 @@ _DOMAINS = Table(
         ),
     ),
     # Liu and Koch, ISMRM 2021, figure 2: nine subjects, against COSMOS.
-    paper=figures(
-        SHOWN,
-        {
-            "shapes alone": ("44.8 ± 0.5", "78.0 ± 6.1", "65.8 ± 5.5", "0.878 ± 0.014"),
-            "both, a norm each": ("45.9 ± 0.5", "68.7 ± 5.8", "60.6 ± 5.7", "0.888 ± 0.017"),
-        },
-    ),
+    paper={"shapes alone": PAPER["qsminvnet"], "both, a norm each": PAPER["qsminvnet+"]},
 )
 TABLES = {"augmentation": _AUGMENTATION, "training-data": _TRAINING_DATA, "domains": _DOMAINS}
 

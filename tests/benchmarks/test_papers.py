@@ -132,6 +132,7 @@ def test_cosmos_page(tmp_path, monkeypatch):
     assert make(cosmos, tmp_path, *options) == again.read_text()
 
 
+@pytest.mark.slow
 def test_cosmos_of_five_orientations_is_nearer_to_the_truth_than_any_of_them():
     series = cosmos.orientations(6.0, 0, "noisy")
     assert len({case["b0_dir"] for case in series}) == 5

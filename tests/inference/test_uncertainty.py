@@ -249,6 +249,7 @@ def recipe_of(networks):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_training_brings_the_coverage_to_68_percent(inversions):
     recipe = recipe_of(inversions)
     torch.manual_seed(0)
