@@ -11,12 +11,33 @@ EXTRACTORS = {"auto": "network"}
 """What choices of ``--brain-extraction`` that are no method's name stand for."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Processing:
+    """How a series is processed: what decides the numbers in its maps, and device and threads."""
+
+    methods: tuple[str, ...] = ()  # none: masks and fields alone
+    combinations: tuple[str, ...] = ()  # methods that take several head orientations
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    unwrapping: str = "best-path"
+    fit: str = "linear"
+    phase_sign: str = "auto"  # auto, positive, negative
+    brain_extraction: str = "auto"  # auto (derivatives, else network), network, hd-bet, none
+    background: str = "jdf"
+    weights: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # SHA-256 of files
+    device: str = "auto"  # of networks: auto, cpu, cuda
+    omp_nthreads: int = 0  # 0: shared out among the series that run side by side
+
+    @property
+    def extraction(self) -> str:
+        """How a brain mask is made where no dataset gives one."""
+        return EXTRACTORS.get(self.brain_extraction, self.brain_extraction)
+
+
 @dataclass(frozen=True)
-class Settings:
+class Settings(Processing):
     """Everything that a run depends on besides the data; made by the parser, passed on.
 
-    The processing fields decide the numbers in the maps and stand in every sidecar; the others
-    only say where and how the run goes.
+    What `Processing` holds stands in every sidecar; the rest says where and how the run goes.
     """
 
     bids_dir: Path
@@ -30,35 +51,18 @@ class Settings:
     database_dir: Path | None = None
     input: str = "anat"  # of raw data: anat (gradient echoes), fmap (field maps), all
     start: str = "auto"  # auto (raw first), nearest (fields first), raw, total-field, local-field
-    # processing
-    methods: tuple[str, ...] = ()  # none: masks and fields alone
-    combinations: tuple[str, ...] = ()  # methods that take several head orientations
-    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    unwrapping: str = "best-path"
-    fit: str = "linear"
-    phase_sign: str = "auto"  # auto, positive, negative
-    brain_extraction: str = "auto"  # auto (derivatives, else network), network, hd-bet, none
-    background: str = "jdf"
-    weights: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # SHA-256 of files
     # outputs
     write_fields: bool = True
     subjects_dir: Path | None = None  # where local fields go to train networks on
     # how to run
     mode: str = "run"  # run, dry-run, reports-only, boilerplate-only
     validate: bool = True
-    device: str = "auto"  # of networks: auto, cpu, cuda
     nprocs: int = 1
-    omp_nthreads: int = 0  # 0: shared out among the series that run side by side
     mem_gb: float = 4.0
     stop_on_first_crash: bool = False
     plugin: Mapping[str, Any] | None = None
     clean_workdir: bool = False
     verbose: int = 0
-
-    @property
-    def extraction(self) -> str:
-        """How a brain mask is made where no dataset gives one."""
-        return EXTRACTORS.get(self.brain_extraction, self.brain_extraction)
 
     def processing(self) -> dict[str, Any]:
         """Return what decides the numbers in the maps, as plain values for a record."""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from qsmbids.background.methods import DEFAULT, METHODS
+from qsmbids.background.background_methods import DEFAULT, METHODS
+from qsmbids.registry import lazily
+
+if TYPE_CHECKING:
+    from qsmbids.background.removal import LocalField, remove_background
 
 __all__ = ["DEFAULT", "METHODS", "LocalField", "remove_background"]
 
-
-def __getattr__(name: str) -> Any:
-    """Import the numerics at first use: the command line reads the table alone."""
-    if name in ("LocalField", "remove_background"):
-        from qsmbids.background import dispatch
-
-        return getattr(dispatch, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazily(__name__, {"LocalField remove_background": "removal"})

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, distance_transform_edt
 
-from qsmbids.background.coarse import CoarseGrid
-from qsmbids.background.reliability import reliability
+from qsmbids.background.multigrid import CoarseGrid
+from qsmbids.background.unreliable import reliability
 from qsmbids.physics import DipoleConvolution
 from qsmbids.physics.noise import noise_level
+from qsmbids.physics.problem import Bool, Float, Problem, Vector
 from qsmbids.physics.solve import conjugate_gradients
-
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
 
 _MARGIN = 10.0  # mm around the mask in which sources may lie; 20 give the same local field
 _BLUR = 0.5  # voxels: a source outside has a harmonic field inside
@@ -27,12 +25,8 @@ _COARSE_ITERATIONS = 5  # times those of the finest grid
 
 
 def jdf(
-    field: Float,
-    mask: Bool,
+    problem: Problem,
     *,
-    voxel_size: Sequence[float],
-    b0_dir: Sequence[float],
-    weight: Float | None,
     erosion: float = 1.8,
     tissue_scale: float = 0.06,
     source_scale: float = 3.0,
@@ -54,8 +48,8 @@ def jdf(
 
     Parameters
     ----------
-    field, mask, voxel_size, b0_dir, weight
-        As in `qsmbids.background.remove_background`.
+    problem : Problem
+        With the total field.
     erosion : float
         What to take off the mask in mm, and one layer of voxels at the least unless it is zero:
         next to the surface the split is uncertain, and voxels hold a part of what is outside.
@@ -85,27 +79,30 @@ def jdf(
         raise ValueError("the two scales must be positive")
     if not erosion >= 0:
         raise ValueError("the erosion cannot be negative")
+    field, mask, voxel_size = problem.field, problem.mask, problem.voxel_size
     border = [(n, n) for n in (int(np.ceil(_MARGIN / s)) for s in voxel_size)]
     inside = tuple(slice(low, -high) for low, high in border)
-    reliable = reliability(weight, mask) >= 0.5
-    precision = _precision(field, weight, mask, reliable)
+    reliable = reliability(problem.weight, mask) >= 0.5
+    precision = _precision(problem, reliable)
     # what is linear in space is harmonic: it is background without a fit, as shims and the phase
     # between the two directions of a bipolar readout are, whose sources are far or none
     offset = _plane(field, mask, precision)
-    problem = _Problem(
+    fit = _Fit(
         np.pad(np.where(mask, field - offset, np.float32(0)), border),
         np.pad(precision, border),
         np.pad(mask, border),
         np.pad(binary_dilation(mask & ~reliable) & mask, border),
-        tuple(voxel_size),
-        tuple(b0_dir),
+        voxel_size,
+        problem.b0_dir,
         (tissue_scale, source_scale),
     )
-    chi = problem.solve(tolerance, max_iterations, _COARSE_ITERATIONS * max_iterations)
-    chi[problem.mask] = 0
-    background = problem.dipole()(chi)[inside] + offset
+    chi = fit.solve(tolerance, max_iterations, _COARSE_ITERATIONS * max_iterations)
+    chi[fit.mask] = 0
+    background = fit.dipole(chi)[inside] + offset
     depth = distance_transform_edt(np.pad(mask, 1), sampling=voxel_size)[1:-1, 1:-1, 1:-1]
-    return field - background, depth > _at_least_a_layer(erosion, voxel_size)
+    # the erosion in mm, or the shortest edge of a voxel if that is longer
+    least = max(erosion, min(voxel_size) * _ROUNDING) if erosion > 0 else 0.0
+    return field - background, depth > least
 
 
 def _plane(field: Float, mask: Bool, precision: Float) -> Float:
@@ -119,18 +116,14 @@ def _plane(field: Float, mask: Bool, precision: Float) -> Float:
     return np.asarray(terms[0] + flat, dtype=np.float32)
 
 
-def _at_least_a_layer(erosion: float, voxel_size: Sequence[float]) -> float:
-    """Return the erosion in mm, or the shortest edge of a voxel if that is longer."""
-    return max(erosion, min(voxel_size) * _ROUNDING) if erosion > 0 else 0.0
-
-
-def _precision(field: Float, weight: Float | None, mask: Bool, reliable: Bool) -> Float:
+def _precision(problem: Problem, reliable: Bool) -> Float:
     """Return one over the variance in 1/ppm^2 of what sources as large as voxels leave.
 
     It is that of the noise, which goes with 1/weight, once more its median everywhere, for
     what a voxel's sources are not: uniform, and a fixed one. Without the last, voxels count by
     orders of magnitude more or less than others, and the rim has not converged when the fit ends.
     """
+    field, mask, weight = problem.field, problem.mask, problem.weight
     # a field without noise, or a mask too thin to tell, still has a scale: that of float32
     deviation = max(noise_level(field, reliable), 1e-4 * float(np.abs(field[mask]).mean()))
     if weight is None:
@@ -144,7 +137,7 @@ def _precision(field: Float, weight: Float | None, mask: Bool, reliable: Bool) -
 
 
 @dataclass(frozen=True, eq=False)
-class _Problem:
+class _Fit:
     """The fit on one grid.
 
     Parameters
@@ -163,12 +156,13 @@ class _Problem:
     precision: Float
     mask: Bool
     gaps: Bool
-    voxel_size: tuple[float, ...]
-    b0_dir: tuple[float, ...]
+    voxel_size: Vector
+    b0_dir: Vector
     scales: tuple[float, float]
 
+    @cached_property
     def dipole(self) -> DipoleConvolution:
-        """Return the convolution; the space around the mask keeps its images apart."""
+        """The convolution; the space around the mask keeps its images apart."""
         return DipoleConvolution(self.mask.shape, self.voxel_size, self.b0_dir, 0, _BLUR)
 
     def solve(self, tolerance: float, iterations: int, coarse_iterations: int) -> Float:
@@ -183,28 +177,27 @@ class _Problem:
                 start = grid.spread(coarse.solve(tolerance, coarse_iterations, coarse_iterations))
         return self._fit(tolerance, iterations, start)
 
-    def _on(self, grid: CoarseGrid, joined: Sequence[int]) -> _Problem:
+    def _on(self, grid: CoarseGrid, joined: Sequence[int]) -> _Fit:
         precision = grid.mean(self.precision)
         field = grid.mean(self.precision * self.field)
         np.divide(field, precision, out=field, where=precision > 0)
         gaps = grid.mean(self.gaps.astype(np.float32)) > 0
         size = tuple(s * j for s, j in zip(self.voxel_size, joined, strict=True))
-        return _Problem(field, precision, grid.mask, gaps, size, self.b0_dir, self.scales)
+        return _Fit(field, precision, grid.mask, gaps, size, self.b0_dir, self.scales)
 
     def _fit(self, tolerance: float, iterations: int, start: Float | None) -> Float:
         """Solve for chi / s, in which the problem is far better conditioned than in chi."""
         tissue, source = map(np.float32, self.scales)
         scale: Float = np.where(self.mask & ~self.gaps, tissue, source)
-        dipole = self.dipole()
 
         def adjoint(misfit: Float) -> Float:
             misfit *= self.precision
-            y = dipole(misfit)
+            y = self.dipole(misfit)
             y *= scale
             return y
 
         solution = conjugate_gradients(
-            lambda u: adjoint(dipole(scale * u)) + u,
+            lambda u: adjoint(self.dipole(scale * u)) + u,
             adjoint(self.field.copy()),
             tolerance,
             iterations,

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion
 
 from qsmbids.background.laplace import without_harmonic_part
-from qsmbids.background.reliability import inpaint, reliability
-
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
+from qsmbids.background.unreliable import without_gaps
+from qsmbids.physics.problem import Bool, Float, Problem
 
 
 def lbv(
-    field: Float,
-    mask: Bool,
+    problem: Problem,
     *,
-    voxel_size: Sequence[float],
-    b0_dir: Sequence[float],
-    weight: Float | None,
     peel: int = 1,
     tolerance: float = 1e-4,
     max_iterations: int = 50,
@@ -30,9 +20,8 @@ def lbv(
 
     Parameters
     ----------
-    field, mask, voxel_size, b0_dir, weight
-        As in `qsmbids.background.remove_background`; the weight only says which voxels are
-        unknown.
+    problem : Problem
+        With the total field; the weight only says which voxels are unknown.
     peel : int
         Layers of voxels taken off the mask first, for their field is the least reliable.
     tolerance : float
@@ -57,7 +46,8 @@ def lbv(
     """
     if peel < 0:
         raise ValueError("the number of layers to peel cannot be negative")
-    total = inpaint(field, reliability(weight, mask), voxel_size)
-    peeled = binary_erosion(mask, iterations=peel) if peel else mask
+    total = without_gaps(problem)
+    peeled = binary_erosion(problem.mask, iterations=peel) if peel else problem.mask
     interior = binary_erosion(peeled)
-    return without_harmonic_part(total, interior, voxel_size, tolerance, max_iterations), interior
+    local = without_harmonic_part(total, interior, problem.voxel_size, tolerance, max_iterations)
+    return local, interior

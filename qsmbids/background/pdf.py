@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
-from qsmbids.background.reliability import reliability
+from qsmbids.background.unreliable import reliability
 from qsmbids.physics import DipoleConvolution
+from qsmbids.physics.problem import Bool, Float, Problem
 from qsmbids.physics.solve import conjugate_gradients
-
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
 
 
 def pdf(
-    field: Float,
-    mask: Bool,
+    problem: Problem,
     *,
-    voxel_size: Sequence[float],
-    b0_dir: Sequence[float],
-    weight: Float | None,
     margin: float = 20.0,
     source_scale: float = 3.0,
     local_scale: float = 0.012,
@@ -42,8 +35,8 @@ def pdf(
 
     Parameters
     ----------
-    field, mask, voxel_size, b0_dir, weight
-        As in `qsmbids.background.remove_background`.
+    problem : Problem
+        With the total field.
     margin : float
         Space around the mask's bounding box in which sources may lie, in mm.
     source_scale : float
@@ -69,29 +62,24 @@ def pdf(
     ----------
     Liu et al., NMR Biomed 24:1129 (2011).
     """
-    precision = reliability(weight, mask)
+    weighted = replace(problem, weight=reliability(problem.weight, problem.mask))
     background, _ = fit_dipoles(
-        field, mask, precision, voxel_size, b0_dir,
-        margin, source_scale, local_scale, tolerance, max_iterations,
-    )  # fmt: skip
-    return field - background, mask
+        weighted, margin, source_scale, local_scale, tolerance, max_iterations
+    )
+    return problem.field - background, problem.mask
 
 
 def fit_dipoles(
-    field: Float,
-    mask: Bool,
-    precision: Float,
-    voxel_size: Sequence[float],
-    b0_dir: Sequence[float],
+    problem: Problem,
     margin: float = 20.0,
     source_scale: float = 3.0,
     local_scale: float = 0.012,
     tolerance: float = 1e-3,
     max_iterations: int = 30,
 ) -> tuple[Float, Float]:
-    """Fit dipoles outside ``mask`` and in its unreliable voxels to the field.
+    """Fit dipoles outside the mask and in its unreliable voxels to the field.
 
-    Parameters and errors are those of `pdf`; the precision (x, y, z) is 0 to 1.
+    Parameters and errors are those of `pdf`; the weight is what `reliability` makes of it.
 
     Returns
     -------
@@ -100,11 +88,12 @@ def fit_dipoles(
     """
     if not (margin > 0 and source_scale > 0 and local_scale > 0):
         raise ValueError("the margin and the two scales must be positive")
-    border = [(n, n) for n in (int(np.ceil(margin / s)) for s in voxel_size)]
-    outside = ~np.pad(mask, border)
-    gaps = binary_dilation(mask & (precision < 0.5))
+    precision = reliability(None, problem.mask) if problem.weight is None else problem.weight
+    border = [(n, n) for n in (int(np.ceil(margin / s)) for s in problem.voxel_size)]
+    outside = ~np.pad(problem.mask, border)
+    gaps = binary_dilation(problem.mask & (precision < 0.5))
     sources = outside | np.pad(gaps, border)
-    dipole = DipoleConvolution(outside.shape, voxel_size, b0_dir, margin=max(n for n, _ in border))
+    dipole = DipoleConvolution(outside.shape, **problem.geometry, margin=max(n for n, _ in border))
     weight = np.pad(precision, border)
     ridge = np.float32((local_scale / source_scale) ** 2)
 
@@ -116,7 +105,7 @@ def fit_dipoles(
 
     chi = conjugate_gradients(
         lambda chi: adjoint(dipole(chi)) + ridge * chi,
-        adjoint(np.pad(field, border)),
+        adjoint(np.pad(problem.field, border)),
         tolerance,
         max_iterations,
     )

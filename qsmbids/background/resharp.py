@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from qsmbids.background.coarse import CoarseGrid
+from qsmbids.background.multigrid import CoarseGrid
 from qsmbids.background.pdf import fit_dipoles
-from qsmbids.background.reliability import inpaint, reliability
-from qsmbids.background.smv import MeanValue, sphere
+from qsmbids.background.spherical_mean import MeanValue, sphere
+from qsmbids.background.unreliable import inpaint, reliability
 from qsmbids.errors import QsmbidsWarning
+from qsmbids.physics.problem import Bool, Float, Problem, Vector
 from qsmbids.physics.solve import conjugate_gradients
-
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
 
 _COARSE_ITERATIONS = 8  # times those of the fine grid
 
 
 def resharp(
-    field: Float,
-    mask: Bool,
+    problem: Problem,
     *,
-    voxel_size: Sequence[float],
-    b0_dir: Sequence[float],
-    weight: Float | None,
     radius: float = 6.0,
     regularisation: float = 1e-5,
     tolerance: float = 3e-4,
@@ -45,8 +37,8 @@ def resharp(
 
     Parameters
     ----------
-    field, mask, voxel_size, b0_dir, weight
-        As in `qsmbids.background.remove_background`.
+    problem : Problem
+        With the total field.
     radius : float
         Of the ball, in mm; one below the longest edge of a voxel becomes that, with a
         `qsmbids.errors.QsmbidsWarning`.
@@ -76,25 +68,23 @@ def resharp(
         raise ValueError("the regularisation must be positive")
     if not radius > 0:
         raise ValueError("the radius must be positive")
+    mask, voxel_size = problem.mask, problem.voxel_size
     radius = _reaching(radius, voxel_size)
     joined = [2 if 4 * s <= radius else 1 for s in voxel_size]
-    coarse = CoarseGrid(mask, joined)
-    size = [s * j for s, j in zip(voxel_size, joined, strict=True)]
-    total = _without_gaps(field, mask, reliability(weight, mask), coarse, size, voxel_size, b0_dir)
+    grid = CoarseGrid(mask, joined)
+    size = tuple(s * j for s, j in zip(voxel_size, joined, strict=True))
+    total = _without_gaps(problem, grid, size)
     start = None
-    if max(joined) > 1 and coarse.mask.any():
-        means = coarse.mean(total)
-        more = _COARSE_ITERATIONS * max_iterations
-        local, _ = _deconvolve(
-            means, coarse.mask, None, size, radius, regularisation, tolerance / 10, more
-        )
-        start = (total - coarse.interpolate(means - local, total)) * mask
-    return _deconvolve(
-        total, mask, start, voxel_size, radius, regularisation, tolerance, max_iterations
-    )
+    if max(joined) > 1 and grid.mask.any():
+        coarse = _Deconvolution(grid.mask, size, radius, regularisation)
+        means = grid.mean(total)
+        local = coarse.solve(means, tolerance / 10, _COARSE_ITERATIONS * max_iterations)
+        start = (total - grid.interpolate(means - local, total)) * mask
+    fine = _Deconvolution(mask, voxel_size, radius, regularisation)
+    return fine.solve(total, tolerance, max_iterations, start), fine.eroded
 
 
-def _reaching(radius: float, voxel_size: Sequence[float]) -> float:
+def _reaching(radius: float, voxel_size: Vector) -> float:
     """Return the radius in mm, or a voxel's longest edge where the ball does not reach that far."""
     longest = float(max(voxel_size))
     if radius >= longest:
@@ -108,55 +98,48 @@ def _reaching(radius: float, voxel_size: Sequence[float]) -> float:
     return longest
 
 
-def _without_gaps(
-    field: Float,
-    mask: Bool,
-    reliable: Float,
-    coarse: CoarseGrid,
-    size: Sequence[float],
-    voxel_size: Sequence[float],
-    b0_dir: Sequence[float],
-) -> Float:
-    """Return ``field`` with the field of fitted dipoles where it is not reliable."""
-    gaps = mask & (reliable < 0.5)
+def _without_gaps(problem: Problem, grid: CoarseGrid, size: Vector) -> Float:
+    """Return the field with that of fitted dipoles where it is not reliable."""
+    reliable = reliability(problem.weight, problem.mask)
+    gaps = problem.mask & (reliable < 0.5)
     if not gaps.any():
-        return field
-    total = inpaint(field, reliable, voxel_size)
-    if not coarse.mask.any():
+        return problem.field
+    total = inpaint(problem.field, reliable, problem.voxel_size)
+    if not grid.mask.any():
         return total
-    means = coarse.mean(total)
-    _, explained = fit_dipoles(means, coarse.mask, coarse.mean(reliable), size, b0_dir)
-    return np.where(gaps, coarse.interpolate(explained, total), field)
+    coarse = Problem(grid.mean(total), grid.mask, size, problem.b0_dir, grid.mean(reliable))
+    _, explained = fit_dipoles(coarse)
+    return np.where(gaps, grid.interpolate(explained, total), problem.field)
 
 
-def _deconvolve(
-    total: Float,
-    mask: Bool,
-    start: Float | None,
-    voxel_size: Sequence[float],
-    radius: float,
-    regularisation: float,
-    tolerance: float,
-    max_iterations: int,
-) -> tuple[Float, Bool]:
-    """Solve on one grid, from ``start``; return the local field and the eroded mask."""
-    mean_value = MeanValue(mask.shape, voxel_size)
-    ball = sphere(radius, voxel_size)
-    eroded = mean_value.erode(mask, ball)
-    if not eroded.any():
-        return np.zeros_like(total), eroded
-    response = 1 - mean_value.spectrum(ball)
-    penalty = np.float32(regularisation)
+class _Deconvolution:
+    """The fit on one grid."""
 
-    def misfit(x: Float) -> Float:
-        y = mean_value.filter(x, response)
-        y *= eroded
-        y = mean_value.filter(y, response)
-        y *= mask
+    def __init__(self, mask: Bool, voxel_size: Vector, radius: float, regularisation: float):
+        self.mask, self.penalty = mask, np.float32(regularisation)
+        self.mean_value = MeanValue(mask.shape, voxel_size)
+        ball = sphere(radius, voxel_size)
+        self.eroded = self.mean_value.erode(mask, ball)
+        self.response = 1 - self.mean_value.spectrum(ball)
+
+    def misfit(self, x: Float) -> Float:
+        """Return the normal operator's first part, applied to an image."""
+        y = self.mean_value.filter(x, self.response)
+        y *= self.eroded
+        y = self.mean_value.filter(y, self.response)
+        y *= self.mask
         return y
 
-    def normal(x: Float) -> Float:
-        return misfit(x) + penalty * x
-
-    local = conjugate_gradients(normal, misfit(total), tolerance, max_iterations, start=start)
-    return local, eroded
+    def solve(
+        self, total: Float, tolerance: float, max_iterations: int, start: Float | None = None
+    ) -> Float:
+        """Return the local field of the total field, zero where the ball fits nowhere."""
+        if not self.eroded.any():
+            return np.zeros_like(total)
+        return conjugate_gradients(
+            lambda x: self.misfit(x) + self.penalty * x,
+            self.misfit(total),
+            tolerance,
+            max_iterations,
+            start=start,
+        )

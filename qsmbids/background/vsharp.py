@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from numpy.typing import NDArray
 
-from qsmbids.background.reliability import inpaint, reliability
-from qsmbids.background.smv import MeanValue, sphere
-
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
+from qsmbids.background.spherical_mean import MeanValue, sphere
+from qsmbids.background.unreliable import without_gaps
+from qsmbids.physics.problem import Bool, Float, Problem
 
 
 def vsharp(
-    field: Float,
-    mask: Bool,
+    problem: Problem,
     *,
-    voxel_size: Sequence[float],
-    b0_dir: Sequence[float],
-    weight: Float | None,
     max_radius: float = 12.0,
     min_radius: float = 2.0,
     step: float = 1.0,
@@ -30,9 +21,8 @@ def vsharp(
 
     Parameters
     ----------
-    field, mask, voxel_size, b0_dir, weight
-        As in `qsmbids.background.remove_background`; the weight only says which voxels are
-        unknown.
+    problem : Problem
+        With the total field; the weight only says which voxels are unknown.
     max_radius, min_radius, step : float
         The spheres' radii in mm, from the largest to the smallest; a smallest radius below
         the longest voxel edge becomes that.
@@ -58,11 +48,11 @@ def vsharp(
         raise ValueError("the smallest radius must be positive and at most the largest")
     if step <= 0 or threshold <= 0:
         raise ValueError("the step and the threshold must be positive")
+    voxel_size, mask = problem.voxel_size, problem.mask
     smallest = max(min_radius, *voxel_size)
-    mean_value = MeanValue(field.shape, voxel_size)
-    total = inpaint(field, reliability(weight, mask), voxel_size)
-    spectrum = mean_value.transform(total)
-    filtered = np.zeros_like(field)
+    mean_value = MeanValue(mask.shape, voxel_size)
+    spectrum = mean_value.transform(without_gaps(problem))
+    filtered = np.zeros_like(problem.field)
     valid = np.zeros_like(mask)
     widest = None
     for radius in _radii(max(max_radius, smallest), smallest, step):

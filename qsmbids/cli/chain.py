@@ -168,14 +168,15 @@ class _Chain:
         import numpy as np
 
         from qsmbids.interfaces import arrays
-        from qsmbids.interfaces.orientation import turn_upright
+        from qsmbids.interfaces.axis_order import make_grid, turn_upright
+        from qsmbids.interfaces.images import check_grid, read_echoes
         from qsmbids.phase import to_radians
 
         phase, magnitude = self.arguments.phase, self.arguments.magnitude
-        values, affine = arrays.read_echoes(phase)
-        grid = _grid(arrays.make_grid(phase, values.shape[1:], affine), self.params)
-        signal, affine = arrays.read_echoes(magnitude)
-        arrays.check_grid(magnitude, signal.shape[1:], affine, grid["stored"])
+        values, affine = read_echoes(phase)
+        grid = _grid(make_grid(phase, values.shape[1:], affine), self.params)
+        signal, affine = read_echoes(magnitude)
+        check_grid(magnitude, signal.shape[1:], affine, grid["stored"])
         echoes = len(self.params["echo_times"])
         for path, series in ((phase, values), (magnitude, signal)):
             if len(series) != echoes:
@@ -193,7 +194,7 @@ class _Chain:
 
 def _grid(stored: dict[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the upright grid with voxel size and B0 as ``params`` tell them of the stored one."""
-    from qsmbids.interfaces.orientation import upright_grid, with_b0
+    from qsmbids.interfaces.axis_order import upright_grid, with_b0
 
     grid = with_b0(upright_grid(stored), params["b0_dir"])
     for (upright, _), edge in zip(grid["turn"], params["voxel_size"], strict=True):
@@ -207,8 +208,9 @@ def _write(
     """Write the map as it was stored, and how it came to be."""
     from qsmbids.bids import write_json
     from qsmbids.bids.sidecar import KINDS
-    from qsmbids.interfaces.arrays import load, write_image
-    from qsmbids.interfaces.orientation import turn_back
+    from qsmbids.interfaces.arrays import load
+    from qsmbids.interfaces.axis_order import turn_back
+    from qsmbids.interfaces.images import write_image
 
     grid = outputs["grid"]
     write_image(arguments.out, turn_back(load(outputs["chi"]), grid), grid["stored"]["affine"])

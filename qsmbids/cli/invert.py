@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from qsmbids.inversion.result import Reconstruction
+    from qsmbids.inversion import Reconstruction
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -89,7 +89,8 @@ def _run(arguments: argparse.Namespace) -> None:
     from scipy.fft import set_workers
 
     from qsmbids.cli.params import read_params
-    from qsmbids.interfaces.arrays import make_grid, read_image, read_on_grid
+    from qsmbids.interfaces.axis_order import make_grid
+    from qsmbids.interfaces.images import read_image, read_on_grid
     from qsmbids.inversion import reconstruct
 
     field, affine = read_image(arguments.field)
@@ -147,7 +148,7 @@ def _confidence(
     magnitude: NDArray[np.float32] | None,
 ) -> NDArray[np.generic]:
     """Return the weight: as given, or from the magnitude; 0 where the field was not measured."""
-    from qsmbids.inversion.confidence import magnitude_weight
+    from qsmbids.inversion.magnitude import magnitude_weight
 
     if weight is not None:
         return weight
@@ -212,7 +213,7 @@ def _write(
     """Write map, uncertainty and course of the fit, as there are; beside images their origin."""
     from qsmbids.bids import write_json
     from qsmbids.bids.sidecar import KINDS, write_curves
-    from qsmbids.interfaces.arrays import write_image
+    from qsmbids.interfaces.images import write_image
 
     stem = arguments.out.name.removesuffix(".nii.gz")
     inputs = (arguments.field, arguments.mask, arguments.weight, arguments.magnitude)

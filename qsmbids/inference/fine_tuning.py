@@ -14,12 +14,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from qsmbids.errors import InputError
+from qsmbids.inference.fit_options import FitOptions
 from qsmbids.inference.predictor import Predictor
 from qsmbids.inference.tiles import bytes_needed
 from qsmbids.networks.base import unets
 from qsmbids.networks.device import is_out_of_memory
 from qsmbids.networks.losses import data_term, total_variation
-from qsmbids.physics.torch_dipole import CONSISTENCY
 
 LOG = logging.getLogger(__name__)
 
@@ -42,59 +42,6 @@ class FitResult:
     loss: list[float]
     held_out: list[float]
     best: int
-
-
-@dataclass(frozen=True)
-class FitOptions:
-    """How to fit a network to one field.
-
-    Parameters
-    ----------
-    iterations : int
-        At most.
-    tv : float
-        Weight of total variation beside the data term.
-    learning_rate : float
-        Adam's.
-    held_out : float
-        Share of the mask's voxels that the data term does not see.
-    patience : int
-        Stop when their error has not fallen for so many iterations.
-    seed : int
-        Which voxels.
-    consistency : float
-        Of a closing data consistency, as in `qsmbids.inference.predict.predict`.
-    gain : float
-        Share by which the held-out error must fall; otherwise the network stays as it came. A
-        smaller fall says nothing of the map: the error in the field falls at first even where
-        the susceptibility becomes worse.
-
-    Raises
-    ------
-    ValueError
-        If one of them is out of its range.
-    """
-
-    iterations: int = 20
-    tv: float = 0.06
-    learning_rate: float = 2e-4
-    held_out: float = 0.05
-    patience: int = 5
-    seed: int = 0
-    consistency: float = CONSISTENCY
-    gain: float = 0.04
-
-    def __post_init__(self) -> None:
-        if not 0 < self.held_out <= 0.5:
-            raise ValueError(
-                f"the held-out share must be above 0 and at most 0.5, not {self.held_out}"
-            )
-        if min(self.iterations, self.patience) < 1 or self.learning_rate <= 0:
-            raise ValueError("fine-tuning needs positive iterations, patience and learning_rate")
-        if min(self.tv, self.consistency) < 0:
-            raise ValueError("total_variation and consistency must not be negative")
-        if not 0 <= self.gain < 1:
-            raise ValueError(f"the gain must be at least 0 and below 1, not {self.gain}")
 
 
 def fine_tune(
@@ -151,7 +98,7 @@ def _fine_tune(predictor: Predictor, weight: Tensor, options: FitOptions) -> Fit
     for iteration in range(options.iterations + 1):
         chi = predictor.run(blinded, apply)
         loss = data_term(chi, predictor.field, seen_weight, dipole)
-        loss = loss + options.tv * total_variation(chi, mask, predictor.voxel_size)
+        loss = loss + options.total_variation * total_variation(chi, mask, predictor.voxel_size)
         losses.append(float(loss.detach()))
         with torch.no_grad():
             error = data_term(chi, predictor.field, hidden_weight, dipole, hidden)

@@ -40,10 +40,32 @@ class StageInputs(BaseInterfaceInputSpec):
     num_threads = traits.Range(low=1, value=1, usedefault=True, nohash=True, desc="threads")
 
 
+class LocalFieldInputs(StageInputs):
+    """Inputs of stages that take a local field with all that belongs to it."""
+
+    field = saved_array(mandatory=True, desc="(x, y, z) in ppm")
+    mask = saved_array(mandatory=True, desc="where it is valid")
+    weight = saved_array(desc="how far to trust it, 0 to 1")
+    grid = traits.Dict(mandatory=True)
+
+
+class MethodInputs(LocalFieldInputs):
+    """Inputs of stages that offer several methods."""
+
+    method = traits.Str(mandatory=True)
+    options = traits.Dict(desc="the method's own")
+
+
 class StageOutputs(TraitedSpec):
     """Outputs of every stage."""
 
     stage = traits.Dict(desc="Name, Method, Parameters, Seconds, PeakMemoryMB, Warnings")
+
+
+class WrittenOutputs(StageOutputs):
+    """Outputs of stages that write files."""
+
+    written = traits.List(traits.Str)
 
 
 class Stage(SimpleInterface):

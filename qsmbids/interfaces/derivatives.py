@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nipype.interfaces.base import File, isdefined, traits
+from nipype.interfaces.base import File, TraitedSpec, isdefined, traits
 from numpy.typing import NDArray
 
 from qsmbids import __version__
 from qsmbids.bids import sidecar, write_json
 from qsmbids.bids.sidecar import write_curves
 from qsmbids.interfaces import arrays
-from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs
-from qsmbids.interfaces.orientation import turn_back
-from qsmbids.interfaces.targets import TARGETS, chimap, curve_path, uncertainty_map
+from qsmbids.interfaces.axis_order import turn_back
+from qsmbids.interfaces.base import Stage, StageInputs, WrittenOutputs, saved_array
+from qsmbids.interfaces.images import write_image
+from qsmbids.interfaces.outputs import OUTPUTS, chimap, curve_path, uncertainty_map
 
 _DETAILS = (
     *("Weights", "UncertaintyWeights", "Fit", "Device"),
@@ -51,31 +52,27 @@ class _WriteInputs(StageInputs):
     inversion = traits.Dict()
 
 
-class _WriteOutputs(StageOutputs):
-    written = traits.List(traits.Str)
-
-
 class WriteDerivatives(Stage):
     """Write every image given, and its sidecar; always run, for somebody may have removed them."""
 
     input_spec = _WriteInputs
-    output_spec = _WriteOutputs
+    output_spec = WrittenOutputs
     _always_run = True
 
     def _compute(self, cwd: str) -> None:
         series, written = self.inputs.series, []
         provenance = self._provenance()
         made = {"chi": chimap, "uncertainty": uncertainty_map}
-        for name in (*TARGETS, *made):
+        for name in (*OUTPUTS, *made):
             source = getattr(self.inputs, name)
             if not isdefined(source):
                 continue
-            target = made[name](self.inputs.method) if name in made else TARGETS[name]
-            path = target.path(Path(self.inputs.output_dir), series)
+            output = made[name](self.inputs.method) if name in made else OUTPUTS[name]
+            path = output.path(Path(self.inputs.output_dir), series)
             values = _CONVERT.get(name, _same)(arrays.load(source), series.field_strength)
             grid = self.inputs.grid
-            arrays.write_image(path, turn_back(values, grid), grid["stored"]["affine"])
-            content = sidecar(series, kind=target.kind, provenance=provenance)
+            write_image(path, turn_back(values, grid), grid["stored"]["affine"])
+            content = sidecar(series, kind=output.kind, provenance=provenance)
             write_json(path.with_name(path.name.replace(".nii.gz", ".json")), content)
             written.append(str(path))
         if isdefined(self.inputs.curves) and self.inputs.curves:
@@ -111,6 +108,30 @@ class WriteDerivatives(Stage):
             block["MethodLabel"] = entry.label
             block["Reference"] = f"the mean over the {region}, which is set to 0 ppm"
         return block
+
+
+class _SaveInputs(StageInputs):
+    array = saved_array(mandatory=True, desc="(x, y, z)")
+    grid = traits.Dict(mandatory=True)
+    name = traits.Str(mandatory=True, desc="of the file, without extension")
+
+
+class _SaveOutputs(TraitedSpec):
+    image = File(desc="NIfTI, in the order of axes that the input had")
+
+
+class SaveImage(Stage):
+    """Write an array as an image, for nodes that are not of this package."""
+
+    input_spec = _SaveInputs
+    output_spec = _SaveOutputs
+
+    def _compute(self, cwd: str) -> None:
+        grid = self.inputs.grid
+        path = Path(cwd) / f"{self.inputs.name}.nii.gz"
+        values = turn_back(arrays.load(self.inputs.array), grid)
+        write_image(path, values, grid["stored"]["affine"])
+        self._results["image"] = str(path)
 
 
 def _same(values: NDArray[Any], field_strength: float | None) -> NDArray[Any]:

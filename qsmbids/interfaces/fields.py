@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from qsmbids.errors import InputError
 from qsmbids.interfaces import arrays
+from qsmbids.interfaces.axis_order import turn_upright
 from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs, saved_array
-from qsmbids.interfaces.orientation import turn_upright
+from qsmbids.interfaces.images import read_on_grid
 from qsmbids.interfaces.sign import tell_sign
 
 
@@ -45,7 +46,7 @@ class BrainMask(Stage):
 
         path = Path(self.inputs.mask_file)
         grid = self.inputs.grid
-        mask = turn_upright(arrays.read_on_grid(path, grid["stored"]) > 0.5, grid)
+        mask = turn_upright(read_on_grid(path, grid["stored"]) > 0.5, grid)
         if not mask.any():
             raise InputError(f"{path.name} is empty; give a mask that holds the brain.")
         if min(np.ptp(np.argwhere(mask), axis=0)) < 2:

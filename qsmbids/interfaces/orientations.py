@@ -1,4 +1,4 @@
-"""One map from several head orientations."""
+"""Bringing several head orientations onto one grid."""
 
 from __future__ import annotations
 
@@ -7,49 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nipype.interfaces.base import File, InputMultiPath, isdefined, traits
+from nipype.interfaces.base import File, InputMultiPath, traits
 from numpy.typing import NDArray
 
-from qsmbids.bids import write_json
 from qsmbids.errors import InputError
 from qsmbids.interfaces import arrays
-from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs, saved_array
+from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs
 from qsmbids.registration import Rigid, b0_after, register, resample, resample_mask
 
 SQUARE = 24.0
 """Edge in mm of the fields of the checkerboard that shows the registration."""
-
-
-class _NoteInputs(StageInputs):
-    field = saved_array(mandatory=True, desc="local field in ppm")
-    mask = saved_array(mandatory=True, desc="where it is valid")
-    weight = saved_array(mandatory=True)
-    magnitude = saved_array(desc="(echo, x, y, z), to register by")
-    grid = traits.Dict(mandatory=True)
-    path = traits.Str(mandatory=True, desc="the file to write")
-
-
-class _NoteOutputs(StageOutputs):
-    written = traits.List(traits.Str)
-
-
-class NoteOrientation(Stage):
-    """Write down where the arrays of one orientation lie; always run.
-
-    Their names tell their content, and so does the note.
-    """
-
-    input_spec = _NoteInputs
-    output_spec = _NoteOutputs
-    _always_run = True
-
-    def _compute(self, cwd: str) -> None:
-        inputs = self.inputs
-        content = {name: getattr(inputs, name) for name in ("field", "mask", "weight", "grid")}
-        if isdefined(inputs.magnitude):
-            content["magnitude"] = inputs.magnitude
-        write_json(Path(inputs.path), {"key": inputs.key, **content})
-        self._results["written"] = [inputs.path]
 
 
 class _AlignInputs(StageInputs):
@@ -170,43 +137,3 @@ def _registered(note: dict[str, Any], first: dict[str, Any]) -> Rigid:
         )
     except ValueError as error:
         raise InputError(f"{note['key']}: {error}.") from error
-
-
-class _CombineInputs(StageInputs):
-    fields = saved_array(mandatory=True)
-    masks = saved_array(mandatory=True)
-    weights = saved_array(mandatory=True)
-    b0_dir = traits.List(mandatory=True)
-    grid = traits.Dict(mandatory=True)
-    method = traits.Str(mandatory=True)
-    options = traits.Dict()
-
-
-class _CombineOutputs(StageOutputs):
-    chi = File(exists=True, desc="susceptibility in ppm")
-
-
-class Combine(Stage):
-    """Susceptibility from the local fields of several head orientations."""
-
-    input_spec = _CombineInputs
-    output_spec = _CombineOutputs
-
-    def _compute(self, cwd: str) -> None:
-        from qsmbids.inversion import COMBINATIONS
-
-        inputs = self.inputs
-        entry = COMBINATIONS[inputs.method]
-        options = entry.resolve(inputs.options)
-        own = {name: value for name, value in options.items() if name not in entry.planning}
-        found = entry.load()(
-            arrays.load(inputs.fields),
-            arrays.load(inputs.masks),
-            voxel_size=inputs.grid["voxel_size"],
-            b0_dir=inputs.b0_dir,
-            weight=arrays.load(inputs.weights),
-            **own,
-        )
-        self._results["chi"] = arrays.save(cwd, "chi", found.chi)
-        self._describe("Inversion", inputs.method, own, found.warnings)
-        self._results["stage"] |= found.details

@@ -1,4 +1,4 @@
-"""Local field and susceptibility."""
+"""Local field, and susceptibility from one or several of them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,7 @@ from nipype.interfaces.base import File, isdefined, traits
 
 from qsmbids.errors import InputError, noted
 from qsmbids.interfaces import arrays
-from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs, saved_array
-
-
-class _BackgroundInputs(StageInputs):
-    field = saved_array(mandatory=True)
-    mask = saved_array(mandatory=True)
-    weight = saved_array()
-    grid = traits.Dict(mandatory=True)
-    method = traits.Str(mandatory=True)
-    options = traits.Dict()
+from qsmbids.interfaces.base import MethodInputs, Stage, StageInputs, StageOutputs, saved_array
 
 
 class _BackgroundOutputs(StageOutputs):
@@ -29,7 +20,7 @@ class _BackgroundOutputs(StageOutputs):
 class Background(Stage):
     """The local field: the total field without what sources outside make."""
 
-    input_spec = _BackgroundInputs
+    input_spec = MethodInputs
     output_spec = _BackgroundOutputs
 
     def _compute(self, cwd: str) -> None:
@@ -52,7 +43,7 @@ class Background(Stage):
         self._describe("Background", inputs.method, options, notes)
 
 
-class _InversionInputs(_BackgroundInputs):
+class _InversionInputs(MethodInputs):
     weights = traits.Dict(desc="SHA-256 of the weights files: others give another map")
     device = traits.Str("auto", usedefault=True, nohash=True)
     field_file = traits.Str(desc="whose local field it is, where it was read from a file")
@@ -73,7 +64,7 @@ class Inversion(Stage):
 
     def _compute(self, cwd: str) -> None:
         from qsmbids.inversion import METHODS, reconstruct
-        from qsmbids.inversion.confidence import combined
+        from qsmbids.inversion.magnitude import combined
 
         inputs = self.inputs
         entry = METHODS[inputs.method]
@@ -111,3 +102,43 @@ class Inversion(Stage):
                 f"{self.inputs.key}: the weights file of {self.inputs.method} has changed since "
                 "the run began; copy it to where nobody writes, and run again."
             )
+
+
+class _CombineInputs(StageInputs):
+    fields = saved_array(mandatory=True)
+    masks = saved_array(mandatory=True)
+    weights = saved_array(mandatory=True)
+    b0_dir = traits.List(mandatory=True)
+    grid = traits.Dict(mandatory=True)
+    method = traits.Str(mandatory=True)
+    options = traits.Dict()
+
+
+class _CombineOutputs(StageOutputs):
+    chi = File(exists=True, desc="susceptibility in ppm")
+
+
+class Combine(Stage):
+    """Susceptibility from the local fields of several head orientations."""
+
+    input_spec = _CombineInputs
+    output_spec = _CombineOutputs
+
+    def _compute(self, cwd: str) -> None:
+        from qsmbids.inversion import COMBINATIONS
+
+        inputs = self.inputs
+        entry = COMBINATIONS[inputs.method]
+        options = entry.resolve(inputs.options)
+        own = {name: value for name, value in options.items() if name not in entry.planning}
+        found = entry.load()(
+            arrays.load(inputs.fields),
+            arrays.load(inputs.masks),
+            voxel_size=inputs.grid["voxel_size"],
+            b0_dir=inputs.b0_dir,
+            weight=arrays.load(inputs.weights),
+            **own,
+        )
+        self._results["chi"] = arrays.save(cwd, "chi", found.chi)
+        self._describe("Inversion", inputs.method, own, found.warnings)
+        self._results["stage"] |= found.details

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from qsmbids.inversion.methods import COMBINATIONS, DEFAULT, METHODS
+from qsmbids.inversion.inversion_methods import COMBINATIONS, DEFAULT, METHODS
+from qsmbids.registry import lazily
+
+if TYPE_CHECKING:
+    from qsmbids.inversion.reconstruction import Reconstruction, invert, reconstruct
 
 __all__ = ["COMBINATIONS", "DEFAULT", "METHODS", "Reconstruction", "invert", "reconstruct"]
 
-
-def __getattr__(name: str) -> Any:
-    """Import the numerics at first use: the command line reads the table alone."""
-    if name in ("invert", "reconstruct"):
-        from qsmbids.inversion import dispatch
-
-        return getattr(dispatch, name)
-    if name == "Reconstruction":
-        from qsmbids.inversion.result import Reconstruction
-
-        return Reconstruction
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazily(__name__, {"Reconstruction invert reconstruct": "reconstruction"})

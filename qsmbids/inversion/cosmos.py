@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from qsmbids.checks import check_field, check_geometry
 from qsmbids.inversion.conditioning import SINGULAR, angles_between, condition_number
-from qsmbids.inversion.result import Reconstruction
+from qsmbids.inversion.reconstruction import Reconstruction
 from qsmbids.physics import DipoleConvolution, bounding_box
+from qsmbids.physics.problem import Bool, Complex, Float
 from qsmbids.physics.solve import conjugate_gradients, spectral_inner
-
-Float = NDArray[np.float32]
-Mask = NDArray[np.bool_]
-Complex = NDArray[np.complex64]
 
 ENOUGH = 3
 """Two cones of unknown frequencies cross; a third orientation is needed to know them all."""
@@ -30,10 +27,10 @@ BETTER, MORE = 1.15, 0.01
 def cosmos(
     fields: ArrayLike,
     masks: ArrayLike,
+    weight: ArrayLike | None = None,
     *,
     voxel_size: Sequence[float],
     b0_dir: Sequence[Sequence[float]],
-    weight: ArrayLike | None = None,
     iterations: int = 30,
     tolerance: float = 1e-4,
     max_condition: float = 50.0,
@@ -115,7 +112,7 @@ def _check(
     voxel_size: Sequence[float],
     b0_dir: Sequence[Sequence[float]],
     weight: ArrayLike | None,
-) -> tuple[Mask, Mask]:
+) -> tuple[Bool, Bool]:
     """Return the masks, one a field, and the region that they have in common."""
     if fields.ndim != 4 or len(fields) < 2:
         raise ValueError("the fields must be a stack (orientation, x, y, z) of two or more")
@@ -123,7 +120,7 @@ def _check(
         raise ValueError(f"there are {len(fields)} fields but {len(b0_dir)} B0 directions")
     if weight is not None and np.shape(weight) != fields.shape:
         raise ValueError(f"the weights' shape {np.shape(weight)} is not the fields' {fields.shape}")
-    given: Mask = np.asarray(masks, dtype=bool)
+    given: Bool = np.asarray(masks, dtype=bool)
     if given.shape not in (fields.shape, fields.shape[1:]):
         raise ValueError(f"the masks' shape {given.shape} is not the fields' {fields.shape}")
     valid = np.broadcast_to(given, fields.shape)
@@ -131,7 +128,7 @@ def _check(
         check_geometry(voxel_size, direction)
         trust = None if weight is None else np.asarray(weight)[number]
         check_field(fields[number], valid[number], trust)
-    inside: Mask = np.all(valid, axis=0)
+    inside: Bool = np.all(valid, axis=0)
     if not inside.any():
         raise ValueError("the orientations' masks have no voxel in common")
     return valid, inside
@@ -168,7 +165,7 @@ class _Model:
             result += image
         return result
 
-    def solve(self, iterations: int, tolerance: float, within: Mask | None = None) -> Complex:
+    def solve(self, iterations: int, tolerance: float, within: Bool | None = None) -> Complex:
         """Return the spectrum of the image, which is zero outside of ``within``."""
         first = self.dipoles[0]
 
@@ -194,7 +191,7 @@ class _Model:
         return float(np.sqrt(left / whole)) if whole else 0.0
 
 
-def _solve(model: _Model, within: Mask, iterations: int, tolerance: float) -> tuple[Float, bool]:
+def _solve(model: _Model, within: Bool, iterations: int, tolerance: float) -> tuple[Float, bool]:
     """Return the image, and whether the fields ask for sources outside of ``within``."""
     image = model.dipoles[0].inverse
     confined = model.solve(max(iterations // 2, 1), tolerance, within)

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import scipy.fft as sf
-from numpy.typing import NDArray
 
-from qsmbids.inversion.gradient import (
+from qsmbids.physics import DipoleConvolution
+from qsmbids.physics.gradient import (
     add_adjoint_difference,
     difference,
     laplacian_spectrum,
     spacing,
 )
-from qsmbids.physics import DipoleConvolution
 from qsmbids.physics.noise import unexplained_level
+from qsmbids.physics.problem import Bool, Complex, Float, Problem
 from qsmbids.physics.solve import conjugate_gradients, spectral_inner
-
-Float = NDArray[np.float32]
-Complex = NDArray[np.complex64]
 
 LINEAR_STEPS = 3  # as in NDI: phasors more than half a turn apart pull to the wrong turn
 OUTLIER = 6  # standard deviations of the weighted residual, once the linear steps have settled
@@ -29,14 +24,9 @@ FLAT = 0.1
 CG_STEPS, CG_TOLERANCE = 10, 0.1
 
 
-def medi(  # noqa: PLR0913 - a method's options are its parameters
-    field: Float,
-    mask: NDArray[np.bool_],
+def medi(
+    problem: Problem,
     *,
-    voxel_size: Sequence[float],
-    b0_dir: Sequence[float],
-    weight: Float | None = None,
-    magnitude: Float | None = None,
     regularization: float = 0.07,
     edges: float = 0.3,
     phase_scale: float = 20.0,
@@ -54,10 +44,8 @@ def medi(  # noqa: PLR0913 - a method's options are its parameters
 
     Parameters
     ----------
-    field, mask, voxel_size, b0_dir, weight
-        As in `qsmbids.inversion.invert`. The weight's scale does not matter.
-    magnitude : (x, y, z) float32 array, optional
-        Signal magnitude in any unit; without, M is 1 everywhere.
+    problem : Problem
+        The scale of its weight does not matter; without a magnitude M is 1 everywhere.
     regularization : float
         Lambda over the field's uncertainty, which is read from the field itself; larger is
         smoother.
@@ -86,15 +74,14 @@ def medi(  # noqa: PLR0913 - a method's options are its parameters
         raise ValueError(f"the share of edges must lie between 0 and 1, not {edges}")
     if iterations < 1:
         raise ValueError(f"MEDI needs at least one iteration, not {iterations}")
-    dipole = DipoleConvolution(field.shape, voxel_size, b0_dir)
+    dipole, field, mask = problem.dipole, problem.field, problem.mask
     spread = float(np.sqrt(np.mean(np.square(field[mask], dtype=np.float64))))
     lam = np.float32(regularization * max(unexplained_level(field, mask), 1e-6 * spread))
     flat = np.float32(FLAT * spread)
-    smoothness = _Smoothness(dipole, voxel_size, lam, flat)
-    if magnitude is not None:
-        smoothness.spare(magnitude, mask, edges)
-    weight2 = mask.astype(np.float32) if weight is None else weight**2
-    weight2 /= weight2[mask].mean()
+    smoothness = _Smoothness(dipole, lam, flat)
+    if problem.magnitude is not None:
+        smoothness.spare(problem.magnitude, mask, edges)
+    weight2 = problem.squared_weight()
     scale = np.float32(phase_scale)
     chi: Complex = np.zeros(dipole.kernel.shape, np.complex64)
     for iteration in range(iterations):
@@ -112,7 +99,7 @@ def medi(  # noqa: PLR0913 - a method's options are its parameters
     return dipole.inverse(chi)
 
 
-def _without_outliers(weight2: Float, residual: Float, mask: NDArray[np.bool_]) -> Float:
+def _without_outliers(weight2: Float, residual: Float, mask: Bool) -> Float:
     error = np.abs(residual) * np.sqrt(weight2)
     limit = OUTLIER * error[mask].std(dtype=np.float64)
     if limit == 0:
@@ -126,22 +113,16 @@ def _without_outliers(weight2: Float, residual: Float, mask: NDArray[np.bool_]) 
 class _Smoothness:
     """lambda G^T V G: the curvature of the penalty at the map of the last `update`."""
 
-    def __init__(
-        self,
-        dipole: DipoleConvolution,
-        voxel_size: Sequence[float],
-        lam: np.float32,
-        flat: np.float32,
-    ):
+    def __init__(self, dipole: DipoleConvolution, lam: np.float32, flat: np.float32):
         self.shape = dipole.padded
-        self.scale = spacing(voxel_size)
+        self.scale = spacing(dipole.voxel_size)
         self.lam, self.flat = lam, flat
-        self.laplacian = laplacian_spectrum(self.shape, voxel_size)
+        self.laplacian = laplacian_spectrum(self.shape, dipole.voxel_size)
         self.penalised = [np.ones((1, 1, 1), bool)] * 3
         self.curvature = [np.zeros(self.shape, np.float32) for _ in range(3)]
         self.mean = 0.0
 
-    def spare(self, magnitude: Float, mask: NDArray[np.bool_], share: float) -> None:
+    def spare(self, magnitude: Float, mask: Bool, share: float) -> None:
         """Leave the steepest differences of the magnitude in the mask out of the penalty."""
         padding = [(0, p - n) for p, n in zip(self.shape, mask.shape, strict=True)]
         image, inside = np.pad(magnitude, padding), np.pad(mask, padding)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from numpy.typing import NDArray
 
-from qsmbids.physics import DipoleConvolution
-
-Float = NDArray[np.float32]
+from qsmbids.physics.problem import Float, Problem
 
 # As steep as the data term gets, |D| <= 2/3 twice and both terms of the phasor: 2 / (4 / 9).
 LARGEST_STEP = 4.5
@@ -17,12 +12,8 @@ LINEAR_SHARE = 2  # the first half of the steps
 
 
 def ndi(
-    field: Float,
-    mask: NDArray[np.bool_],
+    problem: Problem,
     *,
-    voxel_size: Sequence[float],
-    b0_dir: Sequence[float],
-    weight: Float | None = None,
     iterations: int = 20,
     step: float = 4.0,
     regularization: float = 1e-2,
@@ -37,8 +28,8 @@ def ndi(
 
     Parameters
     ----------
-    field, mask, voxel_size, b0_dir, weight
-        As in `qsmbids.inversion.invert`. The weight's scale does not matter.
+    problem : Problem
+        The scale of its weight does not matter.
     iterations : int
         Steps; fewer regularise more.
     step : float
@@ -63,16 +54,15 @@ def ndi(
         raise ValueError(f"the NDI step must lie between 0 and {LARGEST_STEP}, not {step}")
     if phase_scale <= 0 or regularization < 0:
         raise ValueError("NDI's phase_scale must be positive, its regularization not negative")
-    dipole = DipoleConvolution(field.shape, voxel_size, b0_dir)
-    weight2 = mask.astype(np.float32) if weight is None else weight**2
+    dipole, weight2 = problem.dipole, problem.squared_weight()
     # Above-average weights count as average: divided by the largest, most voxels would hardly move.
-    np.minimum(weight2, weight2[mask].mean(), out=weight2)
+    np.minimum(weight2, 1, out=weight2)
     weight2 *= np.float32(step / weight2.max())
     scale, keep = np.float32(phase_scale), np.float32(1 - step * regularization)
-    chi = np.zeros_like(field)
+    chi = np.zeros_like(problem.field)
     for iteration in range(iterations):
         residual = dipole(chi)
-        residual -= field
+        residual -= problem.field
         if iteration >= iterations // LINEAR_SHARE:
             residual *= scale
             np.sin(residual, out=residual)

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from numpy.typing import NDArray
 
-from qsmbids.inversion.gradient import laplacian_spectrum
-from qsmbids.physics import DipoleConvolution
-
-Float = NDArray[np.float32]
+from qsmbids.physics.gradient import laplacian_spectrum
+from qsmbids.physics.problem import Float, Problem
 
 
-def tikhonov(
-    field: Float,
-    mask: NDArray[np.bool_],
-    *,
-    voxel_size: Sequence[float],
-    b0_dir: Sequence[float],
-    weight: Float | None = None,
-    regularization: float = 0.01,
-) -> Float:
+def tikhonov(problem: Problem, *, regularization: float = 0.01) -> Float:
     r"""Minimise :math:`\|D\chi - f\|^2 + \lambda \|G\chi\|^2` by one division in k-space.
 
     Parameters
     ----------
-    field, mask, voxel_size, b0_dir, weight
-        As in `qsmbids.inversion.invert`; the closed form exists without a weight only.
+    problem : Problem
+        The closed form exists without a weight only.
     regularization : float
         Lambda, positive.
 
@@ -42,9 +29,8 @@ def tikhonov(
     """
     if regularization <= 0:
         raise ValueError(f"the regularization must be positive, not {regularization}")
-    dipole = DipoleConvolution(field.shape, voxel_size, b0_dir)
-    kernel = dipole.kernel
-    penalty = np.float32(regularization) * laplacian_spectrum(dipole.padded, voxel_size)
+    dipole, kernel = problem.dipole, problem.dipole.kernel
+    penalty = np.float32(regularization) * laplacian_spectrum(dipole.padded, problem.voxel_size)
     divisor = kernel**2 + penalty
     divisor[0, 0, 0] = 1
-    return dipole.filter(field, (kernel / divisor).astype(np.float32))
+    return dipole.filter(problem.field, (kernel / divisor).astype(np.float32))

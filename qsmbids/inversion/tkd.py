@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from numpy.typing import NDArray
 
-from qsmbids.physics import DipoleConvolution
-
-Float = NDArray[np.float32]
+from qsmbids.physics.problem import Float, Problem
 
 
-def tkd(
-    field: Float,
-    mask: NDArray[np.bool_],
-    *,
-    voxel_size: Sequence[float],
-    b0_dir: Sequence[float],
-    weight: Float | None = None,
-    threshold: float = 0.15,
-) -> Float:
+def tkd(problem: Problem, *, threshold: float = 0.15) -> Float:
     """Divide by the dipole kernel in k-space where it is large, by a constant where it is small.
 
     Parameters
     ----------
-    field, mask, voxel_size, b0_dir, weight
-        As in `qsmbids.inversion.invert`; a division in k-space has no place for a weight.
+    problem : Problem
+        Its weight has no place in a division in k-space.
     threshold : float
         Below this |D| the divisor is ``sign(D) * threshold``; between 0 and 2/3.
 
@@ -42,10 +29,9 @@ def tkd(
     """
     if not 0 < threshold < 2 / 3:
         raise ValueError(f"the TKD threshold must lie between 0 and 2/3, not {threshold}")
-    dipole = DipoleConvolution(field.shape, voxel_size, b0_dir)
-    kernel = dipole.kernel
+    kernel = problem.dipole.kernel
     sign = np.where(kernel < 0, np.float32(-1), np.float32(1))
     inverse = sign / np.maximum(np.abs(kernel), np.float32(threshold))
     inverse /= np.mean(kernel * inverse, dtype=np.float64)
     inverse[0, 0, 0] = 0
-    return dipole.filter(field, inverse.astype(np.float32))
+    return problem.dipole.filter(problem.field, inverse.astype(np.float32))

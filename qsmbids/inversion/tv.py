@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 import scipy.fft as sf
-from numpy.typing import NDArray
 
-from qsmbids.inversion.gradient import (
+from qsmbids.physics import DipoleConvolution
+from qsmbids.physics.gradient import (
     add_adjoint_difference,
     difference,
     laplacian_spectrum,
     spacing,
 )
-from qsmbids.physics import DipoleConvolution
 from qsmbids.physics.noise import unexplained_level
-
-Float = NDArray[np.float32]
+from qsmbids.physics.problem import Complex, Float, Problem
 
 # Weights of the two quadratic couplings, in units of the data term's own curvature. They set the
 # speed of the iteration, not its limit; chosen by trial on simulated heads, where a factor of 3
@@ -28,12 +23,8 @@ DATA_COUPLING = np.float32(0.1)
 
 
 def tv(
-    field: Float,
-    mask: NDArray[np.bool_],
+    problem: Problem,
     *,
-    voxel_size: Sequence[float],
-    b0_dir: Sequence[float],
-    weight: Float | None = None,
     regularization: float = 0.15,
     iterations: int = 40,
     tolerance: float = 5e-3,
@@ -46,8 +37,8 @@ def tv(
 
     Parameters
     ----------
-    field, mask, voxel_size, b0_dir, weight
-        As in `qsmbids.inversion.invert`. The weight's scale does not matter.
+    problem : Problem
+        The scale of its weight does not matter.
     regularization : float
         Lambda over the field's uncertainty, which is read from the field itself; larger is
         smoother.
@@ -66,25 +57,11 @@ def tv(
     Bilgic et al., Magn Reson Med 72:1444 (2014); the splitting of the weighted data term is that
     of Milovic et al., Magn Reson Med 80:814 (2018), eq. 10.
     """
-    return minimise(
-        field,
-        mask,
-        voxel_size=voxel_size,
-        b0_dir=b0_dir,
-        weight=weight,
-        regularization=regularization,
-        iterations=iterations,
-        tolerance=tolerance,
-    )
+    return minimise(problem, regularization, iterations, tolerance)
 
 
 def minimise(
-    field: Float,
-    mask: NDArray[np.bool_],
-    *,
-    voxel_size: Sequence[float],
-    b0_dir: Sequence[float],
-    weight: Float | None,
+    problem: Problem,
     regularization: float,
     iterations: int = 40,
     tolerance: float = 5e-3,
@@ -95,7 +72,7 @@ def minimise(
 
     Parameters
     ----------
-    field, mask, voxel_size, b0_dir, weight, regularization, iterations, tolerance
+    problem, regularization, iterations, tolerance
         As in `tv`.
     prior : (x, y, z) float32 array, optional
         The map p in ppm, zero outside the mask.
@@ -111,13 +88,11 @@ def minimise(
         raise ValueError(f"the regularization must be positive, not {regularization}")
     if iterations < 1:
         raise ValueError(f"TV needs at least one iteration, not {iterations}")
-    lam = np.float32(regularization * unexplained_level(field, mask))
-    dipole = DipoleConvolution(field.shape, voxel_size, b0_dir)
-    weight2 = mask.astype(np.float32) if weight is None else weight**2
-    weight2 /= weight2[mask].mean()
-    splitting = _Splitting(dipole, voxel_size, lam, trust)
+    dipole, field = problem.dipole, problem.field
+    lam = np.float32(regularization * unexplained_level(field, problem.mask))
+    splitting = _Splitting(dipole, lam, trust)
     pulled = None if prior is None else sf.rfftn(_pad(prior * np.float32(trust), dipole.padded))
-    data = _WeightedData(dipole, field, weight2)
+    data = _WeightedData(dipole, field, problem.squared_weight())
     chi = np.zeros(dipole.padded, np.float32)
     for _ in range(iterations):
         spectrum = data.pull(dipole)
@@ -137,7 +112,7 @@ def minimise(
     return chi[tuple(slice(n) for n in field.shape)]
 
 
-def _pad(image: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+def _pad(image: Float, shape: tuple[int, ...]) -> Float:
     return np.pad(image, [(0, p - n) for p, n in zip(shape, image.shape, strict=True)])
 
 
@@ -150,8 +125,8 @@ class _WeightedData:
         self.dual = np.zeros(dipole.padded, np.float32)
         self.target = self.weighted / self.divisor  # z - s
 
-    def pull(self, dipole: DipoleConvolution) -> NDArray[np.complex64]:
-        spectrum: NDArray[np.complex64] = sf.rfftn(self.target)
+    def pull(self, dipole: DipoleConvolution) -> Complex:
+        spectrum: Complex = sf.rfftn(self.target)
         spectrum *= dipole.kernel * DATA_COUPLING
         return spectrum
 
@@ -167,20 +142,14 @@ class _WeightedData:
 class _Splitting:
     """v = G chi, which carries the norm; and the inverse of the whole quadratic form."""
 
-    def __init__(
-        self,
-        dipole: DipoleConvolution,
-        voxel_size: Sequence[float],
-        lam: np.float32,
-        trust: float,
-    ):
+    def __init__(self, dipole: DipoleConvolution, lam: np.float32, trust: float):
         shape = dipole.padded
-        self.scale = spacing(voxel_size)
+        self.scale = spacing(dipole.voxel_size)
         self.threshold = lam / GRADIENT_COUPLING
         self.dual = [np.zeros(shape, np.float32) for _ in range(3)]
         self.target = [np.zeros(shape, np.float32) for _ in range(3)]  # v - s
         self.inverse = DATA_COUPLING * dipole.kernel**2
-        self.inverse += GRADIENT_COUPLING * laplacian_spectrum(shape, voxel_size)
+        self.inverse += GRADIENT_COUPLING * laplacian_spectrum(shape, dipole.voxel_size)
         self.inverse += np.float32(trust)
         self.inverse[0, 0, 0] = 1  # the mean is free
         np.reciprocal(self.inverse, out=self.inverse)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qsmbids.masking.methods import METHODS
+from qsmbids.masking.masking_methods import METHODS
+from qsmbids.registry import lazily
 
 if TYPE_CHECKING:
     from qsmbids.masking.brain import BrainMask, brain_mask
@@ -23,17 +23,12 @@ __all__ = [
     "signal_mask",
 ]
 
-_HOME = {
-    "brain": ("BrainMask", "brain_mask"),
-    "morphology": ("erode",),
-    "reliability": ("Reliability", "reliability_mask"),
-    "signal": ("signal_mask",),
-}
-
-
-def __getattr__(name: str) -> Any:
-    # The command line reads the registry for its choices; it need not pay for SciPy.
-    for module, names in _HOME.items():
-        if name in names:
-            return getattr(import_module(f"qsmbids.masking.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazily(
+    __name__,
+    {
+        "BrainMask brain_mask": "brain",
+        "erode": "morphology",
+        "Reliability reliability_mask": "reliability",
+        "signal_mask": "signal",
+    },
+)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qsmbids.phase.methods import FITS, UNWRAPPING
+from qsmbids.phase.phase_methods import FITS, UNWRAPPING
+from qsmbids.registry import lazily
 
 if TYPE_CHECKING:
     from qsmbids.phase.field import FieldEstimate, estimate_field
@@ -34,20 +34,15 @@ __all__ = [
     "unwrap",
 ]
 
-_HOME = {
-    "field": ("FieldEstimate", "estimate_field"),
-    "pair": ("check_pair",),
-    "relaxometry": ("Decay", "fit_decay"),
-    "rescale": ("Rescaled", "from_real_imaginary", "to_radians"),
-    "sign": ("SignGuess", "detect_sign"),
-    "slices": ("alternating_axis", "mend_alternation"),
-    "unwrapping": ("unwrap",),
-}
-
-
-def __getattr__(name: str) -> Any:
-    # The command line reads the registries for its choices; it need not pay for SciPy.
-    for module, names in _HOME.items():
-        if name in names:
-            return getattr(import_module(f"{__name__}.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazily(
+    __name__,
+    {
+        "FieldEstimate estimate_field": "field",
+        "check_pair": "pair",
+        "Decay fit_decay": "relaxometry",
+        "Rescaled from_real_imaginary to_radians": "rescale",
+        "SignGuess detect_sign": "sign",
+        "alternating_axis mend_alternation": "slices",
+        "unwrap": "unwrapping",
+    },
+)

@@ -10,7 +10,7 @@ import scipy.fft as sf
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from qsmbids.phase.methods import UNWRAPPING
+from qsmbids.phase.phase_methods import UNWRAPPING
 
 Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]

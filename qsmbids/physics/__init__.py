@@ -2,11 +2,13 @@
 
 from qsmbids.physics.dipole import DipoleConvolution, dipole_kernel, forward_field
 from qsmbids.physics.geometry import b0_direction, bounding_box, voxel_size
+from qsmbids.physics.problem import Problem
 from qsmbids.physics.units import GAMMA_HZ_PER_T, hz_per_ppm, radians_per_ppm
 
 __all__ = [
     "GAMMA_HZ_PER_T",
     "DipoleConvolution",
+    "Problem",
     "b0_direction",
     "bounding_box",
     "dipole_kernel",

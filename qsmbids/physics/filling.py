@@ -16,7 +16,7 @@ Bool = NDArray[np.bool_]
 _TOLERANCE, _ITERATIONS = 1e-3, 50
 
 
-def filled(image: Float, mask: Bool, gaps: Bool, voxel_size: Sequence[float]) -> Float:
+def fill_smoothly(image: Float, mask: Bool, gaps: Bool, voxel_size: Sequence[float]) -> Float:
     """Return ``image`` with the solution of Laplace's equation in its gaps.
 
     The values around a gap, as far as they lie in the mask, are its boundary; nothing flows

@@ -25,7 +25,7 @@ def take_crash(folder: Path, prefix: str, since: float) -> Crash | None:
         name = text.partition("\n")[0].removeprefix("Node: ")
         if name.startswith(prefix) and path.stat().st_mtime >= since - 1:
             path.unlink()
-            return Crash(name.removeprefix(prefix), text)
+            return Crash(name.rpartition(".")[2], text)
     return None
 
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from nipype.interfaces.base import Interface
 from nipype.pipeline.engine import Node
 from nipype.pipeline.engine.utils import load_resultfile
 
 from qsmbids.interfaces import arrays
+from qsmbids.workflows.plan import stage_memory
 
 
 class StageNode(Node):
@@ -32,6 +34,36 @@ class StageNode(Node):
         except Exception:  # a damaged pickle raises anything
             return False
         return True
+
+
+def stage_node(
+    interface: Interface,
+    name: str,
+    inputs: dict[str, Any],
+    *,
+    voxels: int,
+    echoes: int = 1,
+    threads: int = 1,
+) -> StageNode:
+    """Return the node of a stage, with the memory that it takes and what it is given.
+
+    Parameters
+    ----------
+    interface : Interface
+        The stage.
+    name : str
+        The node's name, which begins with the stage's: ``inversion_tv``.
+    inputs : dict
+        What is known already, with ``key``.
+    voxels, echoes : int
+        Voxels of one volume, and how many volumes the stage holds.
+    threads : int
+        On how many it computes.
+    """
+    memory = stage_memory(type(interface).__name__, voxels, echoes, inputs.get("method"))
+    node = StageNode(interface, name=name, n_procs=max(threads, 1), mem_gb=memory)
+    node.inputs.trait_set(**inputs)
+    return node
 
 
 def _arrays(outputs: dict[str, Any]) -> Iterator[str]:

@@ -6,11 +6,12 @@ from nipype.pipeline.engine import Workflow
 
 from qsmbids.bids import Series, desc_label
 from qsmbids.interfaces.derivatives import WriteDerivatives
-from qsmbids.interfaces.orientations import Align, Combine
-from qsmbids.interfaces.targets import note_path
+from qsmbids.interfaces.orientations import Align
+from qsmbids.interfaces.outputs import note_path
+from qsmbids.interfaces.susceptibility import Combine
 from qsmbids.settings import Settings
-from qsmbids.workflows.node import StageNode
-from qsmbids.workflows.plan import node_name, shows_registration, stage_memory
+from qsmbids.workflows.node import stage_node
+from qsmbids.workflows.plan import node_name, shows_registration
 
 
 def init_orientations_wf(series: Series, settings: Settings, *, voxels: int) -> Workflow:
@@ -31,23 +32,21 @@ def init_orientations_wf(series: Series, settings: Settings, *, voxels: int) -> 
         Without inputs. Its writing nodes are named ``write_*``.
     """
     workflow = Workflow(name=node_name(series.key))
-    count = len(series.orientations)
-    align = StageNode(Align(), name="alignment", mem_gb=stage_memory("Align", voxels, count))
-    align.inputs.key = series.key
-    align.inputs.notes = [str(note_path(settings.work_dir, one)) for one in series.orientations]
+    size = {"voxels": voxels, "echoes": len(series.orientations)}
+    notes = [str(note_path(settings.work_dir, one)) for one in series.orientations]
+    align = stage_node(Align(), "alignment", {"key": series.key, "notes": notes}, **size)
+    writing = {"key": series.key, "series": series, "output_dir": str(settings.output_dir)}
     for method in settings.combinations:
-        threads = max(settings.omp_nthreads, 1)
-        memory = stage_memory("Combine", voxels, count)
-        name = f"inversion_{desc_label(method)}"
-        combine = StageNode(Combine(), name=name, n_procs=threads, mem_gb=memory)
-        combine.inputs.trait_set(
-            key=series.key,
-            method=method,
-            options=dict(settings.options.get(method, {})),
-            num_threads=threads,
-        )
-        write = _writer(f"write_chi_{desc_label(method)}", series, settings, voxels)
-        write.inputs.method = method
+        label, threads = desc_label(method), max(settings.omp_nthreads, 1)
+        inputs = {
+            "key": series.key,
+            "method": method,
+            "options": dict(settings.options.get(method, {})),
+            "num_threads": threads,
+        }
+        combine = stage_node(Combine(), f"inversion_{label}", inputs, threads=threads, **size)
+        inputs = {**writing, "method": method}
+        write = stage_node(WriteDerivatives(), f"write_chi_{label}", inputs, voxels=voxels)
         shared = [(name, name) for name in ("fields", "masks", "weights", "b0_dir", "grid")]
         workflow.connect(
             [
@@ -57,15 +56,7 @@ def init_orientations_wf(series: Series, settings: Settings, *, voxels: int) -> 
             ]
         )
     if shows_registration(series):
-        show = _writer("write_registration", series, settings, voxels)
+        show = stage_node(WriteDerivatives(), "write_registration", writing, voxels=voxels)
         links = [("grid", "grid"), ("stage", "reading"), ("checkerboard", "registration")]
         workflow.connect([(align, show, links)])
     return workflow
-
-
-def _writer(name: str, series: Series, settings: Settings, voxels: int) -> StageNode:
-    node = StageNode(
-        WriteDerivatives(), name=name, mem_gb=stage_memory("WriteDerivatives", voxels, 1)
-    )
-    node.inputs.trait_set(key=series.key, series=series, output_dir=str(settings.output_dir))
-    return node

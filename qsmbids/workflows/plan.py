@@ -11,9 +11,9 @@ from typing import Any
 
 from qsmbids.bids import Series
 from qsmbids.errors import InputError
-from qsmbids.interfaces.targets import TARGETS, Target, chimap, subject_path, uncertainty_map
+from qsmbids.interfaces.outputs import OUTPUTS, Output, chimap, subject_path, uncertainty_map
 from qsmbids.inversion import METHODS
-from qsmbids.settings import Settings
+from qsmbids.settings import Processing, Settings
 
 LABELS = {
     "reading": "reading",
@@ -43,6 +43,7 @@ _VOLUMES = {
     "Background": (20, 0),
     "Inversion": (35, 0),  # a mask that fills the grid
     "WriteDerivatives": (5, 0),
+    "SaveImage": (5, 0),
     "StoreSubject": (5, 0),
     "NoteOrientation": (1, 0),
     "Align": (12, 5),  # each orientation
@@ -127,7 +128,7 @@ def disk_space(series: Series, settings: Settings, voxels: int) -> tuple[int, in
     """Return the bytes that a series takes in the work directory and in the output folder."""
     volume = 4 * voxels
     kept = 2 * max(len(series.echo_times), 1) + 10 + len(settings.methods)
-    return kept * volume, len(targets(series, settings)) * volume
+    return kept * volume, len(images(series, settings)) * volume
 
 
 def writes_local_field(series: Series, settings: Settings) -> bool:
@@ -136,11 +137,11 @@ def writes_local_field(series: Series, settings: Settings) -> bool:
     return settings.write_fields and series.start != "local-field" and known
 
 
-def targets(series: Series, settings: Settings) -> list[Target]:
+def images(series: Series, settings: Settings) -> list[Output]:
     """Return the images that a series will have."""
     if series.orientations:
         maps = [chimap(method) for method in settings.combinations]
-        return [*maps, TARGETS["registration"]] if shows_registration(series) else maps
+        return [*maps, OUTPUTS["registration"]] if shows_registration(series) else maps
     raw = series.start == "raw"
     names = ["eroded"] if series.start == "local-field" else ["brain", "eroded"]
     if raw:
@@ -153,7 +154,7 @@ def targets(series: Series, settings: Settings) -> list[Target]:
         names += ["r2star", "t2star", "s0"]
     maps = [chimap(method) for method in settings.methods]
     maps += [uncertainty_map(m) for m in settings.methods if gives_uncertainty(m, settings)]
-    return [TARGETS[name] for name in names] + maps
+    return [OUTPUTS[name] for name in names] + maps
 
 
 def shows_registration(series: Series) -> bool:
@@ -161,18 +162,18 @@ def shows_registration(series: Series) -> bool:
     return all(one.start == "raw" or one.magnitude for one in series.orientations)
 
 
-def gives_uncertainty(method: str, settings: Settings) -> bool:
+def gives_uncertainty(method: str, processing: Processing) -> bool:
     """Tell whether an inversion gives a map of its uncertainty too."""
-    return bool(METHODS[method].resolve(settings.options.get(method, {})).get("uncertainty"))
+    return bool(METHODS[method].resolve(processing.options.get(method, {})).get("uncertainty"))
 
 
 def outputs(series: Series, settings: Settings) -> list[Path]:
     """Return the paths of the files that a series will have."""
-    images = [target.path(settings.output_dir, series) for target in targets(series, settings)]
+    paths = [image.path(settings.output_dir, series) for image in images(series, settings)]
     folder = settings.subjects_dir
     if folder is None or series.orientations:
-        return images
-    return [*images, subject_path(folder, series)]
+        return paths
+    return [*paths, subject_path(folder, series)]
 
 
 def steps(series: Series, settings: Settings) -> Iterable[tuple[str, str]]:

@@ -183,8 +183,7 @@ class Runner:
         return ""
 
     def _on_status(self, node: Any, status: str) -> None:
-        name = node.fullname.removeprefix(f"{TOP}.")
-        inner, _, stage = name.rpartition(".")
+        inner, stage = _place(node)
         state = self._states.get(inner)
         label = plan.stage_label(stage)
         who = state.series.key if state else node.inputs.key
@@ -204,7 +203,7 @@ class Runner:
 
     def _on_crash(self, node: Any, message: str, text: str) -> None:
         """A node has failed: say so, once a series."""
-        inner, _, stage = node.fullname.removeprefix(f"{TOP}.").rpartition(".")
+        inner, stage = _place(node)
         state = self._states.get(inner)
         label = plan.stage_label(stage)
         if state is None:
@@ -281,6 +280,11 @@ class Runner:
             write_report(Path(self._settings.output_dir), participant)
         except Exception as error:  # one page must not keep the others from being made
             self._report_failed(participant, f"{type(error).__name__}: {error}")
+
+
+def _place(node: Any) -> tuple[str, str]:
+    """Return the name of a node's series, and the node's own."""
+    return node.fullname.split(".")[1], node.name
 
 
 def _demand_plugin(settings: Settings) -> None:

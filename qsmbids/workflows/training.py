@@ -8,7 +8,7 @@ from pathlib import Path
 
 from qsmbids.bids import Inventory, Series
 from qsmbids.bids.derived import with_reference
-from qsmbids.interfaces.targets import subject_path
+from qsmbids.interfaces.outputs import subject_path
 from qsmbids.settings import Settings
 
 

@@ -21,7 +21,7 @@ _PRELOAD = [
     "nibabel",
     "qsmbids.interfaces.derivatives",
     "qsmbids.interfaces.fields",
-    "qsmbids.interfaces.reading",
+    "qsmbids.interfaces.read_series",
     "qsmbids.interfaces.susceptibility",
 ]
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from qsmbids.errors import InputError
-from qsmbids.interfaces import arrays
+from qsmbids.interfaces import arrays, axis_order, images
 
 AFFINE = np.diag([1.0, 2.0, 3.0, 1.0])
 
@@ -23,28 +23,28 @@ AFFINE = np.diag([1.0, 2.0, 3.0, 1.0])
 def image(tmp_path: Path) -> Path:
     path = tmp_path / "sub-01_MEGRE.nii.gz"
     values = np.random.default_rng(0).normal(size=(12, 10, 8)).astype(np.float32)
-    arrays.write_image(path, values, AFFINE.tolist())
+    images.write_image(path, values, AFFINE.tolist())
     return path
 
 
 def test_an_image_survives_the_round_trip(image: Path) -> None:
-    data, affine = arrays.read_image(image)
+    data, affine = images.read_image(image)
     assert data.shape == (12, 10, 8)
     assert data.dtype == np.float32
     np.testing.assert_array_equal(affine, AFFINE)
 
 
 def test_equal_voxels_are_equal_bytes(image: Path, tmp_path: Path) -> None:
-    data, _ = arrays.read_image(image)
+    data, _ = images.read_image(image)
     again = tmp_path / "other" / "name.nii.gz"
-    arrays.write_image(again, data, AFFINE.tolist())
+    images.write_image(again, data, AFFINE.tolist())
     assert again.read_bytes() == image.read_bytes()
     assert not list(tmp_path.rglob("*.part"))
 
 
 def test_masks_are_bytes(tmp_path: Path) -> None:
     path = tmp_path / "mask.nii.gz"
-    arrays.write_image(path, np.ones((3, 3, 3), bool), AFFINE.tolist())
+    images.write_image(path, np.ones((3, 3, 3), bool), AFFINE.tolist())
     assert nib.load(path).get_data_dtype() == np.uint8
 
 
@@ -64,7 +64,7 @@ def _text(path: Path) -> None:
 
 
 def _nan(path: Path) -> None:
-    data, affine = arrays.read_image(path)
+    data, affine = images.read_image(path)
     data[3, 3, 3] = np.nan
     nib.save(nib.Nifti1Image(data, affine), path)
 
@@ -81,19 +81,19 @@ def _four(path: Path) -> None:
 def test_bad_images_are_named_in_one_line(image: Path, damage: object) -> None:
     damage(image)  # type: ignore[operator]
     with pytest.raises(InputError, match=r"^sub-01_MEGRE\.nii\.gz ") as error:
-        arrays.read_image(image)
+        images.read_image(image)
     assert len(str(error.value).splitlines()) == 1
 
 
 def test_another_grid_is_refused(image: Path) -> None:
-    data, affine = arrays.read_image(image)
-    grid = arrays.make_grid(image, data.shape, affine)
+    data, affine = images.read_image(image)
+    grid = axis_order.make_grid(image, data.shape, affine)
     moved = affine.copy()
     moved[0, 3] += 0.05  # exporters round; the inventory takes a tenth of a voxel too
-    arrays.check_grid(image, data.shape, moved, grid)
+    images.check_grid(image, data.shape, moved, grid)
     for shape, other in (((12, 10, 9), affine), (data.shape, affine * 1.1)):
         with pytest.raises(InputError, match="another grid"):
-            arrays.check_grid(image, shape, other, grid)
+            images.check_grid(image, shape, other, grid)
 
 
 def test_the_name_tells_the_content(tmp_path: Path) -> None:
@@ -113,12 +113,12 @@ def test_damage_within_a_file_is_found_on_reading(tmp_path):
     path = tmp_path / "a.nii.gz"
     noise = np.random.default_rng(0).normal(size=(20, 20, 20)).astype("f4")
     nib.save(nib.Nifti1Image(noise, np.eye(4)), path)
-    arrays.read_image(path)
+    images.read_image(path)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"a\.nii\.gz is damaged or truncated"):
-        arrays.read_image(path)
+        images.read_image(path)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e39])
@@ -127,16 +127,16 @@ def test_a_map_that_is_not_finite_is_not_written(tmp_path: Path, value: float) -
     values = np.zeros((4, 4, 4))
     values[1, 2, 3] = value
     with pytest.raises(InputError, match=r"^sub-01_Chimap\.nii\.gz would hold NaN"):
-        arrays.write_image(path, values, AFFINE.tolist())
+        images.write_image(path, values, AFFINE.tolist())
     assert not list(tmp_path.iterdir())
 
 
 def test_values_that_nothing_measured_has_are_refused(image: Path) -> None:
-    data, affine = arrays.read_image(image)
+    data, affine = images.read_image(image)
     data[1, 1, 1] = 1e20
     nib.save(nib.Nifti1Image(data, affine), image)
     with pytest.raises(InputError, match=r"up to 1e\+20"):
-        arrays.read_image(image)
+        images.read_image(image)
 
 
 def _zeros(path: Path) -> None:
@@ -166,8 +166,8 @@ def test_an_array_that_is_not_what_its_name_tells_is_refused(
 def test_the_umask_is_kept(tmp_path: Path, mask: str, mode: str) -> None:
     code = (
         "import os, sys, numpy as np; from pathlib import Path; "
-        f"os.umask(0o{mask}); from qsmbids.interfaces import arrays; "
-        "arrays.write_image(Path(sys.argv[1]), np.ones((2, 2, 2)), np.eye(4))"
+        f"os.umask(0o{mask}); from qsmbids.interfaces import images; "
+        "images.write_image(Path(sys.argv[1]), np.ones((2, 2, 2)), np.eye(4))"
     )
     subprocess.run([sys.executable, "-c", code, tmp_path / "a.nii.gz"], check=True)
     assert f"{(tmp_path / 'a.nii.gz').stat().st_mode & 0o777:o}" == mode
@@ -176,13 +176,13 @@ def test_the_umask_is_kept(tmp_path: Path, mask: str, mode: str) -> None:
 def test_data_without_end_behind_an_image_are_not_unpacked(image: Path) -> None:
     content = gzip.decompress(image.read_bytes())
     image.write_bytes(gzip.compress(content + bytes(1 << 20)))
-    arrays.read_image(image)
+    images.read_image(image)
     image.write_bytes(gzip.compress(content + bytes(1 << 26)))
     with pytest.raises(InputError, match="much more data than its header tells"):
-        arrays.read_image(image)
+        images.read_image(image)
 
 
 def test_a_pipe_is_no_image(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.nii")
     with pytest.raises(InputError, match="pipe or device"):
-        arrays.read_image(tmp_path / "a.nii")
+        images.read_image(tmp_path / "a.nii")

@@ -18,7 +18,8 @@ from qsmbids.cli.main import main
 from qsmbids.errors import InputError
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.fields import FieldMap
-from qsmbids.interfaces.reading import LoadField, LoadSeries
+from qsmbids.interfaces.read_field import LoadField
+from qsmbids.interfaces.read_series import LoadSeries
 
 TIMES = (0.002, 0.006, 0.013)  # unequal spacing, the first echo soon
 PAIR = {"EchoTime1": TIMES[0], "EchoTime2": TIMES[1]}
@@ -172,11 +173,11 @@ def estimate(folder: Path, magnitude: list[Path], phase: list[Path], difference:
     times = list(TIMES[:2])
     read = LoadSeries(
         key="sub-01",
-        images=[str(path) for path in (*magnitude, *phase)],
         magnitude=[str(path) for path in magnitude],
         phase=[str(path) for path in phase],
         phase_units="rad",
-        difference=times if difference else [],
+        echo_times=times,
+        difference=difference,
     ).run(cwd=str(folder))
     mask = arrays.save(folder, "mask", arrays.load(read.outputs.magnitude)[0] > 30)
     stage = FieldMap(
@@ -243,7 +244,6 @@ def test_a_scanners_field_map_is_turned_and_trusted_by_its_magnitude(tmp_path: P
     phantom.write(image_path, magnitude[0])
     common: dict[str, Any] = {
         "key": "sub-01",
-        "images": [str(path)],
         "field": str(path),
         "field_strength": 3.0,
         "kind": "total-field",
@@ -271,7 +271,6 @@ def test_a_wrapped_field_map_without_its_echo_times_is_refused(tmp_path: Path) -
     phantom.write(path, field)
     stage = LoadField(
         key="sub-01",
-        images=[str(path)],
         field=str(path),
         field_units="Hz",
         field_strength=3.0,

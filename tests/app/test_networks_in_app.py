@@ -19,19 +19,19 @@ from qsmbids.cli.main import main
 from qsmbids.cli.parser import parse
 from qsmbids.errors import InputError, UsageError
 from qsmbids.interfaces import arrays
+from qsmbids.interfaces.axis_order import upright_grid
 from qsmbids.interfaces.derivatives import WriteDerivatives
-from qsmbids.interfaces.orientation import upright_grid
 from qsmbids.interfaces.reporting import stages_of
 from qsmbids.interfaces.susceptibility import Inversion as InversionStage
 from qsmbids.inversion import METHODS, Reconstruction, invert, reconstruct
 from qsmbids.networks import weights_file as files
-from qsmbids.physics import forward_field
+from qsmbids.physics import Problem, forward_field
 from qsmbids.reports import methods_text, write_participant_page
 from qsmbids.workflows import plan, records
 
 torch = pytest.importorskip("torch")
 
-from qsmbids.inference.fine_tuning import FitOptions  # noqa: E402
+from qsmbids.inference.fit_options import FitOptions  # noqa: E402
 from qsmbids.networks.architectures import ARCHITECTURES  # noqa: E402
 from qsmbids.networks.base import InversionNet  # noqa: E402
 from qsmbids.networks.direct import DirectNet  # noqa: E402
@@ -97,7 +97,7 @@ def test_each_network_has_weights_of_its_own_name(name: str) -> None:
 def test_a_preset_reaches_the_function(weights: Path) -> None:
     entry = replace(METHODS["uqsm"], preset={"weights": str(weights)})
     field, mask = head()
-    found = entry.load()(field, mask, voxel_size=(1, 1, 1), b0_dir=(0, 0, 1))
+    found = entry.load()(Problem(field, mask, (1, 1, 1)))
     assert found.details["Weights"]["Name"] == "toy"
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
-from qsmbids.interfaces import arrays
+from qsmbids.interfaces import arrays, axis_order, images
+from qsmbids.interfaces.axis_order import turn_back, turn_upright, upright_grid
 from qsmbids.interfaces.fields import BrainMask
-from qsmbids.interfaces.orientation import turn_back, turn_upright, upright_grid
-from qsmbids.interfaces.reading import LoadField
+from qsmbids.interfaces.read_field import LoadField
 
 SHAPE = (10, 12, 9)
 TILT = nib.eulerangles.euler2mat(0.1, 0.2, -0.3)
@@ -34,9 +34,7 @@ def test_stages_see_one_orientation_and_files_keep_theirs(tmp_path: Path, codes:
     brain = (np.arange(field.size).reshape(SHAPE) % 7 > 1).astype(np.uint8)
     path = write(tmp_path / "sub-01_desc-local_fieldmap.nii.gz", field, codes)
     mask = write(tmp_path / "sub-01_desc-brain_mask.nii.gz", brain, codes)
-    stage = LoadField(
-        key="sub-01", images=[path], field=path, field_units="ppm", kind="total-field"
-    )
+    stage = LoadField(key="sub-01", field=path, field_units="ppm", kind="total-field")
     read = stage.run(cwd=str(tmp_path)).outputs
     np.testing.assert_array_equal(arrays.load(read.field), field)
     np.testing.assert_allclose(read.grid["affine"], AFFINE, atol=1e-5)
@@ -45,13 +43,13 @@ def test_stages_see_one_orientation_and_files_keep_theirs(tmp_path: Path, codes:
     masking = BrainMask(key="sub-01", grid=read.grid, mask_file=mask)
     masked = masking.run(cwd=str(tmp_path)).outputs
     np.testing.assert_array_equal(arrays.load(masked.mask), brain)
-    stored, affine = arrays.read_image(Path(path))
+    stored, affine = images.read_image(Path(path))
     np.testing.assert_array_equal(turn_back(field, read.grid), stored)
     np.testing.assert_allclose(read.grid["stored"]["affine"], affine)
 
 
 def test_upright_images_stay_as_they_are() -> None:
-    grid = upright_grid(arrays.make_grid(Path("a.nii"), SHAPE, AFFINE))
+    grid = upright_grid(axis_order.make_grid(Path("a.nii"), SHAPE, AFFINE))
     image = np.zeros(SHAPE, np.float32)
     assert np.shares_memory(turn_upright(image, grid), image)
     np.testing.assert_array_equal(grid["affine"], AFFINE)

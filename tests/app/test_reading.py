@@ -13,7 +13,8 @@ import pytest
 from qsmbids.errors import InputError
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.fields import BrainMask
-from qsmbids.interfaces.reading import LoadField, LoadSeries
+from qsmbids.interfaces.read_field import LoadField
+from qsmbids.interfaces.read_series import LoadSeries
 from qsmbids.physics import hz_per_ppm
 
 SHAPE = (10, 12, 9)
@@ -42,8 +43,7 @@ def files(tmp_path: Path) -> dict[str, list[Path]]:
 
 def load(tmp_path: Path, files: dict[str, list[Path]], *parts: str, **more: Any) -> Any:
     paths = {part: [str(path) for path in files[part]] for part in parts}
-    images = [path for part in paths.values() for path in part]
-    stage = LoadSeries(key="sub-01", images=images, phase_units="rad", **paths, **more)
+    stage = LoadSeries(key="sub-01", phase_units="rad", **paths, **more)
     return stage.run(cwd=str(tmp_path)).outputs
 
 
@@ -198,7 +198,6 @@ def test_a_field_is_read_in_ppm(tmp_path: Path, units: str) -> None:
     phantom.write(path, field)
     stage = LoadField(
         key="sub-01",
-        images=[str(path)],
         field=str(path),
         field_units=units,
         field_strength=7.0,
@@ -218,7 +217,7 @@ def test_a_local_field_is_trusted_by_its_magnitude(tmp_path: Path) -> None:
     for file, image in zip((path, *images), (field, *echoes), strict=True):
         phantom.write(file, image.astype(np.float32))
     names = [str(image) for image in images]
-    common = {"key": "sub-01", "images": [str(path), *names], "field": str(path)}
+    common = {"key": "sub-01", "field": str(path)}
     stage = LoadField(**common, field_units="ppm", kind="local-field", magnitude=names)
     made = stage.run(cwd=str(tmp_path)).outputs
     signal = np.where(field == 0, 0, np.hypot(*echoes))
@@ -232,7 +231,7 @@ def test_a_magnitude_without_signal_is_refused(tmp_path: Path) -> None:
     phantom.write(path, np.random.default_rng(0).normal(size=SHAPE).astype(np.float32))
     phantom.write(image, np.zeros(SHAPE, np.float32))
     stage = LoadField(
-        key="sub-01", images=[str(path), str(image)], field=str(path), field_units="ppm",
+        key="sub-01", field=str(path), field_units="ppm",
         kind="local-field", magnitude=[str(image)],
     )  # fmt: skip
     with pytest.raises(InputError, match=r"sub-01_magnitude.nii.gz is zero"):
@@ -242,9 +241,7 @@ def test_a_magnitude_without_signal_is_refused(tmp_path: Path) -> None:
 def test_a_field_in_hertz_needs_a_field_strength(tmp_path: Path) -> None:
     path = tmp_path / "sub-01_desc-local_fieldmap.nii.gz"
     phantom.write(path, np.random.default_rng(0).normal(size=SHAPE).astype(np.float32))
-    stage = LoadField(
-        key="sub-01", images=[str(path)], field=str(path), field_units="Hz", kind="local-field"
-    )
+    stage = LoadField(key="sub-01", field=str(path), field_units="Hz", kind="local-field")
     with pytest.raises(InputError, match="MagneticFieldStrength"):
         stage.run(cwd=str(tmp_path))
 
@@ -270,8 +267,6 @@ def test_an_absurd_field_is_refused(tmp_path: Path, voxels: int, value: float) -
     field = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
     field.flat[:voxels] = value
     phantom.write(path, field)
-    stage = LoadField(
-        key="sub-01", images=[str(path)], field=str(path), field_units="ppm", kind="local-field"
-    )
+    stage = LoadField(key="sub-01", field=str(path), field_units="ppm", kind="local-field")
     with pytest.raises(InputError, match=r"sub-01_desc-local_fieldmap\.nii\.gz holds "):
         stage.run(cwd=str(tmp_path))

@@ -112,7 +112,7 @@ def test_damaged_arrays_in_the_work_folder_are_computed_anew(
     before = {path.name: path.read_bytes() for path in out.rglob("*.nii.gz")}
     for path in out.rglob("*.nii.gz"):
         path.unlink()
-    folder = tmp_path / "work/qsmbids/sub_01"
+    folder = tmp_path / "work/qsmbids/sub_01/stages"
     (phase,) = (folder / "reading").glob("phase-*.npy")
     phase.write_bytes(phase.read_bytes()[:128] + bytes(phase.stat().st_size - 128))
     (brain,) = (folder / "masking").glob("brain-*.npy")

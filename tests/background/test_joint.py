@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import distance_transform_edt
 
 from qsmbids.background import remove_background
-from qsmbids.background.coarse import CoarseGrid
+from qsmbids.background.multigrid import CoarseGrid
 from qsmbids.physics import forward_field
 
 SHAPE, SIZE, B0 = (44, 46, 40), (2.0, 2.0, 2.0), (0.0, 0.2, 0.98)

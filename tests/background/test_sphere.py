@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qsmbids.background.laplace import without_harmonic_part
-from qsmbids.background.smv import MeanValue, sphere
+from qsmbids.background.spherical_mean import MeanValue, sphere
 from qsmbids.physics.solve import conjugate_gradients
 
 SIZES = st.tuples(*[st.floats(0.8, 3.0)] * 3)

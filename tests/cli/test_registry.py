@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from qsmbids.inversion import COMBINATIONS
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.masking import METHODS as MASKING
 from qsmbids.phase import FITS, UNWRAPPING
-from qsmbids.registry import COMMON, Method, Registry
+from qsmbids.registry import Method, Registry
 from qsmbids.reports.citations import CITATIONS
 
 INVERSIONS = {**INVERSION, **COMBINATIONS}
@@ -35,8 +36,21 @@ MAPS = [pytest.param(m, id=name) for r in (BACKGROUND, INVERSION) for name, m in
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 
-def example(data, *, voxel_size, weight=None, radius=3.0, steps=7):
+def example(data, *, voxel_size, radius=3.0, steps=7):
     """Stand for a method in the tests of the registry itself."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Options that several methods share."""
+
+    b: int
+    c: int
+
+
+def grouped(data, *, a=1, pair=Pair(3, 4)):
+    """Stand for a method whose options stand in a dataclass."""
+    return data, a, pair
 
 
 TARGET = f"{__name__}:example"
@@ -53,13 +67,17 @@ def test_method_loads_and_is_written_up(method):
 
 @pytest.mark.parametrize("method", MAPS)
 def test_method_has_its_stages_signature(method):
-    parameters = inspect.signature(method.load()).parameters
-    assert list(parameters)[:2] == ["field", "mask"]
-    common = {"voxel_size", "b0_dir", "weight"}
-    assert common <= set(parameters)
-    rest = [p for name, p in parameters.items() if name not in ("field", "mask")]
-    assert all(p.kind is p.KEYWORD_ONLY for p in rest)
-    assert set(method.defaults()) == {p.name for p in rest} - common - COMMON
+    first, *rest = inspect.signature(method.load()).parameters.values()
+    assert first.name == "problem"
+    assert first.kind is first.POSITIONAL_OR_KEYWORD
+    assert all(p.kind is p.KEYWORD_ONLY and p.default is not p.empty for p in rest)
+
+
+def test_every_option_of_a_dataclass_is_an_option_of_the_method():
+    method = Method(f"{__name__}:grouped", "Example", "by example", preset={"b": 5})
+    assert method.defaults() == {"a": 1, "b": 5, "c": 4}
+    assert method.load()("data", c=6, a=0) == ("data", 0, Pair(5, 6))
+    assert method.load()("data") == ("data", 1, Pair(5, 4))
 
 
 def test_inversions_have_names_that_stay_apart_in_file_names():

@@ -9,11 +9,12 @@ import pytest
 from volumes import smooth_tissue
 
 from qsmbids.errors import InputError, QsmbidsWarning, UsageError
-from qsmbids.physics import DipoleConvolution
+from qsmbids.physics import DipoleConvolution, Problem
 
 torch = pytest.importorskip("torch")
 
-from qsmbids.inference.fine_tuning import FitOptions, fine_tune, hold_out  # noqa: E402
+from qsmbids.inference.fine_tuning import fine_tune, hold_out  # noqa: E402
+from qsmbids.inference.fit_options import FitOptions  # noqa: E402
 from qsmbids.inference.predict import predict  # noqa: E402
 from qsmbids.inference.predictor import DOMAINS, Predictor  # noqa: E402
 from qsmbids.inference.resampling import (  # noqa: E402
@@ -23,7 +24,6 @@ from qsmbids.inference.resampling import (  # noqa: E402
 )
 from qsmbids.inference.tiles import in_tiles, tile_size  # noqa: E402
 from qsmbids.inversion import METHODS, reconstruct  # noqa: E402
-from qsmbids.inversion.finetune import finetune  # noqa: E402
 from qsmbids.inversion.network import network  # noqa: E402
 from qsmbids.networks.device import pick_device  # noqa: E402
 from qsmbids.networks.direct import DirectNet  # noqa: E402
@@ -35,6 +35,7 @@ from qsmbids.networks.weights_file import bundled  # noqa: E402
 from qsmbids.physics.torch_dipole import Dipole, data_consistency  # noqa: E402
 
 SMALL = {"base": 2, "levels": 3}
+finetune = METHODS["qsminvnet"].load()
 SHAPE = (33, 40, 28)
 
 
@@ -158,9 +159,9 @@ def test_consistency_makes_a_direct_network_explain_the_field(tmp_path):
     direct = str(save_weights(DirectNet(**SMALL), tmp_path / "direct.safetensors"))
     _, field, mask = head()
     dipole = DipoleConvolution(SHAPE, (1, 1, 1))
-    options = {"voxel_size": (1, 1, 1), "b0_dir": (0, 0, 1), "weights": direct}
+    problem = Problem(field, mask, (1, 1, 1))
     without, with_it = (
-        np.linalg.norm((dipole(network(field, mask, consistency=c, **options).chi) - field)[mask])
+        np.linalg.norm((dipole(network(problem, consistency=c, weights=direct).chi) - field)[mask])
         for c in (0, 0.05)
     )
     assert with_it < 0.5 * without
@@ -275,16 +276,15 @@ def test_unusable_input_is_refused_in_a_sentence(path, tmp_path):
     _, field, mask = head()
     mask &= (np.arange(mask.shape[0]) - mask.shape[0] // 2 < 1)[:, None, None]
     mask &= (np.arange(mask.shape[0]) - mask.shape[0] // 2 > -3)[:, None, None]
-    options = {"voxel_size": (1, 1, 1), "b0_dir": (0, 0, 1)}
     with pytest.raises(ValueError, match="spans only 3 x"):
-        network(field, mask, weights=path, **options)
-    _, field, mask = head()
+        network(Problem(field, mask, (1, 1, 1)), weights=path)
+    problem = Problem(*head()[1:], (1, 1, 1))
     with pytest.raises(InputError, match="does not exist"):
-        network(field, mask, weights=str(tmp_path / "no.safetensors"), **options)
+        network(problem, weights=str(tmp_path / "no.safetensors"))
     with pytest.raises(ValueError, match="consistency"):
-        network(field, mask, weights=path, consistency=-1, **options)
+        network(problem, weights=path, consistency=-1)
     with pytest.raises(ValueError, match="held-out share"):
-        finetune(field, mask, weights=path, held_out=0, **options)
+        finetune(problem, weights=path, held_out=0)
 
 
 def tuned(options, noise=0.003):
@@ -319,8 +319,9 @@ def test_fine_tuning_stops_when_nothing_is_gained():
 
 def test_fine_tuning_is_deterministic(path):
     _, field, mask = head(noise=0.002)
-    options = {"voxel_size": (1, 1, 2), "b0_dir": (0, 0.4, 1), "weights": path, "iterations": 3}
-    first, second = (finetune(field, mask, weight=2.0 * mask, **options).chi for _ in range(2))
+    weight = 2 * mask.astype(np.float32)
+    problem = Problem(field, mask, (1, 1, 2), (0, 0.4, 1), weight)
+    first, second = (finetune(problem, weights=path, iterations=3).chi for _ in range(2))
     np.testing.assert_array_equal(first, second)
     assert np.isfinite(first).all()
     assert not first[~mask].any()
@@ -346,13 +347,19 @@ def test_a_network_of_two_domains_is_asked_for_one_of_them(tmp_path):
     assert not np.array_equal(one, other)
     np.testing.assert_array_equal(default, one)
     maps = [
-        finetune(field, mask, weights=path, iterations=1, uncertainty=False, **options, **chosen)
+        finetune(
+            Problem(field, mask, (1, 1, 1)),
+            weights=path,
+            iterations=1,
+            uncertainty=False,
+            **chosen,
+        )
         for chosen in ({}, {"domain": "source"}, {"domain": "target"})
     ]
     np.testing.assert_array_equal(maps[0].chi, maps[1].chi)
     assert not np.array_equal(maps[0].chi, maps[2].chi)
     with pytest.raises(ValueError, match="'source' or 'target', not 'both'"):
-        finetune(field, mask, weights=path, domain="both", **options)
+        finetune(Problem(field, mask, (1, 1, 1)), weights=path, domain="both")
 
 
 def test_a_network_of_one_domain_has_no_other():
@@ -362,7 +369,7 @@ def test_a_network_of_one_domain_has_no_other():
 
 @pytest.mark.parametrize("method", ["qsminvnet", "qsminvnet+", "zs-uqsm+", "dip"])
 def test_every_setting_of_the_fit_is_an_option(method):
-    names = {field.name for field in fields(FitOptions)} - {"tv"} | {"total_variation"}
+    names = {field.name for field in fields(FitOptions)}
     assert names <= set(METHODS[method].defaults())
 
 

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from volumes import smooth_tissue
 
-from qsmbids.inversion.dip import deep_image_prior
-from qsmbids.inversion.zeroshot import zero_shot
+from qsmbids.inversion import METHODS
+from qsmbids.physics import Problem
 
 torch = pytest.importorskip("torch")
 
-from qsmbids.inference.fine_tuning import FitOptions, hold_out  # noqa: E402
+from qsmbids.inference.fine_tuning import hold_out  # noqa: E402
+from qsmbids.inference.fit_options import FitOptions  # noqa: E402
 from qsmbids.inference.patch_training import (  # noqa: E402
     PatchOptions,
     random_patches,
@@ -24,6 +25,7 @@ from qsmbids.networks.direct import DeepImagePrior, DirectNet  # noqa: E402
 from qsmbids.networks.unet import UNet  # noqa: E402
 
 GEOMETRY = {"voxel_size": (1.0, 1.0, 1.6), "b0_dir": (0.1, 0.3, 0.95)}
+zero_shot, deep_image_prior = (METHODS[name].load() for name in ("zs-uqsm+", "dip"))
 QUICK = {
     zero_shot: {"filters": 2, "patch_iterations": 3, "patch_size": 16, "iterations": 2},
     deep_image_prior: {"filters": 2, "iterations": 3},
@@ -42,7 +44,7 @@ def test_same_seed_same_map_and_torch_keeps_its_own_generator(method):
     torch.manual_seed(1)
     before = torch.get_rng_state()
     first, second, other = (
-        method(field, mask, weight=weight, seed=seed, **QUICK[method], **GEOMETRY).chi
+        method(Problem(field, mask, **GEOMETRY, weight=weight), seed=seed, **QUICK[method]).chi
         for seed in (0, 0, 1)
     )
     np.testing.assert_array_equal(first, second)
@@ -59,7 +61,7 @@ def test_scale_of_the_weight_does_not_matter_and_its_holes_do():
     holed = weight.copy()
     holed[8:20] = 0
     maps = [
-        deep_image_prior(field, mask, weight=w, **QUICK[deep_image_prior], **GEOMETRY).chi
+        deep_image_prior(Problem(field, mask, **GEOMETRY, weight=w), **QUICK[deep_image_prior]).chi
         for w in (weight, 8 * weight, holed)
     ]
     np.testing.assert_array_equal(maps[0], maps[1])
@@ -69,9 +71,10 @@ def test_scale_of_the_weight_does_not_matter_and_its_holes_do():
 @pytest.mark.parametrize("kind", ["ellipsoid", "sphere", "cuboid", "cylinder", "none"])
 def test_each_perturbation_trains_another_network(kind):
     _, field, mask = head()
-    options = {**QUICK[zero_shot], **GEOMETRY, "learning_rate": 1e-9}
-    found = zero_shot(field, mask, perturbation=kind, **options).chi
-    plain = zero_shot(field, mask, **{**options, "patch_iterations": 0}).chi
+    options = {**QUICK[zero_shot], "learning_rate": 1e-9}
+    problem = Problem(field, mask, **GEOMETRY)
+    found = zero_shot(problem, perturbation=kind, **options).chi
+    plain = zero_shot(problem, **{**options, "patch_iterations": 0}).chi
     assert np.isfinite(found).all()
     assert not np.allclose(found, plain, atol=1e-6)
 
@@ -112,7 +115,7 @@ def test_held_out_voxels_reach_neither_stage():
     def losses(values):
         net = lambda: DirectNet(base=2, levels=3)  # noqa: E731
         return fit_from_scratch(
-            *(net, values, mask, None), **GEOMETRY, options=options, patches=patches
+            net, Problem(values, mask, **GEOMETRY, device="cpu"), options, patches
         ).loss
 
     predictor = Predictor(DirectNet(base=2, levels=3), field, mask, **GEOMETRY)
@@ -146,7 +149,7 @@ def test_deep_image_prior_sees_noise_and_no_field():
 def test_options_out_of_range_are_refused(method, change, message):
     _, field, mask = head()
     with pytest.raises(ValueError, match=message):
-        method(field, mask, **GEOMETRY, **{**QUICK[method], **change})
+        method(Problem(field, mask, **GEOMETRY), **{**QUICK[method], **change})
 
 
 @pytest.mark.parametrize("method", QUICK)
@@ -154,10 +157,10 @@ def test_unusable_input_is_refused(method):
     _, field, mask = head()
     spoiled = np.where(mask, np.float32(np.nan), field)
     with pytest.raises(ValueError, match="NaN"):
-        method(spoiled, mask, **GEOMETRY)
+        method(Problem(spoiled, mask, **GEOMETRY))
     thin = mask & (np.arange(mask.shape[0]) < 6)[:, None, None]
     with pytest.raises(ValueError, match="spans only 3 x"):
-        method(field, thin, **GEOMETRY)
+        method(Problem(field, thin, **GEOMETRY))
 
 
 @pytest.mark.parametrize(
@@ -172,13 +175,13 @@ def test_unusable_input_is_refused(method):
 def test_patch_options_out_of_range_are_refused(change, message):
     _, field, mask = head()
     with pytest.raises(ValueError, match=message):
-        zero_shot(field, mask, **GEOMETRY, **{**QUICK[zero_shot], **change})
+        zero_shot(Problem(field, mask, **GEOMETRY), **{**QUICK[zero_shot], **change})
 
 
 def test_unknown_source_is_refused():
     _, field, mask = head()
     with pytest.raises(ValueError, match="'field' or 'noise', not 'chi'"):
-        deep_image_prior(field, mask, source="chi", **GEOMETRY)
+        deep_image_prior(Problem(field, mask, **GEOMETRY), source="chi")
 
 
 @pytest.mark.parametrize("edge", [16, 32, 48])

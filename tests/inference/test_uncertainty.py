@@ -11,14 +11,14 @@ from scipy import ndimage
 from volumes import smooth_tissue
 
 from qsmbids.errors import InputError
-from qsmbids.physics import DipoleConvolution
+from qsmbids.physics import DipoleConvolution, Problem
 
 torch = pytest.importorskip("torch")
 
 from qsmbids.inference.predict_uncertainty import predict_uncertainty  # noqa: E402
 from qsmbids.inversion import DEFAULT, reconstruct  # noqa: E402
 from qsmbids.inversion.network import network  # noqa: E402
-from qsmbids.inversion.refined import refined  # noqa: E402
+from qsmbids.inversion.network_tv import network_tv  # noqa: E402
 from qsmbids.networks import weights_file as files  # noqa: E402
 from qsmbids.networks.direct import DirectNet  # noqa: E402
 from qsmbids.networks.uncertainty_net import UncertaintyNet  # noqa: E402
@@ -125,7 +125,7 @@ def test_wrong_weights_and_shapes_are_refused(spread, inversions):
     with pytest.raises(InputError, match="another purpose; give weights of: spread"):
         predict_uncertainty(chi, field, mask, voxel_size=(1, 1, 1), weights=inversions[0])
     with pytest.raises(InputError, match="'spread'"):
-        network(field, mask, voxel_size=(1, 1, 1), b0_dir=(0, 0, 1), weights=spread)
+        network(Problem(field, mask, (1, 1, 1)), weights=spread)
     with pytest.raises(ValueError, match="one shape"):
         predict_uncertainty(chi[1:], field, mask, voxel_size=(1, 1, 1), weights=spread)
 
@@ -277,17 +277,16 @@ def test_the_default_method_gives_an_uncertainty_unless_it_is_unwanted(
 ):
     _, field, mask = head()
     monkeypatch.setattr(files, "bundled", lambda *_: {"uncertainty": Path(spread)})
-    how = {"voxel_size": (1, 1, 1), "b0_dir": (0, 0, 1), "weights": inversions[1]}
-    found = refined(field, mask, **how, iterations=3)
+    problem, weights = Problem(field, mask, (1, 1, 1)), inversions[1]
+    found = network_tv(problem, weights=weights, iterations=3)
     assert (found.uncertainty[mask] > 0).all()
     assert not found.uncertainty[~mask].any()
     assert found.details["UncertaintyWeights"]["SHA256"] == files.digest(Path(spread))
     assert found.details["Weights"]["SHA256"] == files.digest(Path(inversions[1]))
     # it is that of the refined map, not of the network's
-    geometry = {key: how[key] for key in ("voxel_size", "b0_dir")}
-    again = predict_uncertainty(found.chi, field, mask, weights=spread, **geometry)
+    again = predict_uncertainty(found.chi, field, mask, weights=spread, **problem.geometry)
     np.testing.assert_array_equal(found.uncertainty, again)
-    without = refined(field, mask, **how, iterations=3, uncertainty=False)
+    without = network_tv(problem, weights=weights, iterations=3, uncertainty=False)
     assert without.uncertainty is None
     assert "UncertaintyWeights" not in without.details
     np.testing.assert_array_equal(without.chi, found.chi)
@@ -313,9 +312,7 @@ def test_the_network_does_not_estimate_one_of_its_own_map(spread, inversions, mo
         "qsmbids.inference.predict_uncertainty.predict_uncertainty",
         lambda chi, *_, **__: asked.append(chi) or abs(chi),
     )
-    found = refined(
-        field, mask, voxel_size=(1, 1, 1), b0_dir=(0, 0, 1), weights=inversions[1], iterations=2
-    )
+    found = network_tv(Problem(field, mask, (1, 1, 1)), weights=inversions[1], iterations=2)
     assert len(asked) == 1
     assert asked[0] is found.chi
 
@@ -333,7 +330,7 @@ def test_one_sigma_holds_what_it_should_of_a_head_it_has_not_seen(name):
     if name == DEFAULT:
         found = reconstruct(field, mask, **geometry)
     else:
-        found = network(field, mask, weights=name, **geometry)
+        found = network(Problem(field, mask, **geometry), weights=name)
     error = np.abs(found.chi - made.chi_brain)[mask]
     # 68 % over all that it was trained on; this head's field has not been through a removal
     assert 0.60 < np.mean(error <= found.uncertainty[mask]) < 0.82

@@ -11,7 +11,7 @@ from volumes import VOXEL, error, three_balls
 
 from qsmbids.errors import UsageError
 from qsmbids.inversion import METHODS, invert
-from qsmbids.inversion.gradient import (
+from qsmbids.physics.gradient import (
     add_adjoint_difference,
     difference,
     laplacian_spectrum,

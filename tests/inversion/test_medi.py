@@ -130,9 +130,10 @@ def test_the_workflow_connects_the_magnitude_where_there_is_one(start, files, li
         echo_times=(0.004, 0.008)[:files], field_strength=3.0, field_units="ppm",
     )  # fmt: skip
     workflow = init_series_wf(series, settings_for(tmp_path, methods=("medi",)), voxels=210)
-    node = workflow.get_node("inversion_medi")
+    stages = workflow.get_node("stages")
+    node = stages.get_node("inversion_medi")
     sources = dict(
-        pair for e in workflow._graph.in_edges(node, data=True) for pair in e[2]["connect"]
+        pair for e in stages._graph.in_edges(node, data=True) for pair in e[2]["connect"]
     )
     assert ("magnitude" in sources.values()) == linked
 
@@ -194,7 +195,7 @@ def test_the_penaltys_curvature_is_symmetric_in_half_spectra(seed, size):
     rng = np.random.default_rng(seed)
     dipole = DipoleConvolution((6, 5, size), (1, 1.2, 2), margin=0)
     a, b, chi, magnitude = rng.normal(size=(4, *dipole.padded)).astype(np.float32)
-    smooth = _Smoothness(dipole, (1, 1.2, 2), np.float32(0.1), np.float32(0.3))
+    smooth = _Smoothness(dipole, np.float32(0.1), np.float32(0.3))
     smooth.spare(magnitude, np.ones(dipole.padded, bool), 0.3)
     smooth.update(chi)
     n = dipole.padded[-1]

@@ -13,6 +13,7 @@ pytest.importorskip("torch")
 from qsmbids.inversion import invert
 from qsmbids.inversion.network import network
 from qsmbids.networks.weights_file import bundled
+from qsmbids.physics import Problem
 from qsmbids.simulation import HeadRecipe, simulate_head
 
 WEIGHTS = bundled("inversion")
@@ -47,5 +48,5 @@ def test_beats_a_division_on_a_head_it_has_not_seen(name):
         a, b = (image[mask] - image[mask].mean() for image in (chi, head.chi))
         return np.linalg.norm(a - b) / np.linalg.norm(b)
 
-    found = error(network(field, mask, weights=name, **geometry).chi)
+    found = error(network(Problem(field, mask, **geometry), weights=name).chi)
     assert found < 0.85 * error(invert(field, mask, method="tkd", **geometry))

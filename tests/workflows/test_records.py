@@ -110,7 +110,7 @@ def test_a_failure_is_told_and_forgotten(done: Series, settings: Settings) -> No
 
 def test_the_plan_names_what_can_be_written(series: Series, settings: Settings) -> None:
     def names(one: Series, how: Settings = settings) -> list[str]:
-        return [target.kind for target in plan.targets(one, how)]
+        return [image.kind for image in plan.images(one, how)]
 
     everything = [
         "brain_mask",

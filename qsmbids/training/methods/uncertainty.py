@@ -17,7 +17,7 @@ from torch import Tensor
 
 from qsmbids.inference.resampling import choose_resampling
 from qsmbids.inversion.network import network
-from qsmbids.inversion.refined import refine
+from qsmbids.inversion.network_tv import refine
 from qsmbids.networks.base import InversionNet, Network, apply_whole, prepare
 from qsmbids.networks.device import has_bfloat16
 from qsmbids.networks.direct import DirectNet
@@ -25,6 +25,7 @@ from qsmbids.networks.losses import masked_mean
 from qsmbids.networks.unrolled import UnrolledNet
 from qsmbids.networks.weights import load_weights
 from qsmbids.networks.weights_file import bundled
+from qsmbids.physics import Problem
 from qsmbids.physics.torch_dipole import data_consistency, demean
 from qsmbids.training.data.batches import Batch, dipole_of
 
@@ -118,7 +119,7 @@ def drawn_way(choice: float, inversions: Sequence[Sequence[Way]]) -> MakeMap:
 
 
 def refinements(inversions: Sequence[Sequence[Way]]) -> list[Refinement]:
-    """Return the refinement of each network that closes its maps by itself, as `refined` does."""
+    """Return the refinement of each network that closes its maps by itself, as `dcnet-tv` does."""
     ways = [way for ways in inversions for way in ways]
     return [Refinement(way) for way in ways if isinstance(way.model, UnrolledNet)]
 
@@ -181,8 +182,8 @@ class Refinement:
             return np.asarray(chi[0, 0].cpu())
 
         with scipy.fft.set_workers(torch.get_num_threads()):
-            found = refine(solve, field, inside > 0, voxel_size=edges, b0_dir=b0_dir, weight=weight)
-        return demean(torch.from_numpy(found.chi)[None, None].to(whole.device), whole[one])
+            chi, _ = refine(solve, Problem(field, inside > 0, edges, b0_dir, weight))
+        return demean(torch.from_numpy(chi)[None, None].to(whole.device), whole[one])
 
 
 @cache

@@ -1,9 +1,10 @@
-"""One door to every inversion method."""
+"""One door to every inversion method, and what it gives."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from dataclasses import field as member
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,38 @@ from numpy.typing import ArrayLike, NDArray
 
 from qsmbids.checks import check_field, check_geometry, check_shapes
 from qsmbids.errors import noted
-from qsmbids.inversion.gaps import explained
-from qsmbids.inversion.methods import DEFAULT, METHODS
-from qsmbids.inversion.result import Reconstruction
-from qsmbids.physics import bounding_box
+from qsmbids.inversion.inversion_methods import DEFAULT, METHODS
+from qsmbids.inversion.unknown_voxels import fill_unknown
+from qsmbids.physics import Problem, bounding_box
+from qsmbids.physics.problem import Float
 
 
-def invert(field: ArrayLike, mask: ArrayLike, **how: Any) -> NDArray[np.float32]:
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """A susceptibility map with its evidence.
+
+    Attributes
+    ----------
+    chi : (x, y, z) float32 array
+        Susceptibility in ppm.
+    uncertainty : (x, y, z) float32 array or None
+        Half-width in ppm of the interval that holds the true value with 68 %.
+    curves : mapping of str to sequence of float
+        What an iterative fit has minimised and watched, one value an iteration.
+    details : mapping
+        Plain values for the sidecar: ``Weights``, ``Fit``, ``Device``.
+    warnings : tuple of str
+        Sentences for the report.
+    """
+
+    chi: Float
+    uncertainty: Float | None = None
+    curves: Mapping[str, Sequence[float]] = member(default_factory=dict)
+    details: Mapping[str, Any] = member(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def invert(field: ArrayLike, mask: ArrayLike, **how: Any) -> Float:
     """Return the susceptibility (x, y, z) in ppm whose dipole field is ``field``.
 
     Parameters, errors and reference of the map are those of `reconstruct`, which also gives
@@ -94,34 +120,25 @@ def reconstruct(
     box = bounding_box(inside)
     support = inside[box]
 
-    def cut(image: ArrayLike) -> NDArray[np.float32]:
+    def cut(image: ArrayLike) -> Float:
         return np.where(support, np.asarray(image, dtype=np.float32)[box], np.float32(0))
 
-    if magnitude is not None and entry.takes("magnitude"):
-        chosen["magnitude"] = cut(magnitude)
-    values = cut(values)
-    if entry.takes("device"):  # a network, which has no place for a weight in its input
-        chosen["device"] = device
-        values = explained(
-            values,
-            support,
-            gaps[box],
-            voxel_size=voxel_size,
-            b0_dir=b0_dir,
-            weight=None if weight is None else cut(weight),
-        )
+    problem = Problem(
+        cut(values),
+        support,
+        tuple(voxel_size),
+        tuple(b0_dir),
+        None if weight is None else cut(weight),
+        None if magnitude is None else cut(magnitude),
+        device,
+    )
+    if "device" in entry.uses:  # a network, which has no place for a weight in its input
+        problem = fill_unknown(problem, gaps[box])
     with noted() as notes:
-        made = entry.load()(
-            values,
-            support,
-            voxel_size=tuple(voxel_size),
-            b0_dir=tuple(b0_dir),
-            weight=None if weight is None else cut(weight),
-            **chosen,
-        )
+        made = entry.load()(problem, **chosen)
     found = made if isinstance(made, Reconstruction) else Reconstruction(made)
 
-    def whole(part: NDArray[np.float32]) -> NDArray[np.float32]:
+    def whole(part: Float) -> Float:
         image = np.zeros(inside.shape, np.float32)
         image[box] = np.where(support, part, 0)
         return image

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import binary_fill_holes, gaussian_filter
 
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
+from qsmbids.physics.problem import Bool, Float, Problem
 
 _NOISE_IS_LOCAL_FIELD = 0.05  # weight, relative to the median, at which both are alike
 
@@ -34,6 +32,11 @@ def reliability(weight: Float | None, mask: Bool) -> Float:
     relative = weight / np.float32(np.median(weight[mask & (weight > 0)]))
     relative *= relative
     return np.where(mask, relative / (relative + np.float32(_NOISE_IS_LOCAL_FIELD**2)), 0)
+
+
+def without_gaps(problem: Problem) -> Float:
+    """Return the field (x, y, z) with its unreliable voxels inpainted."""
+    return inpaint(problem.field, reliability(problem.weight, problem.mask), problem.voxel_size)
 
 
 def inpaint(

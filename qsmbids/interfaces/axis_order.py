@@ -1,8 +1,9 @@
-"""Storage order of voxels: all stages see a head the same way round, however it was stored."""
+"""Axis order: all stages see a head the same way round, however its voxels were stored."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,19 @@ from numpy.typing import NDArray
 
 _UPRIGHT = np.array([[0, 1], [1, 1], [2, 1]])
 """Axes from left to right, from back to front, from feet to head."""
+
+
+def make_grid(path: Path, shape: Sequence[int], affine: NDArray[np.float64]) -> dict[str, Any]:
+    """Return the geometry of a series as plain values."""
+    from qsmbids.physics import b0_direction, voxel_size
+
+    return {
+        "file": path.name,
+        "shape": [int(n) for n in shape],
+        "affine": affine.tolist(),
+        "voxel_size": list(voxel_size(affine)),
+        "b0_dir": list(b0_direction(affine)),
+    }
 
 
 def upright_grid(grid: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,7 +35,7 @@ def upright_grid(grid: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     grid : mapping
-        As `qsmbids.interfaces.arrays.make_grid` returns it.
+        As `make_grid` returns it.
 
     Returns
     -------

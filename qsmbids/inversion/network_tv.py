@@ -1,21 +1,19 @@
-"""A network's map, refined by total variation with the network's map as the prior."""
+"""Total variation with a network's map as the prior."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import binary_propagation, gaussian_filter
 
-from qsmbids.inversion.network import network, with_uncertainty
-from qsmbids.inversion.result import Reconstruction
+from qsmbids.inversion.network import network
+from qsmbids.inversion.network_results import with_uncertainty
+from qsmbids.inversion.reconstruction import Reconstruction
 from qsmbids.inversion.tv import minimise
-from qsmbids.physics import DipoleConvolution
-
-Float = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+from qsmbids.physics.problem import Bool, Float, Problem
 
 # How much the prior counts: TRUST where the smooth part of what the network leaves of the field
 # is UNEXPLAINED of it, more or less elsewhere by a power of that. From two simulated heads whose
@@ -27,32 +25,9 @@ EDGE = 1 / 2  # what belongs to a strong source, as a share of what makes one
 SMOOTH = 1.5  # voxels: noise is gone, errors of the model and of the background are not
 
 
-@dataclass(frozen=True)
-class Refined:
-    """A refined map and how it came to be.
-
-    Attributes
-    ----------
-    chi : (x, y, z) float32 array
-        Susceptibility in ppm.
-    trust : float
-        Beta as given or found.
-    strong : int
-        Voxels of strong sources that the network did not see.
-    """
-
-    chi: Float
-    trust: float
-    strong: int = 0
-
-
-def refined(  # noqa: PLR0913 - a method's options are its parameters
-    field: Float,
-    mask: Mask,
+def network_tv(
+    problem: Problem,
     *,
-    voxel_size: Sequence[float],
-    b0_dir: Sequence[float],
-    weight: Float | None = None,
     weights: str = "dcnet",
     trust: float = 0.0,
     strong: float = 0.5,
@@ -60,7 +35,6 @@ def refined(  # noqa: PLR0913 - a method's options are its parameters
     iterations: int = 40,
     memory_gb: float = 3.0,
     uncertainty: bool = True,
-    device: str = "auto",
 ) -> Reconstruction:
     r"""Apply a network, then fit the field with the least total variation around its map.
 
@@ -75,8 +49,8 @@ def refined(  # noqa: PLR0913 - a method's options are its parameters
 
     Parameters
     ----------
-    field, mask, voxel_size, b0_dir, weight
-        As in `qsmbids.inversion.invert`.
+    problem : Problem
+        With the local field.
     weights : str
         Path of a weights file, or the name of one that the package ships.
     trust : float
@@ -86,7 +60,7 @@ def refined(  # noqa: PLR0913 - a method's options are its parameters
         as half of that. With 0 none is.
     regularization, iterations
         As in `qsmbids.inversion.tv.tv`.
-    memory_gb, device
+    memory_gb : float
         As in `qsmbids.inversion.network.network`.
     uncertainty : bool
         Estimate how far the map may be off too, see `qsmbids.inference.predict_uncertainty`.
@@ -108,67 +82,66 @@ def refined(  # noqa: PLR0913 - a method's options are its parameters
     runs: list[Reconstruction] = []
 
     def solve(part: Float) -> Float:
-        runs.append(
-            network(
-                part, mask, voxel_size=voxel_size, b0_dir=b0_dir, weights=weights,
-                memory_gb=memory_gb, uncertainty=False, device=device,
-            )
-        )  # fmt: skip
-        return runs[-1].chi
+        run = network(
+            replace(problem, field=part), weights=weights, memory_gb=memory_gb, uncertainty=False
+        )
+        runs.append(run)
+        return run.chi
 
-    found = refine(
-        solve, field, mask, voxel_size=voxel_size, b0_dir=b0_dir, weight=weight,
-        trust=trust, strong=strong, regularization=regularization, iterations=iterations,
-    )  # fmt: skip
-    details = {"PriorTrust": round(found.trust, 5), "StrongSourceVoxels": found.strong}
-    return with_uncertainty(
-        replace(runs[-1], chi=found.chi, details={**runs[-1].details, **details}),
-        field, mask, voxel_size=voxel_size, b0_dir=b0_dir, wanted=uncertainty, device=device,
-    )  # fmt: skip
+    chi, details = refine(
+        solve,
+        problem,
+        trust=trust,
+        strong=strong,
+        regularization=regularization,
+        iterations=iterations,
+    )
+    found = replace(runs[-1], chi=chi, details={**runs[-1].details, **details})
+    return with_uncertainty(found, problem) if uncertainty else found
 
 
 def refine(
     solve: Callable[[Float], Float],
-    field: Float,
-    mask: Mask,
+    problem: Problem,
     *,
-    voxel_size: Sequence[float],
-    b0_dir: Sequence[float],
-    weight: Float | None = None,
     trust: float = 0.0,
     strong: float = 0.5,
     regularization: float = 0.15,
     iterations: int = 40,
-) -> Refined:
+) -> tuple[Float, dict[str, Any]]:
     """Return the map of least total variation around that of a network.
 
     Parameters
     ----------
     solve : callable
         The network: from a field in ppm to its map in ppm, which may be anything outside the mask.
-    field, mask, voxel_size, b0_dir, weight, trust, strong, regularization, iterations
-        As in `refined`.
-    """
-    dipole = DipoleConvolution(field.shape, voxel_size, b0_dir)
+    problem, trust, strong, regularization, iterations
+        As in `network_tv`.
 
-    def around(sources: Float) -> Refined:
-        rest = field - dipole(sources) if sources.any() else field
+    Returns
+    -------
+    chi, details
+        Susceptibility (x, y, z) in ppm; the trust in the network and the number of voxels of
+        strong sources, for the sidecar.
+    """
+    mask, dipole = problem.mask, problem.dipole
+
+    def around(sources: Float) -> tuple[Float, dict[str, Any]]:
+        rest = problem.field - dipole(sources) if sources.any() else problem.field
         prior = solve(np.where(mask, rest, np.float32(0))) + sources
         # The network's map has zero mean, that of the sources would lift the whole brain.
         prior = np.where(mask, prior - prior[mask].mean(), np.float32(0))
-        beta = trust or fitting_trust(prior, field, mask, dipole)
-        chi = minimise(
-            field, mask, voxel_size=voxel_size, b0_dir=b0_dir, weight=weight,
-            regularization=regularization, iterations=iterations, prior=prior, trust=beta,
-        )  # fmt: skip
-        return Refined(chi, beta, int(np.count_nonzero(sources)))
+        beta = trust or fitting_trust(prior, problem)
+        chi = minimise(problem, regularization, iterations, prior=prior, trust=beta)
+        strong_voxels = int(np.count_nonzero(sources))
+        return chi, {"PriorTrust": round(beta, 5), "StrongSourceVoxels": strong_voxels}
 
-    first = around(np.zeros_like(field))
-    sources = strong_sources(first.chi, mask, strong)
+    first = around(np.zeros_like(problem.field))
+    sources = strong_sources(first[0], mask, strong)
     return around(sources) if sources.any() else first
 
 
-def strong_sources(chi: Float, mask: Mask, threshold: float) -> Float:
+def strong_sources(chi: Float, mask: Bool, threshold: float) -> Float:
     """Return the part of a map that strong sources make, zero elsewhere.
 
     Parameters
@@ -189,19 +162,18 @@ def strong_sources(chi: Float, mask: Mask, threshold: float) -> Float:
     return np.where(found, chi, np.float32(0))
 
 
-def fitting_trust(prior: Float, field: Float, mask: Mask, dipole: DipoleConvolution) -> float:
+def fitting_trust(prior: Float, problem: Problem) -> float:
     """Return the weight of the prior that fits what it leaves of the field.
 
     Parameters
     ----------
     prior : (x, y, z) float32 array
         The network's map in ppm, zero outside the mask.
-    field, mask
-        As in `refined`.
-    dipole : DipoleConvolution
-        On the same grid.
+    problem : Problem
+        With the local field.
     """
-    residual = np.where(mask, field - dipole(prior), np.float32(0))
+    field, mask = problem.field, problem.mask
+    residual = np.where(mask, field - problem.dipole(prior), np.float32(0))
     share = gaussian_filter(mask.astype(np.float32), SMOOTH)
     smooth = gaussian_filter(residual, SMOOTH)[mask] / share[mask]
     unexplained = float(np.abs(smooth).mean() / max(float(np.abs(field[mask]).mean()), 1e-9))

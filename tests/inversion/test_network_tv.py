@@ -8,9 +8,9 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 from volumes import VOXEL, error, three_balls
 
 from qsmbids.inversion import invert
-from qsmbids.inversion.refined import LIMITS, fitting_trust, refine, strong_sources
+from qsmbids.inversion.network_tv import LIMITS, fitting_trust, refine, strong_sources
 from qsmbids.inversion.tv import minimise, tv
-from qsmbids.physics import DipoleConvolution
+from qsmbids.physics import DipoleConvolution, Problem
 
 AXIAL = {"voxel_size": VOXEL, "b0_dir": (0, 0, 1)}
 
@@ -21,15 +21,14 @@ def balls():
 
 
 def solved(field, mask, prior, trust):
-    return minimise(
-        field, mask, **AXIAL, weight=None, regularization=0.15, prior=prior, trust=trust,
-    )  # fmt: skip
+    return minimise(Problem(field, mask, **AXIAL), 0.15, prior=prior, trust=trust)
 
 
 def test_without_trust_it_is_total_variation_and_with_much_it_is_the_prior(balls):
     chi, field, mask = balls
     prior = np.where(mask, gaussian_filter(chi, 1.5), 0).astype(np.float32)
-    np.testing.assert_allclose(solved(field, mask, prior, 0.0), tv(field, mask, **AXIAL), atol=1e-6)
+    alone = tv(Problem(field, mask, **AXIAL))
+    np.testing.assert_allclose(solved(field, mask, prior, 0.0), alone, atol=1e-6)
     assert error(solved(field, mask, prior, 100.0), prior, mask) < 1
 
 
@@ -45,12 +44,12 @@ def test_a_good_prior_helps_where_the_field_holds_errors(balls):
 
 def test_trust_follows_what_the_prior_leaves_of_the_field(balls):
     chi, field, mask = balls
-    dipole = DipoleConvolution(mask.shape, **AXIAL)
-    trusts = [fitting_trust(share * chi, field, mask, dipole) for share in (1.0, 0.85, 0.8, 0.0)]
+    problem = Problem(field, mask, **AXIAL)
+    trusts = [fitting_trust(share * chi, problem) for share in (1.0, 0.85, 0.8, 0.0)]
     assert trusts == sorted(trusts)
     assert (trusts[0], trusts[-1]) == LIMITS
     assert LIMITS[0] < trusts[1] < trusts[2] < LIMITS[1]
-    scaled = fitting_trust(2.4 * chi, 3 * field, mask, dipole)
+    scaled = fitting_trust(2.4 * chi, Problem(3 * field, mask, **AXIAL))
     assert scaled == pytest.approx(trusts[2], rel=1e-3)
 
 
@@ -66,12 +65,14 @@ def test_a_strong_source_casts_no_shadow_of_the_network(balls):
         seen.append(part)
         return invert(part, mask, **AXIAL, method="tkd")
 
-    once = refine(solve, field, mask, **AXIAL, trust=0.1, strong=0)
-    twice = refine(solve, field, mask, **AXIAL, trust=0.1)
-    assert (once.strong, len(seen)) == (0, 3)
-    assert 27 <= twice.strong < 500
+    problem = Problem(field, mask, **AXIAL)
+    once, told = refine(solve, problem, trust=0.1, strong=0)
+    assert (told["StrongSourceVoxels"], len(seen)) == (0, 1)
+    twice, told = refine(solve, problem, trust=0.1)
+    assert 27 <= told["StrongSourceVoxels"] < 500
+    assert len(seen) == 3
     around = mask & ~binary_dilation(chi == 1.5, iterations=3)
-    assert error(twice.chi, chi, around) < 0.5 * error(once.chi, chi, around)
+    assert error(twice, chi, around) < 0.5 * error(once, chi, around)
 
 
 def test_strong_sources_do_not_lift_the_brain(balls):
@@ -83,9 +84,9 @@ def test_strong_sources_do_not_lift_the_brain(balls):
     def solve(part):
         return invert(part, mask, **AXIAL, method="tkd")
 
-    found = refine(solve, field, mask, **AXIAL, trust=100.0)
-    assert found.strong
-    assert abs(found.chi[mask].mean()) < 0.1 * chi[mask].mean()
+    found, told = refine(solve, Problem(field, mask, **AXIAL), trust=100.0)
+    assert told["StrongSourceVoxels"]
+    assert abs(found[mask].mean()) < 0.1 * chi[mask].mean()
 
 
 def test_weak_sources_are_left_to_the_network(balls):
@@ -96,8 +97,9 @@ def test_weak_sources_are_left_to_the_network(balls):
         calls.append(part)
         return np.where(mask, 0.5 * chi, 0).astype(np.float32)
 
-    found = refine(solve, field, mask, **AXIAL, trust=0.1, strong=3 * float(np.abs(chi).max()))
-    assert (len(calls), found.strong) == (1, 0)
+    problem = Problem(field, mask, **AXIAL)
+    _, told = refine(solve, problem, trust=0.1, strong=3 * float(np.abs(chi).max()))
+    assert (len(calls), told["StrongSourceVoxels"]) == (1, 0)
     np.testing.assert_array_equal(calls[0], np.where(mask, field, 0))
 
 

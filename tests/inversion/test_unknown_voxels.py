@@ -8,9 +8,9 @@ from scipy import ndimage
 from volumes import smooth_tissue
 
 from qsmbids.inversion import METHODS, reconstruct
-from qsmbids.inversion.gaps import explained
-from qsmbids.physics import forward_field
-from qsmbids.physics.filling import filled
+from qsmbids.inversion.unknown_voxels import fill_unknown
+from qsmbids.physics import Problem, forward_field
+from qsmbids.physics.filling import fill_smoothly
 
 GEOMETRY = {"voxel_size": (1.0, 1.0, 1.6), "b0_dir": (0.1, 0.3, 0.95)}
 NETWORKS = [name for name, entry in METHODS.items() if entry.takes("device")]
@@ -72,8 +72,9 @@ def test_a_source_whose_phase_is_lost_is_seen_from_its_field_around():
     gaps = ndimage.binary_dilation(chi > 0)
     weight = (mask & ~gaps).astype(np.float32)
     geometry = {"voxel_size": (1, 1, 1), "b0_dir": (0, 0, 1)}
-    found = explained(np.where(gaps, 5, field), mask, gaps, weight=weight, **geometry)
-    smooth = filled(np.where(gaps, 5, field), mask, gaps, (1, 1, 1))
+    spoiled = np.where(gaps, np.float32(5), field)
+    found = fill_unknown(Problem(spoiled, mask, **geometry, weight=weight), gaps).field
+    smooth = fill_smoothly(spoiled, mask, gaps, (1, 1, 1))
     errors = [np.linalg.norm((image - field)[gaps]) for image in (found, smooth)]
     assert errors[0] < 0.8 * errors[1]
     np.testing.assert_array_equal(found[~gaps], field[~gaps])
@@ -91,7 +92,7 @@ def test_filling_continues_what_is_linear_and_changes_nothing_else():
     image, mask = 0.3 * x - 0.2 * y + 0.1 * z, np.ones((20, 18, 16), bool)
     gaps = np.zeros_like(mask)
     gaps[5:9, 6:11, 4:9] = True
-    found = filled(np.where(gaps, np.nan, image), mask, gaps, (1, 1, 2))
+    found = fill_smoothly(np.where(gaps, np.nan, image), mask, gaps, (1, 1, 2))
     np.testing.assert_allclose(found, image, atol=5e-3)
     np.testing.assert_array_equal(found[~gaps], image[~gaps])
 
@@ -101,7 +102,7 @@ def test_filling_looks_at_nothing_outside_the_mask():
     mask[2:8, 2:8, 2:8] = True
     gaps = np.zeros_like(mask)
     gaps[2:5, 2:5, 2:5] = True
-    found = filled(np.where(mask, 1, 1e3).astype(np.float32), mask, gaps, (1, 1, 1))
+    found = fill_smoothly(np.where(mask, 1, 1e3).astype(np.float32), mask, gaps, (1, 1, 1))
     np.testing.assert_allclose(found[mask], 1, atol=5e-3)
 
 
@@ -109,5 +110,5 @@ def test_a_gap_that_touches_nothing_known_becomes_zero():
     mask = np.zeros((8, 8, 8), bool)
     mask[1:3], mask[5:7] = True, True
     gaps = mask & (np.arange(8) < 4)[:, None, None]
-    found = filled(np.full(mask.shape, 2, np.float32), mask, gaps, (1, 1, 1))
+    found = fill_smoothly(np.full(mask.shape, 2, np.float32), mask, gaps, (1, 1, 1))
     assert not found[gaps].any()

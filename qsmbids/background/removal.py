@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qsmbids.background.methods import DEFAULT, METHODS
-from qsmbids.background.reliability import trusted
+from qsmbids.background.background_methods import DEFAULT, METHODS
+from qsmbids.background.unreliable import trusted
 from qsmbids.checks import check_field, check_geometry
-from qsmbids.physics import bounding_box
+from qsmbids.physics import Problem, bounding_box
 
 
 class LocalField(NamedTuple):
@@ -91,11 +91,13 @@ def remove_background(
     box = bounding_box(known, margin=(1, 1, 1))
     known = known[box]
     local, valid = entry.load()(
-        np.where(known, field[box], np.float32(0)),
-        known,
-        voxel_size=tuple(voxel_size),
-        b0_dir=tuple(b0_dir),
-        weight=None if confidence is None else confidence[box] * known,
+        Problem(
+            np.where(known, field[box], np.float32(0)),
+            known,
+            tuple(voxel_size),
+            tuple(b0_dir),
+            None if confidence is None else confidence[box] * known,
+        ),
         **chosen,
     )
     if not valid.any():

@@ -2,8 +2,9 @@
 
 from qsmbids.registry import Method, Registry
 
-NETWORK = "qsmbids.inversion.network:network"
+PREDICT = "qsmbids.inversion.network:network"
 FINETUNE = "qsmbids.inversion.finetune:finetune"
+NETWORK = ("device",)
 # Peak memory of networks in volumes, twice what was measured in bfloat16 at 80^3 to 112^3: not
 # every processor has it.
 INFERENCE, FIT = 105, 280
@@ -43,48 +44,54 @@ METHODS = Registry(
             "Morphology-enabled dipole inversion",
             "by nonlinear morphology-enabled dipole inversion",
             ("liu2012", "liu2013"),
+            uses=("magnitude",),
         ),
         "dcnet": Method(
-            NETWORK,
+            PREDICT,
             "Data-consistent network",
             "by a U-Net between two closed-form data consistencies, trained on simulated fields",
             ("aggarwal2019",),
             {"weights": "dcnet"},
             INFERENCE,
+            uses=NETWORK,
         ),
         "dcnet-tv": Method(
-            "qsmbids.inversion.refined:refined",
+            "qsmbids.inversion.network_tv:network_tv",
             "Data-consistent network refined by total variation",
             "by total-variation-regularised inversion around the map of a U-Net between two "
             "closed-form data consistencies, trained on simulated fields, strong sources first",
             ("aggarwal2019", "bilgic2015", "milovic2018"),
             {"weights": "dcnet"},
             INFERENCE,
+            uses=NETWORK,
         ),
         "synthnet": Method(
-            NETWORK,
+            PREDICT,
             "U-Net trained on synthetic shapes",
             "by a U-Net trained on purely synthetic shapes with physics-aware augmentation",
             ("jochmann2020",),
             {"weights": "synthnet"},
             INFERENCE,
+            uses=NETWORK,
         ),
         "uqsm": Method(
-            NETWORK,
+            PREDICT,
             "uQSM",
             "by a U-Net trained without labels, by the dipole model and total variation",
             ("liu2020",),
             {"weights": "uqsm"},
             INFERENCE,
+            uses=NETWORK,
         ),
         "uqsm+": Method(
-            NETWORK,
+            PREDICT,
             "uQSM+",
             "by a U-Net trained without labels, by the dipole model, total variation and "
             "consistency under added strong sources",
             ("liu2020", "liu2022"),
             {"weights": "uqsm+"},
             INFERENCE,
+            uses=NETWORK,
         ),
         "qsminvnet": Method(
             FINETUNE,
@@ -93,6 +100,7 @@ METHODS = Registry(
             ("liu2019",),
             {"weights": "qsminvnet"},
             FIT,
+            uses=NETWORK,
         ),
         "qsminvnet+": Method(
             FINETUNE,
@@ -102,6 +110,7 @@ METHODS = Registry(
             ("liu2019", "liu2021"),
             {"weights": "qsminvnet+"},
             FIT,
+            uses=NETWORK,
         ),
         "zs-uqsm+": Method(
             "qsmbids.inversion.zeroshot:zero_shot",
@@ -110,6 +119,7 @@ METHODS = Registry(
             "under added strong sources",
             ("liu2022",),
             volumes=FIT,
+            uses=NETWORK,
         ),
         "dip": Method(
             "qsmbids.inversion.dip:deep_image_prior",
@@ -118,6 +128,7 @@ METHODS = Registry(
             "it fits noise",
             ("ulyanov2020",),
             volumes=FIT,
+            uses=NETWORK,
         ),
     },
 )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from qsmbids.bids import Series, derivative_path, desc_label
 
 
-class Target(NamedTuple):
+class Output(NamedTuple):
     """Where an image goes: its BIDS suffix, ``desc`` and folder; ``sort`` where desc names it not.
 
     ``desc`` tells masks and fields apart; that of a susceptibility map is its method.
@@ -32,28 +32,28 @@ class Target(NamedTuple):
         )
 
 
-TARGETS = {
-    "brain": Target("mask", "brain"),
-    "eroded": Target("mask", "eroded"),
-    "reliable": Target("mask", "reliable"),
-    "total": Target("fieldmap", "total", "fmap"),
-    "local": Target("fieldmap", "local", "fmap"),
-    "magnitude": Target("magnitude", None, "fmap"),
-    "registration": Target("T2starw", "registration", sort="registration"),
-    "r2star": Target("R2starmap"),
-    "t2star": Target("T2starmap"),
-    "s0": Target("S0map"),
+OUTPUTS = {
+    "brain": Output("mask", "brain"),
+    "eroded": Output("mask", "eroded"),
+    "reliable": Output("mask", "reliable"),
+    "total": Output("fieldmap", "total", "fmap"),
+    "local": Output("fieldmap", "local", "fmap"),
+    "magnitude": Output("magnitude", None, "fmap"),
+    "registration": Output("T2starw", "registration", sort="registration"),
+    "r2star": Output("R2starmap"),
+    "t2star": Output("T2starmap"),
+    "s0": Output("S0map"),
 }
 
 
-def chimap(method: str) -> Target:
+def chimap(method: str) -> Output:
     """Return where the susceptibility map of an inversion goes."""
-    return Target("Chimap", method)
+    return Output("Chimap", method)
 
 
-def uncertainty_map(method: str) -> Target:
+def uncertainty_map(method: str) -> Output:
     """Return where the uncertainty of that map goes."""
-    return Target("Chimap", f"{method}Uncertainty", sort="Uncertainty")
+    return Output("Chimap", f"{method}Uncertainty", sort="Uncertainty")
 
 
 def curve_path(output_dir: Path, series: Series, method: str) -> Path:

@@ -1,0 +1,45 @@
+"""What a field is likely to be where it cannot be trusted, for networks, which take no weight."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from qsmbids.inversion.tv import minimise
+from qsmbids.physics.filling import fill_smoothly
+from qsmbids.physics.problem import Bool, Problem
+
+ITERATIONS, REGULARIZATION = 20, 0.15
+"""Of the fit; on two simulated heads more iterations gain a network 0.2 to 1 points of error."""
+
+
+def fill_unknown(problem: Problem, unknown: Bool) -> Problem:
+    """Return the problem with the field that the rest of it explains in its unknown voxels.
+
+    The phase is lost in and beside strong sources, whose field is steep: what lies around such a
+    gap, continued smoothly, would hide the source from a network. A susceptibility of small total
+    variation is fitted to the voxels that can be trusted, and its field fills the gap.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its field is finite in the mask, but what it holds in the unknown voxels reaches nothing.
+    unknown : (x, y, z) bool array
+        Voxels of the mask.
+
+    Returns
+    -------
+    Problem
+        With the same field elsewhere.
+    """
+    if not unknown.any():
+        return problem
+    # for the noise level that the fit goes by
+    smooth = fill_smoothly(problem.field, problem.mask, unknown, problem.voxel_size)
+    known = (problem.mask & ~unknown).astype(np.float32)
+    if not known.any():
+        return replace(problem, field=smooth)
+    weight = known if problem.weight is None else known * problem.weight
+    chi = minimise(replace(problem, field=smooth, weight=weight), REGULARIZATION, ITERATIONS)
+    return replace(problem, field=np.where(unknown, problem.dipole(chi), problem.field))

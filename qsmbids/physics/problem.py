@@ -1,0 +1,74 @@
+"""What every method of background removal and of inversion works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qsmbids.physics.dipole import DipoleConvolution
+
+Float = NDArray[np.float32]
+Bool = NDArray[np.bool_]
+Complex = NDArray[np.complex64]
+Vector = tuple[float, ...]
+
+
+class Geometry(TypedDict):
+    """What a dipole needs to know of a grid: edge lengths in mm, B0 along the voxel axes."""
+
+    voxel_size: Vector
+    b0_dir: Vector
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A field and all that is known of it; `qsmbids.invert` makes one, cut to the mask.
+
+    Attributes
+    ----------
+    field : (x, y, z) float32 array
+        In ppm of B0; zero outside the mask.
+    mask : (x, y, z) bool array
+        Where the field is valid.
+    voxel_size : (3,) tuple of float
+        Edge lengths in mm.
+    b0_dir : (3,) tuple of float
+        B0 along the voxel axes.
+    weight : (x, y, z) float32 array, optional
+        Confidence in each voxel's field, 0 to 1, proportional to 1/noise and zero outside the
+        mask; uniform by default.
+    magnitude : (x, y, z) float32 array, optional
+        Signal magnitude in any unit.
+    device : {"auto", "cpu", "cuda"}
+        Where networks compute; auto is a graphics processor where there is one.
+    """
+
+    field: Float
+    mask: Bool
+    voxel_size: Vector
+    b0_dir: Vector = (0, 0, 1)
+    weight: Float | None = None
+    magnitude: Float | None = None
+    device: str = "auto"
+
+    @cached_property
+    def dipole(self) -> DipoleConvolution:
+        """The dipole on the grid of the field, made at first use."""
+        return DipoleConvolution(self.field.shape, self.voxel_size, self.b0_dir)
+
+    @property
+    def geometry(self) -> Geometry:
+        """Voxel size and B0 direction, to be passed on by name."""
+        return {"voxel_size": self.voxel_size, "b0_dir": self.b0_dir}
+
+    def squared_weight(self) -> Float:
+        """Return the weight squared, of mean 1 over the mask; the mask without a weight."""
+        if self.weight is None:
+            return self.mask.astype(np.float32)
+        squared: Float = self.weight**2
+        squared /= squared[self.mask].mean()
+        return squared
