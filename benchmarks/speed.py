@@ -27,7 +27,6 @@ import scipy.fft
 
 from qsmbids import background, inversion, masking, phase
 from qsmbids.interfaces.memory import forget_peak, peak
-from qsmbids.inversion.methods import FIT
 from qsmbids.physics import forward_field
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,6 +73,7 @@ def inverted(images: Images, steps: int | None = None, *, method: str) -> Any:
     )
 
 
+FITTED = ("qsminvnet", "qsminvnet+", "zs-uqsm+", "dip")
 CASES: dict[str, Callable[..., Any]] = {
     "FFT pair": lambda images: scipy.fft.irfftn(scipy.fft.rfftn(images["local"])),
     "forward field": lambda images: forward_field(images["chi"], images["voxel_size"]),
@@ -89,15 +89,10 @@ CASES: dict[str, Callable[..., Any]] = {
 }
 
 
-def fitted(name: str) -> bool:
-    """Return whether a method is fitted to the participant."""
-    return name in inversion.METHODS and inversion.METHODS[name].volumes == FIT
-
-
 def measure(name: str, warm: Images, folder: Path, limit: int) -> tuple[float, float]:
     """Return a case's seconds and its peak memory in GB; 0 where the system does not tell."""
     call = CASES[name]
-    call(warm, *([1] if fitted(name) else []))
+    call(warm, *([1] if name in FITTED else []))
     forget_peak()
     before = peak()
     images = pickle.loads((folder / "images").read_bytes())
@@ -105,10 +100,10 @@ def measure(name: str, warm: Images, folder: Path, limit: int) -> tuple[float, f
     times: list[float] = []
     while not times or (sum(times) < ENOUGH and len(times) < REPEATS):
         start = time.perf_counter()
-        call(images, *([MORE] if fitted(name) else []))
+        call(images, *([MORE] if name in FITTED else []))
         times.append(time.perf_counter() - start)
     seconds = min(times)
-    if fitted(name):
+    if name in FITTED:
         start = time.perf_counter()
         call(images, FEW)
         seconds = (seconds - (time.perf_counter() - start)) / (MORE - FEW)
@@ -177,7 +172,7 @@ def main() -> None:
             cells = [
                 cell(name, f, code, asked) for f in folders.values() for code in codes.values()
             ]
-            print(f"| {name}{'*' * fitted(name)} |", " | ".join(cells), "|", flush=True)
+            print(f"| {name}{'*' * (name in FITTED)} |", " | ".join(cells), "|", flush=True)
 
 
 if __name__ == "__main__":
