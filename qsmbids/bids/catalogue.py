@@ -121,6 +121,8 @@ def _datasets(settings: Settings) -> list[Dataset]:
     sessions = [bare(label, "ses-") for label in settings.sessions]
 
     def opened(name: str, root: Path) -> Dataset:
+        if "/" in name or name in (".", ".."):  # a database is a folder of that name
+            raise UsageError(f"--derivatives {name}={root}: choose a name without slashes.")
         database = settings.database_dir
         if database is not None and name != "raw":
             database = database / name

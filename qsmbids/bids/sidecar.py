@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from qsmbids.bids.series import Series
+from qsmbids.files import whole_file
 
 # What BIDS wants to know of each kind of output.
 KINDS: dict[str, dict[str, Any]] = {
@@ -116,14 +115,8 @@ def write_text(path: Path, text: str) -> None:
     path = Path(path)
     if path.is_file() and path.read_bytes() == text.encode():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with whole_file(path) as stream:
+        stream.write(text.encode())
 
 
 def write_curves(path: Path, curves: Mapping[str, Sequence[float]]) -> None:

@@ -1,20 +1,17 @@
-"""Arrays in the work directory, whose names tell their content; files that are whole or absent."""
+"""Arrays in the work directory, whose names tell their content."""
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qsmbids.errors import InputError
+from qsmbids.files import whole_file
 
 _CHUNK = 1 << 22
 
@@ -70,28 +67,3 @@ def _digest(array: NDArray[Any], blocks: Iterable[bytes | memoryview]) -> str:
     for block in blocks:
         found.update(block)
     return found.hexdigest()
-
-
-@cache
-def _mode() -> int:
-    """Return the mode of new files that the user's umask leaves; `mkstemp` asks none."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return 0o666 & ~mask
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Write a file that is there as a whole, also after a loss of power, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).chmod(_mode())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

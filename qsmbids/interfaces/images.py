@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from qsmbids.bids.check import UNREADABLE
 from qsmbids.bids.grid import Grid, check_same_grid, placement_of
 from qsmbids.errors import InputError
-from qsmbids.interfaces.arrays import whole_file
+from qsmbids.files import whole_file
 from qsmbids.interfaces.axis_order import make_grid, upright_grid, with_b0
 from qsmbids.physics.geometry import Placement
 

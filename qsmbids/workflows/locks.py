@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import NamedTuple
 
 from qsmbids.bids import Series
 from qsmbids.errors import InputError
@@ -21,8 +22,21 @@ from qsmbids.workflows.records import log_dir
 
 REFRESHED = 60.0  # s between the signs of life that the holder of a lock gives
 FORGOTTEN = 300.0  # s without one, after which the holder counts as killed
-Owner = tuple[str, int, int]
-_KEYS = ("Host", "Process", "Namespace")
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
+class Owner(NamedTuple):
+    """Who holds a lock: a process, the namespace that its number is of, and when it began."""
+
+    host: str = ""
+    process: int = 0
+    namespace: int = 0
+    started: int = 0
+
+    @property
+    def is_near(self) -> bool:
+        """Whether it can be told here if the process lives: it is of this host and container."""
+        return (self.host, self.namespace) == (socket.gethostname(), _namespace())
 
 
 @contextmanager
@@ -41,10 +55,11 @@ def held(series: Sequence[Series], settings: Settings) -> Iterator[None]:
     taken: list[Path] = []
     ended = threading.Event()
     alive = threading.Thread(target=_refresh, args=(taken, ended), daemon=True)
-    try:
-        before = signal.signal(signal.SIGTERM, _interrupt)
-    except ValueError:  # not in the main thread: nothing to catch
-        before = None
+    before = {}
+    with suppress(ValueError):  # not in the main thread: nothing to catch
+        for number in _ENDINGS:
+            if signal.getsignal(number) != signal.SIG_IGN:  # as nohup asks
+                before[number] = signal.signal(number, _interrupt)
     try:
         for path in _paths(series, settings):
             _take(path)
@@ -56,8 +71,8 @@ def held(series: Sequence[Series], settings: Settings) -> Iterator[None]:
         for path in taken:
             if _owner(path) == _myself():
                 path.unlink(missing_ok=True)
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _refresh(paths: Sequence[Path], ended: threading.Event) -> None:
@@ -92,7 +107,7 @@ def _take(path: Path) -> None:
             raise _refusal(path, _owner(path)) from None
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(dict(zip(_KEYS, _myself(), strict=True)), file)
+            json.dump({key.title(): value for key, value in _myself()._asdict().items()}, file)
     except OSError:
         path.unlink(missing_ok=True)
         raise
@@ -105,7 +120,8 @@ def _create(path: Path) -> int:
 def _clear(path: Path) -> None:
     """Remove the lock of a run that is known to be gone; raise if it may be alive."""
     owner = _owner(path)
-    if _may_be_alive(owner) and _age(path) < FORGOTTEN:
+    lives = _lives(owner)
+    if lives or (lives is None and _age(path) < FORGOTTEN):
         raise _refusal(path, owner)
     # Renamed first: two runs may judge the same lock, and one of them may be slower than the
     # other is in putting its own in that place.
@@ -119,26 +135,41 @@ def _clear(path: Path) -> None:
 
 
 def _refusal(path: Path, owner: Owner) -> InputError:
-    host, process, _ = owner
-    who = f"process {process} on {host}" if host else "it is not known which"
+    who = f"process {owner.process} on {owner.host}" if owner.host else "it is not known which"
+    held = f"{path.stem} is being processed by another run ({who}); wait until it has ended"
+    if _lives(owner):
+        return InputError(f"{held}, or end it.")
     left = math.ceil(max(FORGOTTEN - _age(path), 1) / 60)
-    return InputError(
-        f"{path.stem} is being processed by another run ({who}); wait until it has ended; if it "
-        f"was killed, start again in {left} minutes, or remove {path}."
-    )
+    return InputError(f"{held}; if it was killed, start again in {left} minutes, or remove {path}.")
 
 
 def _age(path: Path) -> float:
-    """Return the seconds since a file's last change, by the clock of the disk that it is on."""
+    """Return the seconds since a file's last change, by the clock of the disk that it is on.
+
+    A date in the future says nothing: the seconds then count from now on.
+    """
     try:
         with tempfile.TemporaryFile(dir=path.parent) as now:
-            return os.fstat(now.fileno()).st_mtime - path.stat().st_mtime
+            age = os.fstat(now.fileno()).st_mtime - path.stat().st_mtime
+        if age < 0:
+            with suppress(PermissionError):
+                os.utime(path)
+        return max(age, 0.0)
     except FileNotFoundError:  # let go in the meantime
         return FORGOTTEN
 
 
 def _myself() -> Owner:
-    return socket.gethostname(), os.getpid(), _namespace()
+    return Owner(socket.gethostname(), os.getpid(), _namespace(), _started(os.getpid()))
+
+
+def _started(process: int) -> int:
+    """Return when a process began, in ticks since the host did; 0 where that is not known."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text()
+        return int(status.rpartition(")")[2].split()[19])  # behind the program's name
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def _namespace() -> int:
@@ -153,22 +184,24 @@ def _owner(path: Path) -> Owner:
     """Return who holds a lock; nobody if it does not tell (yet)."""
     try:
         content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        return str(content["Host"]), int(content["Process"]), int(content["Namespace"])
+        host, *numbers = (content[key.title()] for key in Owner._fields)
+        return Owner(str(host), *map(int, numbers))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return "", 0, 0
+        return Owner()
 
 
-def _may_be_alive(owner: Owner) -> bool:
-    """Return whether the holder of a lock may be alive; a process is only known on its own host."""
-    host, process, namespace = owner
-    if (host, namespace) != (socket.gethostname(), _namespace()):
-        return True
-    if process == os.getpid():  # of before a restart, with a number that has come round to us
-        return False
+def _lives(owner: Owner) -> bool | None:
+    """Tell whether the holder of a lock lives; None where that cannot be known from here.
+
+    A number is given anew once its process has ended: the time when it began tells them apart.
+    """
+    if not owner.is_near:
+        return None
     try:
-        os.kill(process, 0)
+        os.kill(owner.process, 0)
     except ProcessLookupError:
         return False
     except PermissionError:  # somebody else's
-        return True
-    return True
+        pass
+    now = _started(owner.process)
+    return owner.started == now if owner.started and now else None

@@ -18,6 +18,7 @@ from nipype.pipeline.engine import Workflow
 
 from qsmbids.bids import Series
 from qsmbids.errors import InputError, UsageError
+from qsmbids.files import own_folder, remove_parts
 from qsmbids.interfaces.reporting import write_report
 from qsmbids.settings import Settings
 from qsmbids.workflows import plan, records
@@ -73,6 +74,7 @@ class Runner:
         self._states: dict[str, _State] = {}
         self._signer: Signer
         _demand_plugin(settings)
+        own_folder(settings.work_dir / TOP)
         _configure(settings)
         # The sums of a threaded BLAS depend on the number of threads in the last digit, and a run
         # that is resumed with other threads must give the same bytes. FFTs do not depend on it.
@@ -131,6 +133,8 @@ class Runner:
 
     def _open(self, series: Series) -> bool:
         """Begin with a series; tell whether its images are still there."""
+        remove_parts(self._settings.output_dir / f"sub-{series.participant}")
+        remove_parts(self._settings.work_dir / TOP / plan.node_name(series.key))
         state = self._states[plan.node_name(series.key)] = _State(series)
         try:
             self._signer.begin(series.images)
@@ -307,6 +311,7 @@ def _configure(settings: Settings) -> None:
         "crashfile_format": "txt",
         "stop_on_first_crash": str(settings.stop_on_first_crash).lower(),
     }
+    config.set_default_config()  # not what a nipype.cfg that lies about says
     config.update_config({"execution": execution})
     if settings.verbose < 2:
         quieten(nipype_logging)

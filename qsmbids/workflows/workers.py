@@ -132,11 +132,13 @@ KILLED = (
 
 def _serve(pipe: Connection, folder: Path, verbose: bool) -> None:
     """Run nodes until the parent closes the pipe or is gone."""
+    from nipype import config
     from nipype import logging as nipype_logging
     from nipype.pipeline.plugins.multiproc import run_node
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.chdir(folder)
+    config.set_default_config()  # the nodes bring the run's own
     if not verbose:
         quieten(nipype_logging)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -97,7 +97,7 @@ def renumber(folder: Path) -> None:
     [
         (meta(f'{{"EchoTime": {"9" * 400}, "MagneticFieldStrength": 3}}'), "EchoTime is missing"),
         (meta(f'{{"EchoTime": {"9" * 5000}}}'), "is unreadable"),
-        (meta('{"EchoTime": ' + "[" * 100_000), "nested too deeply"),
+        (meta('{"EchoTime": ' + "[" * 1_000_000), "nested too deeply"),
         (header(108, "<f", float("inf")), "cannot be read"),
         (header(108, "<f", float("nan")), "cannot be read"),
         (header(40, "<8h", 3, 32767, 32767, 32767, 1, 1, 1, 1), "truncated"),

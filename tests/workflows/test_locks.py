@@ -20,7 +20,7 @@ from qsmbids.bids import Series
 from qsmbids.cli.main import main
 from qsmbids.errors import InputError
 from qsmbids.settings import Settings
-from qsmbids.workflows.locks import FORGOTTEN, held
+from qsmbids.workflows.locks import FORGOTTEN, _started, held
 
 
 def series(participant: str = "01", session: str | None = None, run: str = "1") -> Series:
@@ -52,6 +52,7 @@ def leave(
     process: int,
     host: str = "",
     namespace: int | None = None,
+    started: int | None = None,
 ) -> None:
     """Leave the locks of a run behind that has not let go of them."""
     with held(series, settings):
@@ -59,7 +60,8 @@ def leave(
         held_as = made[0].read_text()
     for path in made:
         owner = json.loads(held_as)
-        owner |= {"Host": host or socket.gethostname(), "Process": process}
+        began = _started(process) if started is None else started
+        owner |= {"Host": host or socket.gethostname(), "Process": process, "Started": began}
         owner |= {} if namespace is None else {"Namespace": namespace}
         path.write_text(json.dumps(owner))
 
@@ -72,7 +74,7 @@ def test_a_session_is_held_once_and_let_go(settings: Settings, another_run: int)
     assert not locks(settings)
     # another session is not free: the page is of both
     leave(settings, [series(session="a")], process=another_run)
-    refused = pytest.raises(InputError, match=rf"sub-01 is .*process {another_run}.*wait.*remove")
+    refused = pytest.raises(InputError, match=rf"sub-01 is .*process {another_run}.*wait.*end it")
     with refused, held([series(session="b")], settings):
         pytest.fail("held twice")
     assert len(locks(settings)) == 2  # the other run's
@@ -97,11 +99,12 @@ def test_one_folder_in_common_is_enough(
         pytest.fail("held twice")
 
 
-def test_the_lock_of_a_killed_run_is_taken_over(settings: Settings) -> None:
+def test_the_lock_of_a_killed_run_is_taken_over(settings: Settings, another_run: int) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    for process in (gone.pid, os.getpid()):
-        leave(settings, [series()], process=process)
+    # the number of a process that has ended is free, or has come round to another, or to us
+    for process in (gone.pid, another_run, os.getpid()):
+        leave(settings, [series()], process=process, started=1)
         with held([series()], settings):
             assert json.loads(locks(settings)[0].read_text())["Process"] == os.getpid()
 
@@ -148,6 +151,23 @@ def test_a_lock_without_a_sign_of_life_is_taken_over(settings: Settings) -> None
     assert not locks(settings)
 
 
+def test_a_run_that_is_suspended_keeps_its_lock(settings: Settings, another_run: int) -> None:
+    leave(settings, [series()], process=another_run)
+    for path in locks(settings):
+        os.utime(path, (1, 1))
+    with pytest.raises(InputError, match="or end it"), held([series()], settings):
+        pytest.fail("held twice")
+
+
+def test_a_lock_dated_in_the_future_is_forgotten_like_others(settings: Settings) -> None:
+    leave(settings, [series()], process=1, host="node-7")
+    for path in locks(settings):
+        os.utime(path, (2e9 + time.time(), 2e9 + time.time()))
+    with pytest.raises(InputError, match="in 5 minutes"), held([series()], settings):
+        pytest.fail("held twice")
+    assert locks(settings)[0].stat().st_mtime < time.time() + 10
+
+
 def test_the_holder_gives_signs_of_life(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,12 +188,22 @@ def test_a_lock_that_another_run_took_over_is_left_to_it(settings: Settings) -> 
     assert len(locks(settings)) == 2
 
 
-def test_a_terminated_run_lets_go(settings: Settings) -> None:
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_a_terminated_run_lets_go(settings: Settings, number: signal.Signals) -> None:
+    before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt), held([series()], settings):
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
     assert not locks(settings)
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is before
+
+
+def test_nohup_is_obeyed(settings: Settings) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with held([series()], settings):
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_run_is_refused_with_one_sentence(

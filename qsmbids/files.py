@@ -1,0 +1,77 @@
+"""Files that are there as a whole or not at all, and folders that are nobody else's."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import BinaryIO
+
+from qsmbids.errors import InputError
+
+_PART = ".part"
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Write a file that is there as a whole, also after a loss of power, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=_PART)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(_mode())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what killed runs have left of files that they were writing below a folder."""
+    for path in folder.rglob(f".*{_PART}"):
+        with suppress(OSError):
+            path.unlink()
+
+
+def own_folder(folder: Path) -> None:
+    """Make a folder that nobody else can write to, or see that it is one.
+
+    Nipype keeps results as pickles, and reading a pickle runs what it holds.
+
+    Raises
+    ------
+    InputError
+        If it is a link, another user's, or open to others.
+    """
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700, parents=True)
+    instead = "remove it, or choose another work directory with -w"
+    if folder.is_symlink() or not folder.is_dir():
+        raise InputError(f"{folder} is no folder but a link or a file; {instead}.")
+    try:
+        with tempfile.TemporaryFile(dir=folder) as own:  # also where a disk maps its users
+            user = os.fstat(own.fileno()).st_uid
+    except OSError as error:
+        reason = (error.strerror or "unknown").lower()
+        raise InputError(f"{folder} cannot be written to ({reason}); {instead}.") from error
+    status = folder.stat()
+    if status.st_uid != user:
+        raise InputError(f"{folder} is another user's, whose files could run here; {instead}.")
+    if status.st_mode & 0o022:
+        raise InputError(
+            f"{folder} may be written to by others, whose files could run here; {instead}."
+        )
+
+
+@cache
+def _mode() -> int:
+    """Return the mode of new files that the user's umask leaves; `mkstemp` asks none."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return 0o666 & ~mask
