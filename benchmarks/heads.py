@@ -16,7 +16,7 @@ from qsmbids.inversion import METHODS, Reconstruction, reconstruct
 from qsmbids.phase import estimate_field
 from qsmbids.physics import DipoleConvolution, bounding_box
 from qsmbids.simulation import TISSUES, Head, HeadRecipe, simulate_head
-from qsmbids.training.data.corruption import CLEAN, Degradation, degraded
+from qsmbids.training.data.corruption import CLEAN, Corruption, corrupt
 from qsmbids.training.data.random_fields import SmoothNoise
 
 FIELD_OF_VIEW = (164.0, 205.0, 205.0)  # mm
@@ -81,17 +81,15 @@ def cropped(head: Head, field: Float, mask: NDArray[np.bool_], weight: Float | N
     return {**cut, **geometry(head), "weight": None if weight is None else weight[box]}
 
 
-def corrupted(head: Head, number: int, how: Degradation) -> Case:
-    """Return the dipole field of the head's brain as ``how`` spoils it."""
+def corrupted(head: Head, number: int, how: Corruption) -> Case:
+    """Return the dipole field of the head's brain as ``how`` corrupts it."""
     rng = np.random.default_rng(number)
     case = cropped(head, head.local_field, head.brain_mask)
     mask = case["mask"]
     dipole = DipoleConvolution(mask.shape, head.voxel_size, head.b0_dir, 32)
     noise = SmoothNoise(rng, mask.shape)
     return (
-        case
-        | degraded(rng, case["chi"], mask, dipole=dipole, noise=noise, how=how)
-        | {"mask": mask}
+        case | corrupt(rng, case["chi"], mask, dipole=dipole, noise=noise, how=how) | {"mask": mask}
     )
 
 
@@ -107,7 +105,7 @@ def measured(head: Head, number: int) -> Case:
     total variation reach on a simulated head what they reach in vivo), a residual of the
     background, wrong voxels, noise.
     """
-    how = Degradation(background=0.3, model=0.0, noise=0.003, wrong=0.002, scale=(1.0, 1.0))
+    how = Corruption(background=0.3, model=0.0, noise=0.003, wrong=0.002, scale=(1.0, 1.0))
     case = corrupted(head, number, how)
     mask = case["mask"]
     smooth = SmoothNoise(np.random.default_rng(number), mask.shape)(3.0 / head.voxel_size[0])

@@ -32,8 +32,8 @@ from qsmbids.inference.predict import predict
 from qsmbids.inference.predictor import Predictor
 from qsmbids.networks.device import torch_threads
 from qsmbids.networks.weights import load_weights
+from qsmbids.training.methods import find_recipe
 from qsmbids.training.methods.recipe import Recipe
-from qsmbids.training.methods.recipes import find_recipe
 from qsmbids.training.run import train
 
 Found = dict[str, dict[str, dict[str, Record]]]
@@ -41,14 +41,17 @@ Found = dict[str, dict[str, dict[str, Record]]]
 
 
 def small(name: str, options: Options, quick: bool) -> Recipe:
-    """Return the recipe of that name for a network of a tenth of the size, with options."""
+    """Return the recipe of that name for a network of a tenth of the size, with options.
+
+    An option ``recipe`` names another recipe to start from.
+    """
     less = {"config.base": 8, "config.levels": 4, "patches": {48: 1.0}, "learning_rate": 1e-3}
     chosen = {**less, **options}
     if quick:  # without heads, which take a while to make
-        worlds = {name: {"shapes": 1.0} for name in ("worlds", "target_worlds") if name in chosen}
+        names = {"sources", *({"target_sources"} & set(chosen))}
         chosen |= {"config.base": 2, "config.levels": 3, "patches": {32: 1.0}}
-        chosen |= {"worlds": {"shapes": 1.0}, **worlds}
-    return find_recipe(name).with_options(chosen)
+        chosen |= {source: {"shapes": 1.0} for source in names}
+    return find_recipe(chosen.pop("recipe", name)).with_options(chosen)
 
 
 def trained(recipe: Recipe, out: Path, asked: argparse.Namespace) -> Path:

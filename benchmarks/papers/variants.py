@@ -24,7 +24,7 @@ class Table:
     title, base, fact : str
         The page's heading; the recipe; what the names of the variants mean.
     variants : mapping of str to mapping
-        What is changed in the recipe, by name.
+        What is changed in the recipe, by name; ``recipe`` is another one to start from.
     pairs : sequence of (str, pairs, mapping or None)
         Headings and pairs of the tables of tests, and a paper's p by pair.
     shown : sequence of str
@@ -62,7 +62,10 @@ _AUGMENTATION = Table(
         "none": {},
         "flipping": {"augmentation": ("flip",)},
         "noise": {"input_noise": 0.005},
-        **{one: {"perturbation": one} for one in ("ellipsoid", "cuboid", "sphere", "cylinder")},
+        **{
+            one: {"recipe": "uqsm+", "perturbation": one}
+            for one in ("ellipsoid", "cuboid", "sphere", "cylinder")
+        },
     },
     pairs=(
         (
@@ -96,7 +99,7 @@ _TRAINING_DATA = Table(
         "too small shapes": {"shapes.regions": False, "shapes.largest": 0.05},
         "no margin": {"shapes.margin": 0},
         "margin of 10": {"shapes.margin": 10},
-        "no noise": {"degradation.noise": 0.0},
+        "no noise": {"corruption.noise": 0.0},
     },
     pairs=(
         (
@@ -127,11 +130,11 @@ _TRAINING_DATA = Table(
     ),
 )
 _ONE_NORM = {"config.norm": "batch", "config.domains": 1}
-_LABELS = {**_ONE_NORM, "objective": "labels", "tv": 0.0}
+_LABELS = {"recipe": "qsminvnet"}
 # The target's fields have noise and nothing else that labels lack: anatomy is the only gap.
 _TARGET = {
-    "worlds": {"shapes": 1.0},
-    "target_worlds": {"heads": 1.0},
+    "sources": {"shapes": 1.0},
+    "target_sources": {"heads": 1.0},
     **{f"target.{name}": 0.0 for name in ("background", "model", "wrong")},
     "target.noise": 0.005,
     "target.axial": 1.0,
@@ -144,7 +147,7 @@ _DOMAINS = Table(
     "common or a set for each domain (QSMInvNet+); `labels of heads`: what labels of the "
     "target itself would give; none is fine-tuned",
     variants={
-        "shapes alone": {"worlds": {"shapes": 1.0}, **_LABELS},
+        "shapes alone": {"sources": {"shapes": 1.0}, **_LABELS},
         "both, one norm": {**_TARGET, **_ONE_NORM},
         "both, a norm each": _TARGET,
         "labels of heads": _LABELS,
