@@ -35,10 +35,7 @@ Values = Mapping[str, Mapping[str, Mapping[str, float]]]  # by method, participa
 Points = Mapping[str, Sequence[tuple[str, float, float]]]  # name, reference, value by method
 
 REFERENCE = "reference"
-_COLOURS = (
-    *METHOD_COLOURS,
-    *("#ff7f50", "#2ec4b6", "#c9a66b", "#e36bd8", "#7c9cff", "#a3b18a"),
-)
+_COLOURS = (*METHOD_COLOURS, *("#ff7f50", "#2ec4b6", "#c9a66b", "#e36bd8", "#7c9cff", "#a3b18a"))
 _COLUMNS = 4
 _BOX_FROM = 5  # participants
 _PROFILE_MM = 25.0
