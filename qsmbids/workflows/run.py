@@ -106,10 +106,12 @@ class Runner:
         start = time.time()
         self._states = {}
         single, several = (
-            {p: [m for m in members if bool(m[0].orientations) is combined] for p, members in
-             groups.items()}
+            {
+                p: [m for m in members if bool(m[0].orientations) is combined]
+                for p, members in groups.items()
+            }
             for combined in (False, True)
-        )  # fmt: skip
+        )
         later = {participant for participant, members in several.items() if members}
         self._run(single, start, unreported=later)
         ready = {p: self._ready(several[p]) for p in sorted(later)}
