@@ -1,9 +1,9 @@
 # syntax=docker/dockerfile:1
-# CPU:   docker build -t qsmbids .
-# CUDA:  docker build -t qsmbids:cuda --build-arg TORCH_INDEX=https://pypi.org/simple .
+# docker build -t qsmbids .     with the torch of pip's own index, which is for CUDA on Linux
+# --build-arg TORCH_INDEX=URL   with the torch of another index, such as PyTorch's for the CPU
 FROM python:3.11-slim-bookworm AS build
 
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ARG TORCH_INDEX=
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=/src/constraints.txt
 
 RUN python -m venv /opt/qsmbids
@@ -12,7 +12,7 @@ ENV PATH=/opt/qsmbids/bin:$PATH
 WORKDIR /src
 COPY constraints.txt ./
 # hadolint ignore=DL3013 # the version stands in the constraints
-RUN pip install --no-deps --index-url "$TORCH_INDEX" torch
+RUN if [ -n "$TORCH_INDEX" ]; then pip install --no-deps --index-url "$TORCH_INDEX" torch; fi
 COPY LICENSE README.md pyproject.toml setup.py ./
 COPY qsmbids ./qsmbids
 RUN pip install .

@@ -3,8 +3,8 @@
 #   make demo-real            the same for a real head, from the scanner's DICOM files
 #   make test                 every test
 #   make check                what a change must pass: test, lint, types, imports
-# PYTHON chooses the interpreter; TORCH_INDEX the wheels of torch, as in
-#   make install TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# PYTHON chooses the interpreter, TORCH_INDEX the package index that torch comes from: empty, it is
+# pip's own, whose build of torch is for CUDA on Linux; PyTorch's installation page names others.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || echo python3)
 TORCH_INDEX ?=
@@ -17,7 +17,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-real test test-fast lint format types imports check bench speed papers docker clean
+.PHONY: help install demo demo-real test test-fast lint format types imports check bench speed papers readme docker clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,8 +80,11 @@ speed: $(INSTALLED) ## measure speed and memory of everything, docs/results/spee
 papers: $(INSTALLED) ## make the papers' tables again, docs/results
 	@for table in cosmos challenge augmentation training_data domains; do $(BIN)/python -m benchmarks.papers.$$table || exit 1; done
 
-docker: ## build the container image for the CPU
-	docker build -f Dockerfile -t qsmbids .
+readme: $(INSTALLED) ## write the README's tables from the registries
+	$(BIN)/python docs/readme.py
+
+docker: ## build the container image, with torch from TORCH_INDEX if that is given
+	docker build $(if $(TORCH_INDEX),--build-arg TORCH_INDEX=$(TORCH_INDEX)) -t qsmbids .
 
 clean: ## remove what the targets above made
 	rm -rf .venv demo demo-real build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qsmbids.errors import QsmbidsError, UsageError
+from qsmbids.cli.arguments import add_other
+from qsmbids.cli.command import Command
+from qsmbids.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from qsmbids.simulation import HeadRecipe
 
 FIELD_OF_VIEW = (164.0, 205.0, 205.0)  # mm
 SIZES: dict[str, dict[str, Any]] = {
-    "small": {"voxel_size": (1.5,) * 3, "field_strength": 3.0, "snr": 80.0,
-              "echo_times": (0.005, 0.011, 0.017, 0.023, 0.029)},
-    "full": {"voxel_size": (1.0,) * 3, "field_strength": 7.0, "snr": 100.0,
-             "echo_times": (0.004, 0.012, 0.020, 0.028)},
-}  # fmt: skip
+    "small": {
+        "voxel_size": (1.5,) * 3,
+        "field_strength": 3.0,
+        "snr": 80.0,
+        "echo_times": (0.005, 0.011, 0.017, 0.023, 0.029),
+    },
+    "full": {
+        "voxel_size": (1.0,) * 3,
+        "field_strength": 7.0,
+        "snr": 100.0,
+        "echo_times": (0.004, 0.012, 0.020, 0.028),
+    },
+}
 PARTS = ("sinuses", "veins", "calcification", "haemorrhage", "phase-offset", "shim", "dephasing")
 SINGLE_ECHO_TIME = 0.020  # s
 
@@ -69,6 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="store phase as integers 0 to 4095, or in radians (default: arbitrary)",
     )
     parser.add_argument("--nthreads", type=int, metavar="N", help="threads (default: all)")
+    add_other(parser)
     return parser
 
 
@@ -113,23 +122,6 @@ def recipes(options: argparse.Namespace) -> list[HeadRecipe]:
         raise UsageError(f"{error}.") from error
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Write the demo and return the exit code: 0 done, 1 could not write, 2 usage."""
-    options = build_parser().parse_args(argv)
-    try:
-        _write(options)
-    except UsageError as error:
-        print(f"qsmbids-demo: {error}", file=sys.stderr)
-        return 2
-    except QsmbidsError as error:
-        print(f"qsmbids-demo: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"qsmbids-demo: cannot write {error.filename}: {error.strerror}.", file=sys.stderr)
-        return 1
-    return 0
-
-
 def _write(options: argparse.Namespace) -> None:
     import scipy.fft as sf
 
@@ -142,14 +134,16 @@ def _write(options: argparse.Namespace) -> None:
     plan = recipes(options)
     threads = options.nthreads or len(os.sched_getaffinity(0))
     names = [f"{number + 1:02d}" for number in range(len(plan))]
-    start_dataset(directory, names)
-    for name, recipe in zip(names, plan, strict=True):
-        print(f"sub-{name}: simulating {'x'.join(map(str, recipe.shape))} voxels", flush=True)
-        with sf.set_workers(threads):
-            head = simulate_head(recipe)
-        write_participant(directory, name, head, phase_units=options.phase_units)
+    try:
+        start_dataset(directory, names)
+        for name, recipe in zip(names, plan, strict=True):
+            print(f"sub-{name}: simulating {'x'.join(map(str, recipe.shape))} voxels", flush=True)
+            with sf.set_workers(threads):
+                head = simulate_head(recipe)
+            write_participant(directory, name, head, phase_units=options.phase_units)
+    except OSError as error:
+        raise InputError(f"cannot write {error.filename}: {error.strerror}.") from error
     print(f"Wrote {directory}. Next: qsmbids {directory} OUTPUT participant")
 
 
-if __name__ == "__main__":
-    raise SystemExit(main())
+main = Command(build_parser, _write)

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qsmbids import __version__
-from qsmbids.cli.command import finish
+from qsmbids.cli.arguments import add, add_other
+from qsmbids.cli.command import Command
 from qsmbids.errors import InputError
 
 if TYPE_CHECKING:
-    from qsmbids.dicom import Entry, Labels, Plan
+    from qsmbids.dicom import Entry, Image, Labels, Plan
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code: 0, 1 where something failed, 2 for a bad command.
-
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        The arguments; those of the process by default.
-    """
-    arguments = _parser().parse_args(argv)
-    return finish("qsmbids-dicom", lambda: _run(arguments), verbose=arguments.verbose)
+SHOWN = 3
+"""How many images of an acquisition are listed by name."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,33 +31,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("bids_dir", type=Path, help="the dataset; new, empty, or to be added to")
     parser.add_argument("--dry-run", action="store_true", help="show the plan and write nothing")
     who = parser.add_mutually_exclusive_group()
-    who.add_argument(
-        "--participant-label",
-        nargs="+",
-        default=[],
-        metavar="LABEL",
-        help="one a participant, in the order of the plan (default: 01, 02, ...)",
-    )
+    each = "one a participant, in the order of the plan (default: 01, 02, ...)"
+    add(who, "--participant-label", help=each)
     who.add_argument(
         "--map",
         type=Path,
         metavar="TSV",
         help="table with the columns patient_id and participant_id; others are left out",
     )
-    parser.add_argument(
-        "--session-label",
-        nargs="+",
-        default=[],
-        metavar="LABEL",
-        help="one a session, in order of date (default: 1, 2, ... where there are several)",
-    )
-    parser.add_argument("-v", "--verbose", action="store_true", help="show where an error is from")
-    parser.add_argument("--version", action="version", version=f"qsmbids {__version__}")
+    each = "one a session, in order of date (default: 1, 2, ... where there are several)"
+    add(parser, "--session-label", help=each)
+    add_other(parser)
     return parser
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from qsmbids.cli.dicom_plan import plan_lines, summary
     from qsmbids.dicom import check_target, make_plan, opened, scan, write_dataset
 
     labels = _labels(arguments)
@@ -102,10 +82,75 @@ def _say(entry: Entry) -> None:
 
 
 def _end(plan: Plan, failed: Sequence[tuple[Entry, str]], last: str) -> None:
-    from qsmbids.cli.dicom_plan import series_of
-
     print(last)
     broken = [f"{series_of([left.image])}: {left.reason}" for left in plan.left_out if left.broken]
     broken += [f"{series_of(entry.acquisition.images)}: {why}" for entry, why in failed]
     if broken:
         raise InputError("; ".join(broken))
+
+
+def plan_lines(plan: Plan) -> Iterable[str]:
+    """Return the plan, a participant at a time, then what is left out and why."""
+    for participant, persons in plan.persons.items():
+        ids = sorted({person.patient_id or "(none)" for person in persons})
+        yield f"sub-{participant}  (PatientID {', '.join(ids)})"
+        for (name, session), day in plan.days.items():
+            if name == participant:
+                yield from _session(plan, name, session, day)
+        for left in plan.left_out:
+            if left.participant == participant:
+                yield f"  left out: {series_of([left.image])}{_title(left.image)}: {left.reason}"
+    for left in plan.left_out:
+        if not left.participant:
+            series = f"{series_of([left.image])}{_title(left.image)}"
+            who = left.image.text("PatientID") or "(none)"
+            yield f"left out: PatientID {who}, {series}: {left.reason}"
+    yield from (f"Warning: {text}" for text in plan.warnings)
+
+
+def summary(plan: Plan, failed: Sequence[tuple[Entry, str]], target: Path) -> str:
+    """Return the last line: what was written, and the command that goes on from there."""
+    good = [entry for entry in plan.entries if entry not in [bad for bad, _ in failed]]
+    if not good:
+        return "Nothing was written."
+    folders = {Path(entry.outputs[0].path).parent.name for entry in good}
+    chosen = "all" if len(folders) > 1 else folders.pop()
+    option = "" if chosen == "anat" else f" --input {chosen}"
+    people = len({entry.participant for entry in good})
+    return (
+        f"Wrote {len(good)} series of {people} participant{'s' * (people > 1)} to {target}. "
+        f"Next: qsmbids {target} OUTPUT participant{option}"
+    )
+
+
+def series_of(images: Iterable[Image]) -> str:
+    """Name the DICOM series of images by their numbers."""
+    numbers = dict.fromkeys(str(image.series) for image in images)
+    return f"series {' and '.join(numbers)}"
+
+
+def _session(plan: Plan, participant: str, session: str, day: str) -> Iterable[str]:
+    if session:
+        yield f"  ses-{session}  ({day or 'no date'})"
+    for entry in plan.entries:
+        if (entry.participant, entry.session) == (participant, session):
+            yield from _entry(entry)
+
+
+def _entry(entry: Entry) -> Iterable[str]:
+    images = entry.acquisition.images
+    times = ", ".join(f"{1000 * t:g}" for t in entry.acquisition.first.echoes if t is not None)
+    echoes = f", TE {times} ms" if times else ""
+    yield f"  {series_of(images)}{_title(images[0])}{echoes}"
+    paths = [output.path for output in entry.outputs]
+    if len(paths) > SHOWN:
+        paths = [paths[0], f"... {len(paths)} images to {Path(paths[-1]).name}"]
+    yield from (f"    {path}" for path in paths)
+
+
+def _title(image: Image) -> str:
+    text = image.text("SeriesDescription") or image.text("ProtocolName")
+    return f" ({text})" if text else ""
+
+
+main = Command(_parser, _run)

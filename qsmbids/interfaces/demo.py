@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 import qsmbids
+from qsmbids.bids import write_json
+from qsmbids.bids.dataset import BIDS_VERSION
 from qsmbids.physics import hz_per_ppm
 from qsmbids.simulation import TISSUES, Head
 
 LEVELS = 4096
 """Steps of a scanner's 12-bit phase: 0 is -pi, the half is 0."""
-BIDS_VERSION = "1.10.0"
 TRUTH = Path("derivatives", "truth")
 GENERATED_BY = [{"Name": "qsmbids-demo", "Version": qsmbids.__version__}]
 
@@ -46,7 +46,7 @@ def start_dataset(directory: Path, names: Sequence[str]) -> None:
         (directory / TRUTH, truth, README_TRUTH),
     ):
         folder.mkdir(parents=True, exist_ok=True)
-        _write_json(folder / "dataset_description.json", description)
+        write_json(folder / "dataset_description.json", description)
         (folder / "README").write_text(text, encoding="utf-8")
     rows = ["participant_id", *(f"sub-{name}" for name in names)]
     (directory / "participants.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
@@ -112,29 +112,27 @@ def _acquisition(head: Head, echo_time: float) -> dict[str, Any]:
 
 
 def _write_truth(folder: Path, name: str, head: Head) -> None:
-    hertz = np.float32(hz_per_ppm(head.field_strength))
-    anat, fmap = folder / "anat", folder / "fmap"
-    anat.mkdir(parents=True)
-    fmap.mkdir()
+    for place in ("anat", "fmap"):
+        (folder / place).mkdir(parents=True)
     brain = {"SkullStripped": True}
     whole = {"SkullStripped": False}
-    images: list[tuple[Path, NDArray[Any], dict[str, Any]]] = [
-        (anat / f"sub-{name}_Chimap", head.chi_brain, {**brain, "Units": "ppm"}),
-        (anat / f"sub-{name}_R2starmap", head.r2star, {**whole, "Units": "1/s"}),
-        (anat / f"sub-{name}_S0map", head.s0, {**whole, "Units": "arbitrary"}),
-        (anat / f"sub-{name}_desc-brain_mask", head.brain_mask, {**whole, "Type": "Brain"}),
-        (anat / f"sub-{name}_dseg", head.labels, whole),
-        (fmap / f"sub-{name}_desc-total_fieldmap", head.total_field * hertz,
-         {**whole, "Units": "Hz"}),
-        (fmap / f"sub-{name}_desc-local_fieldmap", head.local_field * hertz,
-         {**brain, "Units": "Hz"}),
-        (fmap / f"sub-{name}_desc-total_magnitude", head.magnitude[0], whole),
-        (fmap / f"sub-{name}_desc-local_magnitude", head.magnitude[0], whole),
-    ]  # fmt: skip
-    for path, image, sidecar in images:
-        if image.dtype == np.bool_:
-            image = image.astype(np.uint8)
-        _write_image(path.with_name(path.name + ".nii.gz"), image, head, sidecar)
+    hertz = np.float32(hz_per_ppm(head.field_strength))
+    total, local = head.total_field * hertz, head.local_field * hertz
+    images: dict[str, tuple[NDArray[Any], dict[str, Any]]] = {
+        "anat/Chimap": (head.chi_brain, {**brain, "Units": "ppm"}),
+        "anat/R2starmap": (head.r2star, {**whole, "Units": "1/s"}),
+        "anat/S0map": (head.s0, {**whole, "Units": "arbitrary"}),
+        "anat/desc-brain_mask": (head.brain_mask, {**whole, "Type": "Brain"}),
+        "anat/dseg": (head.labels, whole),
+        "fmap/desc-total_fieldmap": (total, {**whole, "Units": "Hz"}),
+        "fmap/desc-local_fieldmap": (local, {**brain, "Units": "Hz"}),
+        "fmap/desc-total_magnitude": (head.magnitude[0], whole),
+        "fmap/desc-local_magnitude": (head.magnitude[0], whole),
+    }
+    for kind, (image, sidecar) in images.items():
+        place, _, suffix = kind.partition("/")
+        stored = image.astype(np.uint8) if image.dtype == np.bool_ else image
+        _write_image(folder / place / f"sub-{name}_{suffix}.nii.gz", stored, head, sidecar)
 
 
 def _write_image(path: Path, image: NDArray[Any], head: Head, sidecar: Mapping[str, Any]) -> None:
@@ -143,8 +141,4 @@ def _write_image(path: Path, image: NDArray[Any], head: Head, sidecar: Mapping[s
     nifti.set_qform(head.affine, code=1)
     nifti.set_sform(head.affine, code=1)
     nib.save(nifti, path)
-    _write_json(path.with_name(path.name.removesuffix(".nii.gz") + ".json"), sidecar)
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_json(path.with_name(path.name.removesuffix(".nii.gz") + ".json"), sidecar)

@@ -117,11 +117,6 @@ CITATIONS: dict[str, Citation] = {
         "Tikhonov regularization. Magn Reson Med 71:1151-1157 (2014).",
         "10.1002/mrm.24765",
     ),
-    "li2011": Citation(
-        "Li W, Wu B, Liu C. Quantitative susceptibility mapping of human brain reflects spatial "
-        "variation in tissue composition. NeuroImage 55:1645-1656 (2011).",
-        "10.1016/j.neuroimage.2010.11.088",
-    ),
     "wu2012": Citation(
         "Wu B, Li W, Guidon A, Liu C. Whole brain susceptibility mapping using compressed "
         "sensing. Magn Reson Med 67:137-147 (2012).",
@@ -215,12 +210,6 @@ CITATIONS: dict[str, Citation] = {
     ),
     "nibabel": Citation(
         "Brett M, Markiewicz CJ, Hanke M, et al. nipy/nibabel. Zenodo.", "10.5281/zenodo.591597"
-    ),
-    "nilearn": Citation("Nilearn contributors. nilearn. Zenodo.", "10.5281/zenodo.8397156"),
-    "scikit-image": Citation(
-        "van der Walt S, Schonberger JL, Nunez-Iglesias J, et al. scikit-image: image processing "
-        "in Python. PeerJ 2:e453 (2014).",
-        "10.7717/peerj.453",
     ),
     "harris2020": Citation(
         "Harris CR, Millman KJ, van der Walt SJ, et al. Array programming with NumPy. "

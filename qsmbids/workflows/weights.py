@@ -9,9 +9,9 @@ from typing import Any
 from qsmbids.errors import UsageError
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.masking import METHODS as MASKING
+from qsmbids.registry import Method
 
 Options = Mapping[str, Mapping[str, Any]]
-METHODS = {**INVERSION, **MASKING}
 
 
 def with_weights(
@@ -36,9 +36,9 @@ def with_weights(
     merged = {name: dict(values) for name, values in options.items()}
     for text in given:
         head, equals, tail = text.partition("=")
-        named = bool(equals) and head in METHODS
+        named = bool(equals) and head in _methods()
         method, weights = (head, tail) if named else (_only_one(text, methods), text)
-        if method not in methods or "weights" not in METHODS[method].defaults():
+        if method not in methods or "weights" not in _methods()[method].defaults():
             raise UsageError(f"--weights {text}: {_whose(methods, text)}")
         if "weights" in merged.setdefault(method, {}):
             raise UsageError(f"--weights {text}: the weights of {method} are given twice.")
@@ -61,7 +61,7 @@ def digests(methods: Sequence[str], options: Options) -> dict[str, dict[str, str
 
     found: dict[str, dict[str, str]] = {}
     for method in methods:
-        chosen = METHODS[method].resolve(options.get(method, {}))
+        chosen = _methods()[method].resolve(options.get(method, {}))
         needed: dict[str, tuple[str, str]] = {}
         if "weights" in chosen:
             purpose = "brain mask" if method in MASKING else "inversion"
@@ -73,8 +73,12 @@ def digests(methods: Sequence[str], options: Options) -> dict[str, dict[str, str
     return found
 
 
+def _methods() -> dict[str, Method]:
+    return {**INVERSION, **MASKING}
+
+
 def _learned(methods: Sequence[str]) -> list[str]:
-    return [name for name in methods if "weights" in METHODS[name].defaults()]
+    return [name for name in methods if "weights" in _methods()[name].defaults()]
 
 
 def _only_one(text: str, methods: Sequence[str]) -> str:

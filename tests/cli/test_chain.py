@@ -9,7 +9,7 @@ import numpy as np
 import phantom
 import pytest
 
-from qsmbids.cli.chain import main
+from qsmbids.cli.invert import chain as main
 from qsmbids.inversion import DEFAULT
 
 PARAMS = {

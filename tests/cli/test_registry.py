@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
 import pytest
 
+import qsmbids
 from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.bids.names import desc_label
+from qsmbids.cli.parser import parse
 from qsmbids.errors import UsageError
 from qsmbids.inversion import COMBINATIONS
 from qsmbids.inversion import METHODS as INVERSION
-from qsmbids.masking import METHODS as MASKING
-from qsmbids.phase import FITS, UNWRAPPING
+from qsmbids.physics import forward_field
 from qsmbids.registry import Method, Registry
+from qsmbids.reports import methods_text
 from qsmbids.reports.citations import CITATIONS
 
 INVERSIONS = {**INVERSION, **COMBINATIONS}
-REGISTRIES = {
-    "brain-extraction": MASKING,
-    "unwrapping": UNWRAPPING,
-    "fit": FITS,
-    "background": BACKGROUND,
-    "method": INVERSIONS,
-}
+README = Path(__file__).resolve().parents[2] / "README.md"
+_spec = importlib.util.spec_from_file_location("readme", README.parent / "docs" / "readme.py")
+readme = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(readme)
 METHODS = [
     pytest.param(method, id=f"{option}-{name}")
-    for option, registry in REGISTRIES.items()
+    for option, registry in readme.registries().items()
     for name, method in registry.items()
 ]
 MAPS = [pytest.param(m, id=name) for r in (BACKGROUND, INVERSION) for name, m in r.items()]
-README = Path(__file__).resolve().parents[2] / "README.md"
 
 
 def example(data, *, voxel_size, radius=3.0, steps=7):
@@ -108,27 +110,34 @@ def test_unknown_method_names_those_that_exist():
         registry["two"]
 
 
-def first_author(reference):
-    """Return the surname that stands before the first initials."""
-    return re.match(r"(.+?) [A-Z]+\b", reference)[1]
+def test_readme_has_the_tables_of_the_registries():
+    assert readme.rendered(text := README.read_text("utf-8")) == text, "run make readme"
 
 
-def source(key):
-    """Return a reference as a row names it: with its link, if it has one."""
-    name, url = f"{first_author(CITATIONS[key].text)} {key[-4:]}", CITATIONS[key].url
-    return f"[{name}]({url})" if url else name
+@pytest.fixture
+def added(monkeypatch):
+    """The method of CONTRIBUTING, added as its text says: a file, and a line of the registry."""
+    text = (README.parent / "CONTRIBUTING.md").read_text("utf-8")
+    file, line = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    module = ModuleType("qsmbids.inversion.wiener")
+    exec(compile(file, "wiener.py", "exec"), module.__dict__)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    [(name, method)] = eval("{" + line + "}", {"Method": Method}).items()
+    monkeypatch.setitem(INVERSION, name, method)
+    return name
 
 
-def table():
-    """Return the rows that the README must have, one a method."""
-    rows = []
-    for option, registry in REGISTRIES.items():
-        for name, method in registry.items():
-            sources = ", ".join(map(source, method.citations))
-            rows.append(f"| `--{option} {name}` | {method.label} | {sources} |")
-    return rows
-
-
-def test_readme_lists_the_methods_of_the_registries():
-    lines = README.read_text("utf-8").splitlines()
-    assert [line for line in lines if line.startswith("| `--")] == table()
+def test_a_method_is_added_by_one_file_and_one_line(added, tmp_path):
+    chi = np.zeros((24, 24, 24), dtype=np.float32)
+    chi[9:14, 10:14, 11:15] = 0.1
+    mask = np.ones(chi.shape, dtype=bool)
+    field = forward_field(chi, (1.0, 1.0, 1.0))
+    found = qsmbids.invert(field, mask, voxel_size=(1, 1, 1), method=added, noise=0.05)
+    assert np.corrcoef(found.ravel(), chi.ravel())[0, 1] > 0.9
+    command = [str(tmp_path), str(tmp_path / "out"), "participant", "--method", added]
+    settings = parse([*command, "-w", "/w", "--option", f"{added}.noise=0.2"])
+    assert settings.options == {added: {"noise": 0.2}}
+    assert "by a Wiener filter (noise = 0.2) [2]" in methods_text(
+        [{"Method": added, "Parameters": {"noise": 0.2}}]
+    )
+    assert any("Wiener filter | [Bilgic 2014]" in row for row in readme.methods())

@@ -1,0 +1,82 @@
+"""Write the README's tables from the registries: ``make readme``."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from qsmbids.background import METHODS as BACKGROUND
+from qsmbids.inversion import COMBINATIONS
+from qsmbids.inversion import METHODS as INVERSION
+from qsmbids.masking import METHODS as MASKING
+from qsmbids.phase import FITS, UNWRAPPING
+from qsmbids.registry import Method
+from qsmbids.reports.citations import CITATIONS
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+
+
+def registries() -> dict[str, Mapping[str, Method]]:
+    """Return the methods by the option that chooses among them."""
+    return {
+        "brain-extraction": MASKING,
+        "unwrapping": UNWRAPPING,
+        "fit": FITS,
+        "background": BACKGROUND,
+        "method": {**INVERSION, **COMBINATIONS},
+    }
+
+
+def methods() -> Iterator[str]:
+    """Yield a row for each method: option, name, sources."""
+    yield from ("| option | method | source |", "|---|---|---|")
+    for option, registry in registries().items():
+        for name, method in registry.items():
+            sources = ", ".join(map(_source, method.citations))
+            yield f"| `--{option} {name}` | {method.label} | {sources} |"
+
+
+def options() -> Iterator[str]:
+    """Yield a row for each method that has options: their names and defaults."""
+    yield from ("| method | its options and their defaults |", "|---|---|")
+    for option in ("brain-extraction", "background", "method"):
+        for name, method in registries()[option].items():
+            own = ", ".join(f"`{key}={_plain(value)}`" for key, value in method.defaults().items())
+            if own:
+                yield f"| `{name}` | {own} |"
+
+
+def _plain(value: object) -> str:
+    """Return a value as the command line takes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _source(key: str) -> str:
+    """Return a reference as first author and year, with its link if it has one."""
+    citation = CITATIONS[key]
+    author = re.match(r"(.+?) [A-Z]+\b", citation.text)
+    year = re.search(r"\((\d{4})\)", citation.text)
+    if not (author and year):
+        raise ValueError(f"{key}: the text must begin with an author and hold the year in brackets")
+    name = f"{author[1]} {year[1]}"
+    return f"[{name}]({citation.url})" if citation.url else name
+
+
+TABLES = {"methods": methods, "options": options}
+
+
+def rendered(text: str) -> str:
+    """Return the README with each block between ``<!-- NAME -->`` and ``<!-- end -->`` anew."""
+    for name, rows in TABLES.items():
+        block = "\n".join([f"<!-- {name}: written by make readme -->", "", *rows(), ""])
+        pattern = rf"<!-- {name}: [^>]*-->.*?(?=<!-- end -->)"
+        text, count = re.subn(pattern, lambda _, new=block: f"{new}\n", text, flags=re.DOTALL)
+        assert count == 1, f"README.md needs one block {name}"
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(rendered(README.read_text("utf-8")), encoding="utf-8")
+    sys.stdout.write(f"{README} is up to date.\n")

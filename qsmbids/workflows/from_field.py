@@ -1,0 +1,119 @@
+"""One local field and its mask to susceptibility, without BIDS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import set_workers
+
+from qsmbids import __version__
+from qsmbids.errors import InputError
+from qsmbids.interfaces.axis_order import make_grid
+from qsmbids.interfaces.images import read_image, read_on_grid
+from qsmbids.interfaces.params import read_params
+from qsmbids.inversion import METHODS, reconstruct
+from qsmbids.inversion.magnitude import magnitude_weight
+from qsmbids.workflows.map_job import Made, MapJob
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldJob(MapJob):
+    """A map of a local field.
+
+    Attributes
+    ----------
+    weight, magnitude : Path or None
+        How far to trust each voxel; without the first, the second says it.
+    b0_dir, params : sequence of float or None, Path or None
+        B0 along the voxel axes, or the file that has it, instead of the affine.
+    units, field_strength, echo_time : str, float or None, float or None
+        What the field is said to be in.
+    ppm_per_unit : float
+        What it is multiplied by.
+    """
+
+    weight: Path | None = None
+    magnitude: Path | None = None
+    b0_dir: Sequence[float] | None = None
+    params: Path | None = None
+    units: str = "ppm"
+    field_strength: float | None = None
+    echo_time: float | None = None
+    ppm_per_unit: float = 1.0
+
+
+def from_field(job: FieldJob) -> Made:
+    """Return the map of a local field; `InputError` if the data cannot be used."""
+    local, affine = read_image(job.source)
+    grid = make_grid(job.source, local.shape, affine)
+    if job.b0_dir:
+        grid["b0_dir"] = job.b0_dir
+    if job.params:
+        grid |= read_params(job.params, "voxel_size", "b0_dir")
+    mask = read_on_grid(job.mask, grid)
+    weight, magnitude = (
+        read_on_grid(path, grid) if path else None for path in (job.weight, job.magnitude)
+    )
+    options = METHODS[job.method].resolve(job.options.get(job.method, {}))
+    try:
+        with set_workers(job.threads):
+            found = reconstruct(
+                local * job.ppm_per_unit,
+                mask,
+                voxel_size=grid["voxel_size"],
+                b0_dir=grid["b0_dir"],
+                weight=_confidence(local, mask, weight, magnitude),
+                magnitude=magnitude,
+                method=job.method,
+                device=job.device,
+                **options,
+            )
+    except ValueError as error:
+        raise InputError(f"{job.source.name}: {error}.") from error
+    told = {
+        "Version": __version__,
+        "Method": job.method,
+        "MethodLabel": METHODS[job.method].label,
+        "Parameters": options,
+        "Weight": _weighted_by(job),
+        **found.details,
+        "Warnings": [*found.warnings],
+        "Reference": "the mean over the mask, which is set to 0 ppm",
+        "FieldUnits": job.units,
+        "FieldStrength": job.field_strength,
+        "EchoTime": job.echo_time,
+        "VoxelSize": [*grid["voxel_size"]],
+        "B0Direction": [*grid["b0_dir"]],
+    }
+    images = (job.source, job.mask, job.weight, job.magnitude)
+    return Made(
+        found.chi,
+        found.uncertainty,
+        grid["affine"],
+        found.curves,
+        told,
+        [path for path in images if path],
+    )
+
+
+def _confidence(
+    local: NDArray[np.float32],
+    mask: NDArray[np.float32],
+    weight: NDArray[np.float32] | None,
+    magnitude: NDArray[np.float32] | None,
+) -> NDArray[np.generic]:
+    """Return the weight: as given, or from the magnitude; 0 where the field was not measured."""
+    if weight is not None:
+        return weight
+    return local != 0 if magnitude is None else magnitude_weight(local, magnitude, mask != 0)
+
+
+def _weighted_by(job: FieldJob) -> str:
+    """Return what a sidecar says of the weight."""
+    if job.weight:
+        return "as given"
+    return "magnitude over its maximum in the mask" if job.magnitude else "uniform"
