@@ -21,7 +21,11 @@ _WORDS = {
 }
 
 
-def with_options(thing: Thing, options: Mapping[str, Any] | Iterable[str]) -> Thing:
+def with_options(
+    thing: Thing,
+    options: Mapping[str, Any] | Iterable[str],
+    old_names: Mapping[str, str] | None = None,
+) -> Thing:
     """Return a frozen dataclass with some of its fields changed.
 
     Parameters
@@ -31,7 +35,9 @@ def with_options(thing: Thing, options: Mapping[str, Any] | Iterable[str]) -> Th
     options : mapping or iterable of str
         Values by name, or ``name=value`` as text: ``tv=0.1``, ``perturbation=none``,
         ``patches=64:0.8,96:0.2``, ``scale=0.5,2``. A dotted name reaches into a field that
-        has fields or keys of its own: ``degradation.noise=0``.
+        has fields or keys of its own: ``corruption.noise=0``.
+    old_names : mapping of str to str, optional
+        Names that fields had before, and those that they have now.
 
     Raises
     ------
@@ -43,6 +49,7 @@ def with_options(thing: Thing, options: Mapping[str, Any] | Iterable[str]) -> Th
     known = [field.name for field in fields(thing) if field.name != "name"]  # type: ignore[arg-type]
     for name, value in given:
         head, _, rest = name.partition(".")
+        head = (old_names or {}).get(head, head)
         if head not in known:
             raise UsageError(f"There is no option {name!r}; choose from: {', '.join(known)}.")
         present = changes.get(head, getattr(thing, head))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qsmbids.bids import Inventory, write_dataset_description
@@ -47,7 +46,7 @@ class _Run:
         self.job = job
         self.recipe: Recipe = training_job.resolve_recipe(job)
         self.method = training_job.find_method(job, self.recipe)
-        self.learns = training_job.learns_from(self.recipe)
+        self.learns = training_job.learns_from_subjects(self.recipe)
         self.held_out: list[str] = []  # participants
         self.subjects: dict[str, list[str]] = {}  # by participant
 
@@ -75,18 +74,13 @@ class _Run:
         """Refuse at once what would fail after hours."""
         job = self.job
         make_writable(job.folder)
-        from qsmbids.training.engine.distributed import pick_device
+        from qsmbids.networks.device import pick_device
         from qsmbids.training.engine.models import build, start_from
 
         pick_device(job.device)
-        model, start = build(self.recipe), self._start()
-        if start is not None:
-            start_from(model, start, self.recipe.name)
-
-    def _start(self) -> Path | None:
-        from qsmbids.networks.weights_file import locate
-
-        return None if self.job.weights is None else locate(self.job.weights)
+        model = build(self.recipe)
+        if job.weights is not None:
+            start_from(model, job.weights, self.recipe.name)
 
     def _participants(self) -> tuple[str, ...]:
         if self.job.fields is None:
@@ -133,7 +127,7 @@ class _Run:
             print(f"{self.job.recipe} learns from synthetic data; participants only to compare on.")
         settings = replace(settings, participants=needed)
         inventory: Inventory = add_references(find_series(settings), settings, print)
-        if "maps" in self.recipe.all_worlds and not any(s.reference for s in inventory.series):
+        if "maps" in self.recipe.all_sources and not any(s.reference for s in inventory.series):
             raise InputError(
                 "No susceptibility map to learn from (Chimap without desc, or desc-cosmos) was "
                 "found on the grid of a series; name the derivatives that hold them: --source "
@@ -154,26 +148,22 @@ class _Run:
 
     def _train(self) -> bool:
         """Train, and tell whether the end was reached."""
-        import torch
-
-        from qsmbids.training.engine.memory import keep_freed_memory
         from qsmbids.training.run import train as run_training
 
         job = self.job
         sources = job.sources or {}
-        torch.set_num_threads(job.threads)
-        keep_freed_memory()
         run_training(
             self.recipe,
             job.folder,
             heads=sources.get("heads"),
             subjects=job.folder / "subjects" if self.learns else None,
             held_out=self._held_out_subjects() if self.learns else (),
-            start=self._start(),
+            start=job.weights,
             device=job.device,
             steps=job.steps,
             minutes=job.minutes,
             workers=job.workers,
+            threads=job.threads,
             resume=job.resume,
             log=lambda line: print(line, flush=True),
         )

@@ -13,8 +13,10 @@ from qsmbids.cli.levels import parse_level
 from qsmbids.cli.parser import to_settings
 from qsmbids.errors import UsageError
 from qsmbids.settings import Settings
+from qsmbids.training.data import SOURCES
+from qsmbids.training.options import add_options
 from qsmbids.workflows import machine
-from qsmbids.workflows.training_job import SOURCES, TrainingJob
+from qsmbids.workflows.training_job import TrainingJob
 
 NO_DATASET = "-"
 SHARE = 0.1  # of the participants, held out
@@ -41,17 +43,20 @@ def parse_training(argv: Sequence[str] | None = None) -> TrainingJob:
 def level_options() -> argparse.ArgumentParser:
     """Return a parser of the options of the level `train` alone."""
     options = argparse.ArgumentParser(prog="qsmbids", add_help=False)
-    _add_training(options.add_argument_group("what to train"))
+    training = options.add_argument_group("what to train")
+    training.add_argument(
+        "--method",
+        dest="network",
+        metavar="NAME",
+        help="the method that needs the weights; its recipe is the default",
+    )
+    add_options(training.add_argument)
     _add_sources(options.add_argument_group("what to learn from"))
     add_all(options.add_argument_group("which participants"), DATA)
     add_all(options.add_argument_group("how to get local fields"), PROCESSING)
     running = options.add_argument_group("how to run")
     where = "where to train; auto: on a graphics processor where there is one"
     add(running, "--device", help=where)
-    running.add_argument(
-        "--workers", type=values.positive, default=1, metavar="N",
-        help="processes that make training data (default: 1)",
-    )  # fmt: skip
     add_all(running, RUNNING)
     other = options.add_argument_group("other")
     add_other(other, "say more")
@@ -60,40 +65,39 @@ def level_options() -> argparse.ArgumentParser:
     return options
 
 
-def _add_training(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add("--method", dest="network", metavar="NAME", help="the method that needs the weights")
-    add("--recipe", metavar="NAME", help="the training recipe (default: that of the method)")
-    add("--set", nargs="+", action="extend", default=[], dest="changes", metavar="NAME=VALUE",
-        help="change a part of the recipe, such as tv=0.1 or config.base=32")  # fmt: skip
-    add("--start", dest="start_weights", metavar="WEIGHTS",
-        help="weights to start from: a file, or a name that the package ships")  # fmt: skip
-    add("--steps", type=values.positive, metavar="N", help="how many (default: the recipe's)")
-    add("--minutes", type=_minutes, metavar="M", help="how long, instead")
-    add("--resume", action="store_true", help="go on with a training that was stopped or killed")
-
-
 def _add_sources(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--source", nargs="+", action="extend", default=[], metavar="NAME[=DIR]",
+    add(
+        "--source",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME[=DIR]",
         help=f"learn from these in equal parts: {', '.join(SOURCES)}; heads=DIR: simulated heads "
         "kept there; maps=DIR: derivatives that hold susceptibility maps, such as COSMOS "
         "(default: the dataset's fields where the recipe learns without labels, else what the "
-        "recipe says)")  # fmt: skip
-    add("--start-from", dest="start", choices=["auto", "raw", "total-field", "local-field"],
-        default="auto", help="auto: fields of --derivatives where there are any, else raw data"
-        )  # fmt: skip
-    add("--held-out", nargs="+", default=[], metavar="LABEL",
-        help="participants to compare on, not to train on")  # fmt: skip
-    add("--held-out-share", type=_share, metavar="SHARE",
-        help=f"share of the participants instead, at least one (default: {SHARE})")  # fmt: skip
-
-
-def _minutes(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is no time; a number above 0 is needed")
-    return value
+        "recipe says)",
+    )
+    add(
+        "--start-from",
+        dest="start",
+        choices=["auto", "raw", "total-field", "local-field"],
+        default="auto",
+        help="auto: fields of --derivatives where there are any, else raw data",
+    )
+    add(
+        "--held-out",
+        nargs="+",
+        default=[],
+        metavar="LABEL",
+        help="participants to compare on, not to train on",
+    )
+    add(
+        "--held-out-share",
+        type=_share,
+        metavar="SHARE",
+        help=f"share of the participants instead, at least one (default: {SHARE})",
+    )
 
 
 def _share(text: str) -> float:

@@ -89,7 +89,8 @@ def choose_resampling(
     forbids it: the network was trained on this very grid.
     """
     tilt, stretch = TOLERANCE
-    trained = ((card or {}).get("recipe") or {}).get("degradation") or {}
+    recipe = (card or {}).get("recipe") or {}
+    trained = recipe.get("corruption") or recipe.get("degradation") or {}
     largest = trained.get("tilt", 0.0) if trained.get("axial", 1.0) < 1 else 0.0
     oblique = tilt_degrees(b0_dir) > max(tilt, FAMILIAR * largest)
     regular = not oblique and max(voxel_size) / min(voxel_size) <= stretch

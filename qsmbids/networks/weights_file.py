@@ -25,6 +25,10 @@ _PARTS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "architecture": (str, "a name"),
     "config": (dict, "an object"),
     "recipe": (dict, "an object"),
+    "recipe.corruption": (dict, "an object"),
+    "recipe.corruption.tilt": (_NUMBER, "a number"),
+    "recipe.corruption.axial": (_NUMBER, "a number"),
+    # the same in cards of earlier versions
     "recipe.degradation": (dict, "an object"),
     "recipe.degradation.tilt": (_NUMBER, "a number"),
     "recipe.degradation.axial": (_NUMBER, "a number"),

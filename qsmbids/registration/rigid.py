@@ -49,8 +49,9 @@ class Rigid:
     def angle(self) -> float:
         """The angle of the rotation in degrees."""
         turn = self.matrix[:3, :3]
-        sine = np.linalg.norm([turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0],
-                               turn[1, 0] - turn[0, 1]])  # fmt: skip
+        sine = np.linalg.norm(
+            [turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]]
+        )
         return float(np.degrees(np.arctan2(sine, np.trace(turn) - 1)))
 
 

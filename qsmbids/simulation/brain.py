@@ -95,18 +95,28 @@ def _paint_nuclei(
     parenchyma = _ramp(maps.t1, 0.50, 0.62)
     for side in (-1, 1):
         solids = {
-            "thalamus": (ellipsoid(grid, mirrored((11.5, -18, 7), side), (9, 15, 9), side * 25),
-                         _ramp(maps.gm, 0.15, 0.5)),
+            "thalamus": (
+                ellipsoid(grid, mirrored((11.5, -18, 7), side), (9, 15, 9), side * 25),
+                _ramp(maps.gm, 0.15, 0.5),
+            ),
             "caudate": (tube(grid, [mirrored(p, side) for p in CAUDATE], CAUDATE_RADII), grey),
-            "putamen": (ellipsoid(grid, mirrored((26, 2, 1), side), (6.5, 18, 13), side * 14),
-                        grey),
-            "pallidum": (ellipsoid(grid, mirrored((19.5, -4, -1), side), (4.2, 9.5, 6.5),
-                                   side * 24), parenchyma),
-            "substantia nigra": (ellipsoid(grid, mirrored((10, -18, -12), side), (2.6, 7.5, 4.2),
-                                           side * 40), parenchyma),
-            "red nucleus": (ellipsoid(grid, mirrored((5, -21, -9), side), (3.1, 3.4, 4.2)),
-                            parenchyma),
-        }  # fmt: skip
+            "putamen": (
+                ellipsoid(grid, mirrored((26, 2, 1), side), (6.5, 18, 13), side * 14),
+                grey,
+            ),
+            "pallidum": (
+                ellipsoid(grid, mirrored((19.5, -4, -1), side), (4.2, 9.5, 6.5), side * 24),
+                parenchyma,
+            ),
+            "substantia nigra": (
+                ellipsoid(grid, mirrored((10, -18, -12), side), (2.6, 7.5, 4.2), side * 40),
+                parenchyma,
+            ),
+            "red nucleus": (
+                ellipsoid(grid, mirrored((5, -21, -9), side), (3.1, 3.4, 4.2)),
+                parenchyma,
+            ),
+        }
         for name, (placed, cut) in solids.items():
             chi = TISSUES[name].chi * (1 + _vary(values, 0.12))
             if placed is None:

@@ -1,4 +1,4 @@
-"""Training the networks: synthetic susceptibility, degraded fields, recipes and the loop.
+"""Training the networks: what is learnt from (data), methods with their recipes, and the engine.
 
-The loop needs torch, numpy, scipy and safetensors only, so that it runs on a bare GPU machine.
+The engine needs torch, numpy, scipy and safetensors only, so that it runs on a bare GPU machine.
 """

@@ -1,15 +1,18 @@
-"""The one door to a training: data, device, processes, start or resume, files."""
+"""The one entry to a training: data, device, processes, start or resume, files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from qsmbids.networks.weights_file import bundled
+import torch
+
 from qsmbids.training.data.simulated_heads import make_heads
 from qsmbids.training.data.sources import Data
-from qsmbids.training.engine.distributed import Ranks, joined
+from qsmbids.training.engine import checkpoint
+from qsmbids.training.engine.callbacks import usual_callbacks
+from qsmbids.training.engine.distributed import Distributed, distributed
+from qsmbids.training.engine.process import keep_freed_memory
 from qsmbids.training.engine.trainer import Trainer
 from qsmbids.training.methods.recipe import Recipe
 
@@ -22,12 +25,13 @@ def train(  # noqa: PLR0913
     head_count: int = 12,
     subjects: Path | None = None,
     held_out: Sequence[str] = (),
-    start: Path | None = None,
+    start: Path | str | None = None,
     device: str = "cpu",
     bfloat16: bool | None = None,
     steps: int | None = None,
     minutes: float | None = None,
     workers: int = 1,
+    threads: int | None = None,
     resume: bool = False,
     log: Callable[[str], None] = print,
 ) -> Path:
@@ -39,7 +43,7 @@ def train(  # noqa: PLR0913
     Parameters
     ----------
     recipe : Recipe
-        What to train, and how; see `qsmbids.training.methods.recipes.find_recipe`.
+        What to train, and how; see `qsmbids.training.methods.find_recipe`.
     out : Path
         Folder of weights, card, checkpoint and curves.
     heads : Path, optional
@@ -47,12 +51,12 @@ def train(  # noqa: PLR0913
     head_count : int
         How many heads to simulate.
     subjects : Path, optional
-        A store of subjects, see `qsmbids.training.data.subjects`, for the worlds ``maps`` and
+        A store of subjects, see `qsmbids.training.data.subjects`, for the sources ``maps`` and
         ``fields``.
     held_out : sequence of str
         Its subjects kept for validation; by default the last by name, if there are two.
-    start : Path, optional
-        Weights to start from.
+    start : path-like, optional
+        Weights to start from: a file, or the name of weights that the package ships.
     device : str
         ``cpu``, ``cuda``, or ``auto`` for a GPU if there is one.
     bfloat16 : bool, optional
@@ -61,6 +65,8 @@ def train(  # noqa: PLR0913
         When to stop; the schedule stretches to it. The recipe's steps by default.
     workers : int
         Processes that make data, for each process that trains.
+    threads : int, optional
+        Threads of the trainer; as many as before by default.
     resume : bool
         Go on from the checkpoint in ``out``, if there is one.
     log : callable
@@ -78,35 +84,39 @@ def train(  # noqa: PLR0913
     UsageError
         If there is no such device.
     """
-    if recipe.objective == "spread" and not recipe.networks:
-        recipe = replace(recipe, networks=tuple(bundled("inversion")))  # the card is to name them
-    with joined(device) as ranks:
-        say = log if ranks.first else _silent
-        data = Data(
-            _simulated(recipe, heads or out.parent / "heads", head_count, ranks, say),
-            subjects,
-            tuple(held_out),
-        )
+    keep_freed_memory()
+    if threads is not None:
+        torch.set_num_threads(threads)
+    with distributed(device) as processes:
+        say = log if processes.is_first else _silent
+        folder = _simulated_heads(recipe, heads or out.parent / "heads", head_count, processes, say)
         trainer = Trainer(
-            recipe, out, data=data, ranks=ranks, start=start, use_bfloat16=bfloat16, log=say
+            recipe,
+            out,
+            data=Data(folder, subjects, tuple(held_out)),
+            processes=processes,
+            start=start,
+            use_bfloat16=bfloat16,
+            log=say,
         )
-        if resume and trainer.resume():
+        if resume and checkpoint.resume(trainer):
             say(f"going on from step {trainer.clock.step}")
         if "held_out" in trainer.about_data and not trainer.about_data["held_out"]:
             say("no subject is held out: the scores of the subjects are those of training")
-        trainer.run(steps=steps, minutes=minutes, workers=workers)
+        callbacks = usual_callbacks()
+        trainer.run(steps=steps, minutes=minutes, workers=workers, callbacks=callbacks)
     return out / "weights.safetensors"
 
 
-def _simulated(
-    recipe: Recipe, folder: Path, count: int, ranks: Ranks, log: Callable[[str], None]
+def _simulated_heads(
+    recipe: Recipe, folder: Path, count: int, processes: Distributed, log: Callable[[str], None]
 ) -> Path | None:
     """Return the folder of simulated heads, made by the first process if the recipe has them."""
-    if "heads" not in recipe.all_worlds:
+    if "heads" not in recipe.all_sources:
         return None
-    if ranks.first:
+    if processes.is_first:
         make_heads(folder, count, log=log)
-    ranks.wait()
+    processes.wait()
     return folder
 
 

@@ -23,14 +23,7 @@ _BATCH = 8  # series for each processor in one graph: large enough to keep all o
 def process(inventory: Inventory, settings: Settings, draw: Draw | None = None) -> int:
     """Process all series that are not done yet and return the exit code.
 
-    Parameters
-    ----------
-    inventory : Inventory
-        What was found.
-    settings : Settings
-        What to do with it.
-    draw : callable, optional
-        Makes the live display of a terminal, see `Progress`.
+    ``draw`` makes the live display of a terminal, see `Progress`.
     """
     _demand_device(settings)
     if settings.extraction == "hd-bet":

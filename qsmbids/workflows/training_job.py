@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 from qsmbids.bids import write_json
 from qsmbids.errors import InputError, UsageError
 from qsmbids.settings import Settings
+from qsmbids.training.data import OF_SUBJECTS
+from qsmbids.training.methods import RECIPES, find_recipe
 
 if TYPE_CHECKING:
     from qsmbids.training.methods.recipe import Recipe
-
-SOURCES = ("fields", "maps", "heads", "shapes")
-_MEASURED = ("fields", "maps")
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class TrainingJob:
     changes : tuple of str
         ``NAME=VALUE`` for parts of the recipe.
     sources : mapping of str to (Path or None)
-        Worlds to learn from instead of the recipe's, and their folders where given.
+        Names of what to learn from instead of the recipe's, and their folders where given.
     weights : str or None
         Path or shipped name of the weights to start from.
     steps, minutes
@@ -88,18 +87,14 @@ def resolve_recipe(job: TrainingJob) -> Recipe:
     UsageError
         If there is no such recipe, or no such part of it.
     """
-    from qsmbids.training.methods.recipes import find_recipe
-
     recipe = find_recipe(job.recipe)
     changes = []
-    if job.fields is not None and recipe.objective == "field":
-        changes.append("worlds=fields:1")
-    if job.fields is not None and recipe.objective == "domains":
-        changes.append("target_worlds=fields:1")
+    if job.fields is not None and recipe.unlabelled:
+        changes.append(f"{recipe.unlabelled}=fields:1")
     if job.sources:
-        changes.append("worlds=" + ",".join(f"{name}:1" for name in job.sources))
+        changes.append("sources=" + ",".join(f"{name}:1" for name in job.sources))
     changed = recipe.with_options([*changes, *job.changes])
-    if job.fields is None and learns_from(changed, _MEASURED):
+    if job.fields is None and learns_from_subjects(changed):
         raise UsageError(
             f"The recipe {job.recipe} is to learn from a dataset's fields or maps; give the "
             "dataset's folder instead of '-'."
@@ -118,7 +113,6 @@ def find_method(job: TrainingJob, recipe: Recipe) -> str | None:
         If the one asked for uses no weights.
     """
     from qsmbids.inversion import METHODS
-    from qsmbids.training.methods.recipes import RECIPES
 
     able = [name for name, method in METHODS.items() if "weights" in method.defaults()]
     if job.method is not None and job.method not in able:
@@ -129,15 +123,15 @@ def find_method(job: TrainingJob, recipe: Recipe) -> str | None:
     alike = (
         name
         for name in able
-        if name in RECIPES and RECIPES[name].architecture == recipe.architecture
+        if name in RECIPES and find_recipe(name).architecture == recipe.architecture
     )
     named = job.method or (recipe.name if recipe.name in able else None)
     return named or next(alike, None)
 
 
-def learns_from(recipe: Recipe, worlds: Iterable[str] = _MEASURED) -> bool:
-    """Tell whether a recipe learns from any of these worlds; from measured ones by default."""
-    return not set(worlds).isdisjoint(recipe.all_worlds)
+def learns_from_subjects(recipe: Recipe) -> bool:
+    """Tell whether a recipe learns from fields or maps of subjects."""
+    return not set(OF_SUBJECTS).isdisjoint(recipe.all_sources)
 
 
 def choose_held_out(job: TrainingJob, participants: tuple[str, ...], *, learnt: bool) -> list[str]:

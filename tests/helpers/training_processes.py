@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 from training_tiny import tiny
 
-from qsmbids.training.engine import callbacks as keeper
-from qsmbids.training.engine.distributed import joined
+from qsmbids.training.engine import batches
+from qsmbids.training.engine.callbacks import usual_callbacks
+from qsmbids.training.engine.distributed import distributed
 from qsmbids.training.engine.trainer import Trainer
 
 RECIPE = tiny("qsminvnet", ema=0.0)
@@ -21,19 +22,20 @@ RECIPE = tiny("qsminvnet", ema=0.0)
 
 def main(out: Path, task: str) -> None:
     torch.set_num_threads(1)
-    keeper.CHECKED = {16: 1.0}
-    with joined("cpu") as ranks:
+    batches.CHECKED = {16: 1.0}
+    with distributed("cpu") as processes:
         lines: list[str] = []
-        trainer = Trainer(RECIPE, out, ranks=ranks, use_bfloat16=False, log=lines.append)
-        if task == "stop" and ranks.rank == 1:
+        trainer = Trainer(RECIPE, out, processes=processes, use_bfloat16=False, log=lines.append)
+        if task == "stop" and processes.rank == 1:
             threading.Thread(target=_interrupt, args=(trainer,), daemon=True).start()
-        if task == "break" and ranks.rank == 1:
+        if task == "break" and processes.rank == 1:
             trainer.step_loss.register_forward_hook(lambda module, given, loss: loss * torch.nan)
         try:
-            trainer.run(steps=3 if task == "train" else 10_000, workers=0)
+            steps = 3 if task == "train" else 10_000
+            trainer.run(steps=steps, workers=0, callbacks=usual_callbacks())
         finally:
             state = {"model": trainer.model.state_dict(), "step": trainer.clock.step}
-            torch.save({**state, "lines": len(lines)}, out / f"rank-{ranks.rank}.pt")
+            torch.save({**state, "lines": len(lines)}, out / f"rank-{processes.rank}.pt")
 
 
 def _interrupt(trainer: Trainer) -> None:

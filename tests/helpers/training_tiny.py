@@ -9,14 +9,14 @@ from scipy import ndimage
 
 from qsmbids.physics import DipoleConvolution
 from qsmbids.training.data.subjects import save_subject
-from qsmbids.training.methods.recipes import RECIPES
+from qsmbids.training.methods import find_recipe
 
 
 def tiny(name="dcnet", **changes):
-    recipe = RECIPES[name]
-    config = {**recipe.config, "base": 2, "levels": 3}
-    worlds = recipe.worlds if "label-maps" in recipe.worlds else {"shapes": 1.0}
-    small = {"config": config, "worlds": worlds, "patches": {16: 1.0}, "rim": 2}
+    recipe = find_recipe(name)
+    small = {"config": {**recipe.config, "base": 2, "levels": 3}, "patches": {16: 1.0}}
+    if name != "brainmask":
+        small |= {"sources": {"shapes": 1.0}, "rim": 2}
     return replace(recipe, **{**small, **changes})
 
 
@@ -28,8 +28,6 @@ def add_subject(folder, name, *, seed=0, shape=(28, 26, 24), chi=True, b0_dir=(0
     mask = sum(a**2 for a in axes) < 1
     values = np.where(mask, 0.2 * values, 0).astype(np.float32)
     field = DipoleConvolution(shape, (1, 1, 2), b0_dir, 32)(values)
-    save_subject(
-        folder, name, field, mask,
-        voxel_size=(1, 1, 2), b0_dir=b0_dir, chi=values if chi else None,
-    )  # fmt: skip
+    known = values if chi else None
+    save_subject(folder, name, field, mask, voxel_size=(1, 1, 2), b0_dir=b0_dir, chi=known)
     return values, field, mask

@@ -129,10 +129,12 @@ def test_fields_are_resampled_beyond_cubic_voxels_and_an_axial_field():
     assert choose_resampling(SHAPE, (1, 1, 1), oblique) is not None
     assert choose_resampling(SHAPE, thick, oblique, {"grid": "native"}) is None
     # a network trained on tilts needs no rotation but near the largest of them
-    card = {"recipe": {"degradation": {"tilt": 35.0, "axial": 0.5}}}
+    card = {"recipe": {"corruption": {"tilt": 35.0, "axial": 0.5}}}
+    old = {"recipe": {"degradation": {"tilt": 35.0, "axial": 0.5}}}
+    assert choose_resampling(SHAPE, (1, 1, 1), oblique, old) is None
     assert choose_resampling(SHAPE, (1, 1, 1), oblique, card) is None
     assert choose_resampling(SHAPE, (1, 1, 1), (0.6, 0, 1), card) is not None
-    card["recipe"]["degradation"]["axial"] = 1.0
+    card["recipe"]["corruption"]["axial"] = 1.0
     assert choose_resampling(SHAPE, (1, 1, 1), oblique, card) is not None
     assert choose_resampling(SHAPE, (0.76, 0.76, 3), (0, 0, 1)).edge == pytest.approx(0.76)
     assert choose_resampling(SHAPE, (1, 1, 4), oblique).shape[2] > SHAPE[2]

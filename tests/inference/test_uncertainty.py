@@ -27,22 +27,21 @@ from qsmbids.networks.weights import save_weights  # noqa: E402
 from qsmbids.networks.weights_file import bundled  # noqa: E402
 from qsmbids.physics.torch_dipole import Dipole  # noqa: E402
 from qsmbids.simulation import HeadRecipe, simulate_head  # noqa: E402
-from qsmbids.training.data.batches import Samples  # noqa: E402
-from qsmbids.training.data.corruption import Degradation, background_removed, degraded  # noqa: E402
-from qsmbids.training.data.random_fields import SmoothNoise  # noqa: E402
-from qsmbids.training.engine.models import build  # noqa: E402
-from qsmbids.training.methods.objectives import score, step_loss  # noqa: E402
-from qsmbids.training.methods.recipes import RECIPES  # noqa: E402
-from qsmbids.training.methods.uncertainty import (  # noqa: E402
-    ONE_SIGMA,
+from qsmbids.training.data.corruption import Corruption, corrupt  # noqa: E402
+from qsmbids.training.data.corruption.background_removal import remove_random_background  # noqa: E402
+from qsmbids.training.data.network_maps import (  # noqa: E402
     REFINED,
-    coverage,
     drawn_maps,
     drawn_way,
     load_inversions,
-    pinball,
     refinements,
 )
+from qsmbids.training.data.random_fields import SmoothNoise  # noqa: E402
+from qsmbids.training.data.sources import Data  # noqa: E402
+from qsmbids.training.engine.batches import Batches, validation_batches  # noqa: E402
+from qsmbids.training.engine.models import build  # noqa: E402
+from qsmbids.training.methods import find_recipe  # noqa: E402
+from qsmbids.training.methods.uncertainty import ONE_SIGMA, quantile_loss  # noqa: E402
 from qsmbids.workflows.weights import digests  # noqa: E402
 
 SMALL = {"base": 2, "levels": 3}
@@ -136,10 +135,14 @@ def test_the_loss_is_least_where_68_percent_lie_below(draw):
     error = draw(20_000).abs().reshape(1, 1, 20, 20, 50)
     mask = torch.ones_like(error)
     best = float(error.flatten().quantile(ONE_SIGMA))
-    at = {f: float(pinball(f * best * mask, error, mask)) for f in (0.8, 0.97, 1.0, 1.03, 1.25)}
+    at = {
+        f: float(quantile_loss(f * best * mask, error, mask)) for f in (0.8, 0.97, 1.0, 1.03, 1.25)
+    }
     assert min(at, key=at.get) == 1.0
     # each sample counts alike, whatever its unit
-    assert float(pinball(0.01 * best * mask, 0.01 * error, mask)) == pytest.approx(at[1.0], 0.01)
+    assert float(quantile_loss(0.01 * best * mask, 0.01 * error, mask)) == pytest.approx(
+        at[1.0], 0.01
+    )
 
 
 def drawn(batch, inversions, choice):
@@ -155,7 +158,7 @@ def residual(batch, chi):
 def test_each_network_gives_its_maps_and_direct_ones_consistent_ones_too(inversions):
     direct, consistent = found = load_inversions(inversions, "cpu")
     assert (len(direct), len(consistent)) == (2, 1)
-    batch = Samples(replace(recipe_of(inversions), batch=1))[0]
+    batch = Batches(replace(recipe_of(inversions), batch=1))[0]
     rest = 1 - REFINED
     raw, closed, other = (drawn(batch, found, REFINED + c * rest) for c in (0.1, 0.4, 0.9))
     assert not any(chi.requires_grad for chi in (raw, closed, other))
@@ -173,7 +176,7 @@ def test_the_refinement_of_the_networks_map_is_drawn_as_often_as_it_should(inver
     refined_ones = [way for way in ways if way not in (*found[0], consistent)]
     assert len(refined_ones) == 1000 * REFINED
     assert {way.prior for way in refined_ones} == {consistent}
-    batch = Samples(replace(recipe_of(inversions), batch=1, patches={32: 1.0}))[0]
+    batch = Batches(replace(recipe_of(inversions), batch=1, patches={32: 1.0}))[0]
     plain, refined_map = consistent(batch, 0), drawn(batch, found, 0.1)
     assert not torch.allclose(refined_map, plain, atol=0.02 * float(plain.abs().max()))
     assert residual(batch, refined_map) < 0.98 * residual(batch, plain)
@@ -182,7 +185,8 @@ def test_the_refinement_of_the_networks_map_is_drawn_as_often_as_it_should(inver
 
 
 def test_the_score_counts_the_refined_maps_too(inversions):
-    batch = Samples(recipe_of(inversions))[0]
+    recipe = recipe_of(inversions)
+    batch = Batches(recipe)[0]
 
     class OnlyRefined(torch.nn.Module):
         """Holds the truth wherever a map is the refined one."""
@@ -192,7 +196,7 @@ def test_the_score_counts_the_refined_maps_too(inversions):
 
     (way,) = refinements(load_inversions(inversions, "cpu"))
     expected = torch.cat([way(batch, number) for number in range(2)])
-    share = coverage(OnlyRefined(), batch, inversions)
+    share = recipe.score(OnlyRefined(), batch)
     torch.testing.assert_close(share, torch.full((2,), 25.0))  # one of four ways
 
 
@@ -200,12 +204,12 @@ def test_clean_samples_hold_noise_alone():
     chi, _, mask = head()
     dipole = DipoleConvolution(SHAPE, (1, 1, 1), (0, 0, 1), 32)
     # nothing but what a clean sample leaves out would be larger than the noise
-    how = Degradation(background=2.0, model=0.0, noise=1e-5, wrong=0.5, removal=0.0, clean=0.5)
+    how = Corruption(background=2.0, model=0.0, noise=1e-5, wrong=0.5, removal=0.0, clean=0.5)
 
     def error(seed):
         rng = np.random.default_rng(seed)
         noise = SmoothNoise(rng, SHAPE)
-        made = degraded(rng, chi, mask, dipole=dipole, noise=noise, how=how)
+        made = corrupt(rng, chi, mask, dipole=dipole, noise=noise, how=how)
         return np.abs((made["field"] - dipole(made["chi"]))[mask]).max()
 
     assert 2 <= sum(error(seed) < 1e-3 for seed in range(12)) <= 10
@@ -215,11 +219,11 @@ def test_clean_samples_hold_noise_alone():
 def test_the_noise_stays_in_its_range(quiet):
     _, _, mask = head()
     dipole, chi = DipoleConvolution(SHAPE, (1, 1, 1), (0, 0, 1), 32), np.zeros(SHAPE, np.float32)
-    how = Degradation(0.0, 0.0, 0.01, 0.0, quiet=quiet)
+    how = Corruption(0.0, 0.0, 0.01, 0.0, quiet=quiet)
     levels = []
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        made = degraded(rng, chi, mask, dipole=dipole, noise=SmoothNoise(rng, SHAPE), how=how)
+        made = corrupt(rng, chi, mask, dipole=dipole, noise=SmoothNoise(rng, SHAPE), how=how)
         levels.append(float(np.median(np.abs(made["field"] * made["weight"])[mask])) / 0.6745)
     assert 0.8 * 0.01 * quiet < min(levels) < max(levels) < 1.2 * 0.01
     assert min(levels) < 3 * 0.01 * quiet
@@ -234,38 +238,44 @@ def test_a_removal_takes_the_background_off_and_part_of_the_mask():
     field = dipole(chi.astype(np.float32))
     strength = 5 * float(field[mask].std())
     for _ in range(3):
-        local, left = background_removed(rng, field, mask, dipole, strength)
+        local, left = remove_random_background(rng, field, mask, dipole, strength)
         assert left.sum() < mask.sum()
         assert not (left & ~mask).any()
         assert (local - field)[left].std() < 0.15 * strength
     thin = mask & (np.arange(40) < 10)
-    assert background_removed(rng, field, thin, dipole, strength) == (field, thin)
+    assert remove_random_background(rng, field, thin, dipole, strength) == (field, thin)
 
 
 def recipe_of(networks):
-    return replace(
-        RECIPES["uncertainty"], config=SMALL, networks=networks, worlds={"shapes": 1.0},
-        patches={16: 1.0},
-    )  # fmt: skip
+    small = {
+        "config": SMALL,
+        "networks": networks,
+        "sources": {"shapes": 1.0},
+        "patches": {16: 1.0},
+    }
+    return replace(find_recipe("uncertainty"), **small)
 
 
-def test_training_brings_the_coverage_to_68_percent(inversions):
+@pytest.mark.slow
+def test_training_brings_the_coverage_to_68_percent(inversions, monkeypatch):
+    monkeypatch.setattr("qsmbids.training.engine.batches.CHECKED", {16: 1.0})
     recipe = recipe_of(inversions)
     torch.manual_seed(0)
     model = build(recipe)
     torch.nn.init.constant_(model.unet.last.bias, -3.0)  # a spread that is far too small
-    samples, held_out = Samples(recipe), Samples(recipe, held_out=True)
-    batches, unseen = [samples[n] for n in range(8)], [held_out[n] for n in range(4)]
+    samples = Batches(recipe)
+    batches = [samples[n] for n in range(8)]
+    unseen = validation_batches(recipe, Data())["shapes"]
 
     def found():
-        return float(torch.cat([score(model, batch, recipe) for batch in unseen]).mean())
+        return float(torch.cat([recipe.score(model, batch) for batch in unseen]).mean())
 
     assert found() < 20
     optimizer = torch.optim.Adam(model.parameters(), 2e-2)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, 60)
     for step in range(60):
         optimizer.zero_grad()
-        step_loss(model, batches[step % 8], recipe, 0).backward()
+        recipe.loss(model, batches[step % 8], 0).backward()
         optimizer.step()
         schedule.step()
     assert 50 < found() < 80

@@ -8,18 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from training_processes import RECIPE
 
 from qsmbids.errors import UsageError
-
-torch = pytest.importorskip("torch")
-
-from training_processes import RECIPE  # noqa: E402
-
-from qsmbids.training.data.batches import Samples  # noqa: E402
-from qsmbids.training.engine.distributed import pick_device  # noqa: E402
-from qsmbids.training.engine.models import build, groups  # noqa: E402
-from qsmbids.training.engine.schedule import Clock, learning_rate  # noqa: E402
-from qsmbids.training.methods.objectives import step_loss  # noqa: E402
+from qsmbids.training.engine.batches import Batches
+from qsmbids.training.engine.distributed import distributed
+from qsmbids.training.engine.models import build, parameter_groups
+from qsmbids.training.methods.schedules import cosine
 
 HELPERS = Path(__file__).parents[1] / "helpers"
 
@@ -29,8 +25,11 @@ def in_two(out, task):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     done = subprocess.run(
         [*command, str(HELPERS / "training_processes.py"), str(out), task],
-        env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     files = [out / f"rank-{rank}.pt" for rank in (0, 1)]
     return [torch.load(path) if path.exists() else None for path in files], done
 
@@ -38,15 +37,14 @@ def in_two(out, task):
 def trained_alone(steps):
     """Return the weights after steps on two batches each, their gradients averaged."""
     torch.manual_seed(RECIPE.seed)
-    model, samples = build(RECIPE).train(), Samples(RECIPE)
-    optimizer = torch.optim.Adam(groups(model), RECIPE.learning_rate)
+    model, samples = build(RECIPE).train(), Batches(RECIPE)
+    optimizer = torch.optim.Adam(parameter_groups(model, RECIPE.learning_rate))
     for step in range(steps):
-        clock = Clock(steps, None, step)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(RECIPE, clock) * group["factor"]
+            group["lr"] = RECIPE.learning_rate * cosine(step, step / steps)
         optimizer.zero_grad()
         for number in (2 * step, 2 * step + 1):
-            (step_loss(model, samples[number], RECIPE, clock.progress) / 2).backward()
+            (RECIPE.loss(model, samples[number], step / steps) / 2).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), RECIPE.clip)
         optimizer.step()
     return model
@@ -83,15 +81,18 @@ def test_a_loss_that_breaks_in_one_ends_all(tmp_path):
     assert not (tmp_path / "checkpoint.pt").exists()
 
 
-def test_devices(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    assert pick_device("auto") == pick_device("cpu") == torch.device("cpu")
-    with pytest.raises(UsageError, match="torch sees 0 GPUs"):
-        pick_device("cuda")
-    with pytest.raises(UsageError, match="no device 'gpu'"):
-        pick_device("gpu")
+def test_each_process_takes_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert pick_device("auto") == torch.device("cuda")
-    assert pick_device("auto", 1) == torch.device("cuda", 1)
-    with pytest.raises(UsageError, match="cuda:2 is not there"):
-        pick_device("cuda", 2)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
+    monkeypatch.setattr("torch.distributed.init_process_group", lambda *_, **__: None)
+    monkeypatch.setattr("torch.distributed.destroy_process_group", lambda: None)
+    with distributed("auto") as alone:
+        assert (alone.device, alone.rank, alone.world_size) == (torch.device("cuda"), 0, 1)
+    for name, value in (("WORLD_SIZE", 4), ("RANK", 3), ("LOCAL_RANK", 1)):
+        monkeypatch.setenv(name, str(value))
+    with distributed("cuda") as one:
+        assert (one.device, one.rank, one.world_size) == (torch.device("cuda", 1), 3, 4)
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(UsageError, match="no device 'cuda:2'"), distributed("cuda"):
+        pass

@@ -69,8 +69,9 @@ def test_without_an_acquisition_the_stripped_image_is_the_brain():
 
 
 def test_layers_outside_the_brain_become_thicker_but_not_the_brain():
-    base = HeadImages(brainless=0, stripped=0, defaced=0, lesions=0, fluid=0, tilt=0, elastic=0,
-                      acquisition=PLAIN)  # fmt: skip
+    base = HeadImages(
+        brainless=0, stripped=0, defaced=0, lesions=0, fluid=0, tilt=0, elastic=0, acquisition=PLAIN
+    )
     found = []
     for factor in (0.7, 1.6):
         how = replace(base, layers=(factor, factor + 1e-6))

@@ -1,4 +1,4 @@
-"""The door to a training: what it leaves, what it refuses, how it ends."""
+"""The entry to a training: what it leaves, what it refuses, how it ends."""
 
 from __future__ import annotations
 
@@ -10,26 +10,25 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from training_tiny import add_subject, tiny
 
 from qsmbids.errors import InputError, UsageError
-
-torch = pytest.importorskip("torch")
-
-from training_tiny import add_subject, tiny  # noqa: E402
-
-from qsmbids.networks.base import unets  # noqa: E402
-from qsmbids.networks.weights import load_weights, save_weights  # noqa: E402
-from qsmbids.networks.weights_file import digest  # noqa: E402
-from qsmbids.training.__main__ import main as training_command  # noqa: E402
-from qsmbids.training.engine.checkpoint import overrides  # noqa: E402
-from qsmbids.training.engine.models import build  # noqa: E402
-from qsmbids.training.engine.trainer import Trainer  # noqa: E402
-from qsmbids.training.methods.recipes import find_recipe  # noqa: E402
-from qsmbids.training.run import train  # noqa: E402
+from qsmbids.networks.base import unets
+from qsmbids.networks.weights import load_weights, save_weights
+from qsmbids.networks.weights_file import digest
+from qsmbids.training.__main__ import main as training_command
+from qsmbids.training.engine import checkpoint
+from qsmbids.training.engine.callbacks import usual_callbacks
+from qsmbids.training.engine.checkpoint import overrides
+from qsmbids.training.engine.models import build
+from qsmbids.training.engine.trainer import Trainer
+from qsmbids.training.methods import find_recipe
+from qsmbids.training.run import train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-FIELDS = tiny("uqsm+", worlds={"fields": 1.0})
+FIELDS = tiny("uqsm+", sources={"fields": 1.0})
 
 
 def quiet(line):
@@ -54,7 +53,7 @@ def test_the_card_says_everything(tmp_path, store):
     assert path == tmp_path / "out" / "weights.safetensors"
     _, card = load_weights(path)
     assert card["name"] == "uqsm+"
-    assert card["recipe"]["worlds"] == card["overrides"]["worlds"] == {"fields": 1.0}
+    assert card["recipe"]["sources"] == card["overrides"]["sources"] == {"fields": 1.0}
     assert card["overrides"]["rim"] == 2
     assert "tv" not in card["overrides"]
     assert card["start"] == {"name": "mine", "sha256": digest(start)}
@@ -70,7 +69,7 @@ def test_curves_are_left_for_people_and_for_tensorboard(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     trainer = Trainer(tiny(), tmp_path, log=quiet)
-    trainer.run(steps=3, workers=0, report_every=0)
+    trainer.run(steps=3, workers=0, callbacks=usual_callbacks(report_every=0))
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     losses = {line["step"]: line["loss"] for line in lines if "loss" in line}
     assert set(losses) == {1, 2, 3}
@@ -110,7 +109,7 @@ def test_resuming_wants_the_same_training(tmp_path, store):
     with pytest.raises(InputError, match="trained on other data"):
         run(FIELDS, out, held_out=["sub-0"], **more)
     with pytest.raises(InputError, match="of the recipe"):
-        run(tiny("uqsm", worlds={"fields": 1.0}), out, **more)
+        run(tiny("uqsm", sources={"fields": 1.0}), out, **more)
     (out / "checkpoint.pt").write_bytes(b"cut off")
     with pytest.raises(InputError, match="is damaged; delete it"):
         run(FIELDS, out, **more)
@@ -131,7 +130,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(tmp_path):
     run(recipe, tmp_path)
     before = digest(tmp_path / "weights.safetensors"), digest(tmp_path / "checkpoint.pt")
     trainer = Trainer(recipe, tmp_path, log=quiet)
-    assert trainer.resume()
+    assert checkpoint.resume(trainer)
     loss = trainer.step_loss.forward
 
     def broken_from_step_4(batch, progress):
@@ -139,7 +138,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(tmp_path):
 
     trainer.step_loss.forward = broken_from_step_4
     with pytest.raises(InputError, match=r"not a number any more at step 5.*smaller learning_rate"):
-        trainer.run(steps=9, workers=0)
+        trainer.run(steps=9, workers=0, callbacks=usual_callbacks())
     assert before == (digest(tmp_path / "weights.safetensors"), digest(tmp_path / "checkpoint.pt"))
 
 
@@ -148,7 +147,7 @@ def test_weights_that_are_no_numbers_are_not_saved(tmp_path):
     with torch.no_grad():
         next(trainer.model.parameters()).fill_(torch.inf)
     with pytest.raises(InputError, match="not a number any more"):
-        trainer.run(steps=1, workers=0)
+        trainer.run(steps=1, workers=0, callbacks=usual_callbacks())
     assert not list(tmp_path.glob("*.safetensors"))
 
 
@@ -156,7 +155,7 @@ def test_overrides_are_what_differs_from_the_named_recipe():
     recipe = find_recipe("uqsm+")
     assert overrides(recipe) == {}
     assert overrides(recipe.with_options(["tv=0.1"])) == {"tv": 0.1}
-    assert overrides(replace(recipe, name="mine"))["objective"] == "field"
+    assert overrides(replace(recipe, name="mine"))["tv"] == 0.06
 
 
 @pytest.mark.slow
@@ -169,18 +168,16 @@ sys.modules |= dict.fromkeys(
      "jinja2", "templateflow", "tensorboard"])
 from pathlib import Path
 from qsmbids.training import __main__
-from qsmbids.training.engine import callbacks as keeper
+from qsmbids.training.engine import batches, curves
 from qsmbids.training.run import train
 from training_tiny import tiny
-keeper.CHECKED = {{16: 1.0}}
-keeper.Record.__init__.__globals__["find_spec"] = lambda name: None
-recipe = tiny("uqsm+", worlds={{"fields": 0.5, "shapes": 0.5}})
+batches.CHECKED = {{16: 1.0}}
+curves.find_spec = lambda name: None
+recipe = tiny("uqsm+", sources={{"fields": 0.5, "shapes": 0.5}})
 train(recipe, Path({str(tmp_path / "out")!r}), subjects=Path({str(store)!r}), steps=1, workers=0)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "helpers")},
-    )  # fmt: skip
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "helpers")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
     assert done.returncode == 0, done.stderr
 
 
@@ -188,7 +185,7 @@ train(recipe, Path({str(tmp_path / "out")!r}), subjects=Path({str(store)!r}), st
 def test_the_command_line_sets_options_and_takes_subjects(tmp_path, store):
     command = [sys.executable, "-m", "qsmbids.training", "--recipe", "uqsm", "--steps", "1"]
     command += ["--out", str(tmp_path / "out"), "--threads", "1", "--device", "auto"]
-    options = ["worlds=fields:1", "patches=16:1", "rim=2", "config.base=2", "config.levels=3"]
+    options = ["sources=fields:1", "patches=16:1", "rim=2", "config.base=2", "config.levels=3"]
     for option in options:
         command += ["--set", option]
     done = subprocess.run([*command, "--subjects", str(store)], capture_output=True, text=True)
@@ -204,7 +201,7 @@ def test_bfloat16_is_used_where_the_processor_has_it_or_on_demand(tmp_path, monk
     monkeypatch.setattr("qsmbids.training.engine.trainer.has_bfloat16", lambda device: fast)
     for asked, expected in ((None, fast), (True, True), (False, False)):
         trainer = Trainer(tiny(), tmp_path, use_bfloat16=asked, log=quiet)
-        models = (trainer.model, trainer.mean)
+        models = (trainer.model, trainer.averaged)
         assert {unet.use_bfloat16 for model in models for unet in unets(model)} == {expected}
 
 
@@ -214,7 +211,6 @@ def test_bfloat16_is_used_where_the_processor_has_it_or_on_demand(tmp_path, monk
 def test_the_command_leaves_the_precision_open_unless_told(monkeypatch, tmp_path, flags, asked):
     given = {}
     monkeypatch.setattr("qsmbids.training.__main__.train", lambda *_, **how: given.update(how))
-    monkeypatch.setattr("qsmbids.training.__main__.keep_freed_memory", lambda: None)
     monkeypatch.setattr("sys.argv", ["train", "--recipe", "dcnet", "--out", str(tmp_path), *flags])
     assert training_command() == 0
     assert given["bfloat16"] is asked

@@ -6,28 +6,26 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from training_tiny import add_subject, tiny
 
 from qsmbids.errors import InputError
 from qsmbids.inference.patches import random_window, without_rim
+from qsmbids.networks.unet import DomainNorm
 from qsmbids.physics import DipoleConvolution
-
-torch = pytest.importorskip("torch")
-
-from training_tiny import add_subject, tiny  # noqa: E402
-
-from qsmbids.networks.unet import DomainNorm  # noqa: E402
-from qsmbids.training.data.augmentation import reorient  # noqa: E402
-from qsmbids.training.data.batches import Samples  # noqa: E402
-from qsmbids.training.data.corruption import CLEAN, Degradation  # noqa: E402
-from qsmbids.training.data.deformed_maps import Maps, Variation, displaced  # noqa: E402
-from qsmbids.training.data.random_fields import SmoothNoise  # noqa: E402
-from qsmbids.training.data.shapes import Shapes, random_shapes  # noqa: E402
-from qsmbids.training.data.sources import Data, score_name  # noqa: E402
-from qsmbids.training.data.subjects import Subjects  # noqa: E402
-from qsmbids.training.engine.callbacks import Keeper, validation_batches  # noqa: E402
-from qsmbids.training.engine.models import build  # noqa: E402
-from qsmbids.training.engine.trainer import Trainer  # noqa: E402
-from qsmbids.training.methods.objectives import dipole_of, measure, step_loss  # noqa: E402
+from qsmbids.training.data.augmentation import reorient
+from qsmbids.training.data.batches import dipole_of
+from qsmbids.training.data.corruption import CLEAN, Corruption
+from qsmbids.training.data.deformed_maps import Maps, Variation, displaced
+from qsmbids.training.data.random_fields import SmoothNoise
+from qsmbids.training.data.shapes import Shapes, random_shapes
+from qsmbids.training.data.sources import Data, score_name
+from qsmbids.training.data.subjects import Subjects
+from qsmbids.training.engine.batches import Batches, validation_batches
+from qsmbids.training.engine.callbacks import Validation
+from qsmbids.training.engine.curves import Curves
+from qsmbids.training.engine.models import build
+from qsmbids.training.engine.trainer import Trainer
 
 STILL = Variation(elastic=0.0, contrast=0.0, strong=0.0)
 
@@ -111,8 +109,8 @@ def test_the_deformation_folds_nothing():
 
 def test_samples_of_maps_obey_the_dipole_equation(store):
     how = replace(CLEAN, noise=1e-9)
-    recipe = tiny(worlds={"maps": 1.0}, degradation=how, augmentation=("flip", "turn"))
-    batch = Samples(recipe, Data(subjects=store))[0]
+    recipe = tiny(sources={"maps": 1.0}, corruption=how, augmentation=("flip", "turn"))
+    batch = Batches(recipe, Data(subjects=store))[0]
     field = dipole_of(batch)(batch["chi"]) * batch["mask"]
     torch.testing.assert_close(field, batch["field"], rtol=0, atol=1e-5)
 
@@ -123,9 +121,9 @@ def test_measured_fields_come_with_their_own_geometry(tmp_path, augmentation):
     add_subject(tmp_path, "sub-0", shape=(18, 18, 18))
     subject = Subjects(tmp_path).load("sub-0")
     assert subject.mask.shape == (16, 16, 16)
-    recipe = tiny("uqsm", worlds={"fields": 1.0}, augmentation=augmentation)
+    recipe = tiny("uqsm", sources={"fields": 1.0}, augmentation=augmentation)
     for number in range(3):
-        batch = Samples(recipe, Data(subjects=tmp_path))[number]
+        batch = Batches(recipe, Data(subjects=tmp_path))[number]
         assert "chi" not in batch
         assert batch["voxel_size"].tolist() == [[1.0, 1.0, 2.0]] * 2
         assert batch["weight"].min() == 0
@@ -137,81 +135,81 @@ def test_measured_fields_come_with_their_own_geometry(tmp_path, augmentation):
 
 
 def test_patches_of_fields_leave_a_rim_out_of_the_data_term(store):
-    recipe = tiny("uqsm", worlds={"fields": 1.0}, rim=3)
+    recipe = tiny("uqsm", sources={"fields": 1.0}, rim=3)
     for number in range(4):
-        batch = Samples(recipe, Data(subjects=store))[number]
+        batch = Batches(recipe, Data(subjects=store))[number]
         assert (batch["mask"] > 0).float().mean() >= 0.4
         assert (batch["weight"] > 0).float().mean() < (batch["mask"] > 0).float().mean()
 
 
 @pytest.mark.parametrize("name", ["uqsm", "uqsm+"])
 def test_a_training_without_labels_runs_on_measured_fields(store, name):
-    recipe = tiny(name, worlds={"fields": 0.5, "shapes": 0.5}, input_noise=0.01)
+    recipe = tiny(name, sources={"fields": 0.5, "shapes": 0.5}, input_noise=0.01)
     torch.manual_seed(0)
-    loss = step_loss(build(recipe), Samples(recipe, Data(subjects=store))[1], recipe, 0.3)
+    loss = recipe.loss(build(recipe), Batches(recipe, Data(subjects=store))[1], 0.3)
     loss.backward()
     assert torch.isfinite(loss)
 
 
-def test_the_second_domain_may_have_its_own_worlds(store):
+def test_the_second_domain_may_have_its_own_sources(store):
     plain = tiny("qsminvnet+")
-    real = replace(plain, target_worlds={"fields": 1.0})
-    before, after = Samples(plain)[2], Samples(real, Data(subjects=store))[2]
+    real = replace(plain, target_sources={"fields": 1.0})
+    before, after = Batches(plain)[2], Batches(real, Data(subjects=store))[2]
     torch.testing.assert_close(before["chi"], after["chi"])
     assert not torch.equal(before["target_field"], after["target_field"])
     assert after["target_voxel_size"].tolist() == [[1.0, 1.0, 2.0]] * 2
     assert "target_chi" not in after
-    assert torch.isfinite(step_loss(build(real), after, real, 0.5))
+    assert torch.isfinite(real.loss(build(real), after, 0.5))
 
 
 @pytest.mark.usefixtures("small_checks")
 def test_validation_draws_both_domains(store):
     data = Data(subjects=store)
-    plain = tiny("qsminvnet+", target=Degradation(noise=0.5))
+    plain = tiny("qsminvnet+", target=Corruption(noise=0.5))
     checks = validation_batches(plain, data)
     assert list(checks) == ["shapes", "target shapes"]
     source, target = (checks[name][0]["field"] for name in checks)
     assert target.std() > 2 * source.std()
     assert list(validation_batches(tiny("qsminvnet"), data)) == ["shapes"]
-    real = replace(plain, target_worlds={"fields": 1.0})
+    real = replace(plain, target_sources={"fields": 1.0})
     checks = validation_batches(real, data)
     assert list(checks) == ["shapes", "target fields"]
     assert "chi" not in checks["target fields"][0]
-    assert measure(real, "target fields") == "field residual"
-    assert score_name("x", "target fields", data.describe(real)) == "held-out x"
+    assert real.measure("target fields") == "field residual"
+    assert score_name("x", "target fields", data.describe(real.all_sources, 16)) == "held-out x"
 
 
 @pytest.mark.usefixtures("small_checks")
 def test_each_domain_is_scored_with_its_own_statistics(tmp_path):
     trainer = Trainer(tiny("qsminvnet+"), tmp_path, log=lambda line: None)
-    keeper = Keeper(trainer, 1e9, 10**9)
+    validation = Validation(Curves(), 10**9)
+    validation.curves.on_start(trainer)
+    validation.on_start(trainer)
     before = dict(trainer.scores)
     with torch.no_grad():
-        for module in trainer.mean.modules():
+        for module in trainer.averaged.modules():
             if isinstance(module, DomainNorm):
                 module.norms[1].weight.mul_(3)
-    keeper.validate()
+    validation.validate(trainer)
     assert trainer.scores["shapes"] == before["shapes"]
     assert trainer.scores["target shapes"] != before["target shapes"]
 
 
 def test_noise_on_the_input_is_kept_from_the_data_term(store):
-    recipe = tiny("uqsm", worlds={"fields": 1.0})
+    recipe = tiny("uqsm", sources={"fields": 1.0})
     data, noisy = Data(subjects=store), replace(recipe, input_noise=0.02)
-    batch, other = Samples(recipe, data)[0], Samples(noisy, data)[0]
+    batch, other = Batches(recipe, data)[0], Batches(noisy, data)[0]
     assert torch.equal(batch["field"][0], other["field"][0])
     assert float(other["noise"].std()) == pytest.approx(0.02, rel=0.1)
     model = build(recipe)
-    assert not torch.equal(step_loss(model, batch, recipe, 0), step_loss(model, other, noisy, 0))
+    assert not torch.equal(recipe.loss(model, batch, 0), noisy.loss(model, other, 0))
     with torch.no_grad():  # a network that gives nothing leaves the field itself: no noise in it
         for parameter in model.parameters():
             parameter.zero_()
     other["field"] = batch["field"]
     other["weight"] = batch["weight"]
     other["mask"] = batch["mask"]
-    torch.testing.assert_close(
-        step_loss(model, batch, recipe, 0), step_loss(model, other, noisy, 0)
-    )
+    torch.testing.assert_close(recipe.loss(model, batch, 0), noisy.loss(model, other, 0))
 
 
 def test_held_out_subjects_are_kept_from_training(store):
@@ -224,21 +222,21 @@ def test_held_out_subjects_are_kept_from_training(store):
 
 
 def test_data_that_do_not_do_are_refused(store, tmp_path):
-    fields = tiny("uqsm", worlds={"fields": 1.0})
+    fields = tiny("uqsm", sources={"fields": 1.0})
     with pytest.raises(InputError, match="give the folder of their store"):
-        Samples(fields)
+        Batches(fields)
     with pytest.raises(InputError, match="give their folder"):
-        Samples(tiny(worlds={"heads": 1.0}))
+        Batches(tiny(sources={"heads": 1.0}))
     with pytest.raises(InputError, match="no subject 'sub-9' to hold out; it has: sub-0, sub-1"):
-        Samples(fields, Data(subjects=store, held_out=("sub-9",)))
+        Batches(fields, Data(subjects=store, held_out=("sub-9",)))
     with pytest.raises(InputError, match="no subject to train on"):
-        Samples(fields, Data(subjects=store, held_out=("sub-0", "sub-1", "sub-2")))
+        Batches(fields, Data(subjects=store, held_out=("sub-0", "sub-1", "sub-2")))
     with pytest.raises(InputError, match=r"sub-0.npz \(26 x 24 x 22 voxels\) fills less than half"):
-        Samples(replace(fields, patches={64: 1.0}), Data(subjects=store))
+        Batches(replace(fields, patches={64: 1.0}), Data(subjects=store))
     for name in ("sub-0", "sub-1"):
         add_subject(tmp_path / "plain", name, chi=False)
     with pytest.raises(InputError, match=r"no subject with susceptibility \(chi\)"):
-        Samples(tiny(worlds={"maps": 1.0}), Data(subjects=tmp_path / "plain"))
+        Batches(tiny(sources={"maps": 1.0}), Data(subjects=tmp_path / "plain"))
 
 
 def test_shapes_can_be_too_small_and_masks_without_a_margin():
@@ -248,8 +246,8 @@ def test_shapes_can_be_too_small_and_masks_without_a_margin():
         return np.abs(chi - np.median(chi)) > 0.02
 
     assert make(Shapes(regions=False, largest=0.05)).mean() < 0.5 * make(Shapes()).mean()
-    full = Samples(tiny(shapes=Shapes(margin=0)))[0]["mask"]
-    inner = Samples(tiny(shapes=Shapes(margin=4)))[0]["mask"]
+    full = Batches(tiny(shapes=Shapes(margin=0)))[0]["mask"]
+    inner = Batches(tiny(shapes=Shapes(margin=4)))[0]["mask"]
     assert full.all()
     assert inner[:, :, 4:12, 4:12, 4:12].all()
     assert float(inner.sum()) == 2 * 8**3
@@ -257,7 +255,7 @@ def test_shapes_can_be_too_small_and_masks_without_a_margin():
 
 def test_no_noise_is_an_option():
     how = replace(CLEAN, noise=0.0)
-    batch = Samples(tiny(degradation=how))[0]
+    batch = Batches(tiny(corruption=how))[0]
     field = dipole_of(batch)(batch["chi"]) * batch["mask"]
     torch.testing.assert_close(field, batch["field"], rtol=0, atol=1e-6)
 
@@ -265,8 +263,8 @@ def test_no_noise_is_an_option():
 @pytest.mark.parametrize("kind", ["ellipsoid", "sphere", "cuboid", "cylinder"])
 def test_added_sources_follow_the_recipe(kind):
     recipe = tiny("uqsm+", perturbation=kind).with_options(
-        ["sources.count=1", "sources.radii=1,2", "sources.strength=3"]
+        ["added_sources.count=1", "added_sources.radii=1,2", "added_sources.strength=3"]
     )
-    batch = Samples(recipe)[0]
+    batch = Batches(recipe)[0]
     assert 2.5 < float(batch["source"].abs().max()) < 3.5
     assert (batch["source"] != 0).sum() < 2 * (2 * 2 + 2) ** 3

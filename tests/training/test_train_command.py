@@ -50,16 +50,17 @@ def test_recipe_defaults_to_the_method(tmp_path):
 def test_a_dataset_is_learned_from_where_no_labels_are_needed(tmp_path):
     for name, fields in (("uqsm", True), ("qsminvnet+", True), ("dcnet", False)):
         recipe = resolve_recipe(job(tmp_path, "--recipe", name))
-        assert training_job.learns_from(recipe) is fields
-    assert not training_job.learns_from(resolve_recipe(job(tmp_path, "--recipe", "uqsm", bids="-")))
+        assert training_job.learns_from_subjects(recipe) is fields
+    alone = resolve_recipe(job(tmp_path, "--recipe", "uqsm", bids="-"))
+    assert not training_job.learns_from_subjects(alone)
 
 
-def test_sources_replace_the_worlds_and_set_has_the_last_word(tmp_path):
+def test_sources_replace_the_recipes_and_set_has_the_last_word(tmp_path):
     plain = job(tmp_path, "--recipe", "dcnet", "--source", "maps", f"heads={tmp_path}")
-    assert dict(resolve_recipe(plain).worlds) == {"maps": 1.0, "heads": 1.0}
-    changed = replace(plain, changes=("worlds=shapes:1", "tv=0.5"))
-    assert dict(resolve_recipe(changed).worlds) == {"shapes": 1.0}
-    assert resolve_recipe(changed).tv == 0.5
+    assert dict(resolve_recipe(plain).sources) == {"maps": 1.0, "heads": 1.0}
+    changed = replace(plain, changes=("sources=shapes:1", "clip=0.5"))
+    assert dict(resolve_recipe(changed).sources) == {"shapes": 1.0}
+    assert resolve_recipe(changed).clip == 0.5
 
 
 def test_fields_stay_apart_from_the_maps_of_the_participant_level(tmp_path):
@@ -100,13 +101,14 @@ def test_maps_to_learn_from_must_be_there(dataset, tmp_path, capsys):
     assert not list(tmp_path.glob("out/training/fields/*"))
 
 
-def test_measured_worlds_need_a_dataset(tmp_path, capsys):
+def test_measured_sources_need_a_dataset(tmp_path, capsys):
     arguments = ["--recipe", "uqsm", "--source", "fields"]
     assert "dataset" in refused(capsys, 2, "-", tmp_path / "out", "train", *arguments)
 
 
 def test_a_gpu_that_is_not_there_is_refused_before_anything_is_computed(dataset, tmp_path, capsys):
-    torch = pytest.importorskip("torch")
+    import torch
+
     if torch.cuda.is_available():
         pytest.skip("there is one")
     out, device = tmp_path / "out", ["--device", "cuda", "-w", tmp_path / "work"]
@@ -182,9 +184,11 @@ def write_field(root: Path, label: str) -> None:
 
     root.mkdir(exist_ok=True)
     description = {
-        "Name": "made", "BIDSVersion": "1.10.0", "DatasetType": "derivative",
+        "Name": "made",
+        "BIDSVersion": "1.10.0",
+        "DatasetType": "derivative",
         "GeneratedBy": [{"Name": "test"}],
-    }  # fmt: skip
+    }
     (root / "dataset_description.json").write_text(json.dumps(description))
     rng = np.random.default_rng(int(label))
     chi = np.zeros(phantom.SHAPE)
@@ -202,7 +206,6 @@ def write_field(root: Path, label: str) -> None:
 
 @pytest.mark.slow
 def test_from_fields_to_weights_and_a_page(dataset, tmp_path, capsys):
-    pytest.importorskip("torch")
     root, out = tmp_path / "made", tmp_path / "out"
     for label in ("01", "02", "03"):
         write_field(root, label)

@@ -11,30 +11,33 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from training_tiny import tiny
 
-from qsmbids.errors import InputError, UsageError
+from qsmbids.errors import InputError
+from qsmbids.inference.perturbation import perturbation, place_shape, random_rotation
+from qsmbids.networks.losses import consistency_weight
+from qsmbids.networks.weights import load_weights
 from qsmbids.physics import DipoleConvolution
-
-torch = pytest.importorskip("torch")
-
-from training_tiny import tiny  # noqa: E402
-
-from qsmbids.inference.perturbation import perturbation, place_shape, random_rotation  # noqa: E402
-from qsmbids.networks.weights import load_weights  # noqa: E402
-from qsmbids.training.data.batches import Samples  # noqa: E402
-from qsmbids.training.data.corruption import CLEAN, Degradation, degraded  # noqa: E402
-from qsmbids.training.data.random_fields import SmoothNoise  # noqa: E402
-from qsmbids.training.data.shapes import random_mask  # noqa: E402
-from qsmbids.training.data.simulated_heads import Heads  # noqa: E402
-from qsmbids.training.engine.models import build  # noqa: E402
-from qsmbids.training.engine.trainer import Trainer  # noqa: E402
-from qsmbids.training.methods.objectives import (  # noqa: E402
-    consistency_weight,
-    dipole_of,
-    nrmse,
-    step_loss,
+from qsmbids.training.data.batches import dipole_of
+from qsmbids.training.data.corruption import CLEAN, Corruption, corrupt
+from qsmbids.training.data.random_fields import SmoothNoise
+from qsmbids.training.data.shapes import random_mask
+from qsmbids.training.data.simulated_heads import Heads
+from qsmbids.training.data.sources import Data
+from qsmbids.training.engine import checkpoint
+from qsmbids.training.engine.batches import (
+    Batches,
+    validation_batches,
 )
-from qsmbids.training.methods.recipes import RECIPES, find_recipe  # noqa: E402
+from qsmbids.training.engine.callbacks import usual_callbacks
+from qsmbids.training.engine.models import build
+from qsmbids.training.engine.trainer import (
+    Callback,
+    Trainer,
+)
+from qsmbids.training.methods import RECIPES
+from qsmbids.training.methods.inversion import nrmse
 
 ONE_THREAD = pytest.mark.usefixtures("one_thread")
 
@@ -56,24 +59,24 @@ def same(one, two):
 
 def test_batches_are_reproducible_and_differ():
     recipe = tiny()
-    first, again, other = Samples(recipe)[3], Samples(recipe)[3], Samples(recipe)[4]
+    first, again, other = Batches(recipe)[3], Batches(recipe)[3], Batches(recipe)[4]
     assert same(first, again)
     assert not torch.equal(first["field"], other["field"])
-    assert not same(first, Samples(recipe, held_out=True)[3])
-    assert not same(first, Samples(replace(recipe, seed=1))[3])
+    assert not same(first, validation_batches(recipe, Data())["shapes"][3])
+    assert not same(first, Batches(replace(recipe, seed=1))[3])
 
 
 @pytest.mark.parametrize("number", range(4))
 def test_clean_sample_obeys_the_dipole_equation(number):
-    how = replace(Degradation(), background=0.0, model=0.0, noise=1e-9, wrong=0.0, axial=0.0)
-    batch = Samples(tiny(degradation=how))[number]
+    how = replace(Corruption(), background=0.0, model=0.0, noise=1e-9, wrong=0.0, axial=0.0)
+    batch = Batches(tiny(corruption=how))[number]
     field = dipole_of(batch)(batch["chi"]) * batch["mask"]
     torch.testing.assert_close(field, batch["field"], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("number", range(4))
 def test_labels_have_zero_mean_and_everything_is_finite(number):
-    batch = Samples(tiny())[number]
+    batch = Batches(tiny())[number]
     inside = batch["mask"] > 0
     for key in ("field", "chi", "weight"):
         assert torch.isfinite(batch[key]).all()
@@ -83,7 +86,7 @@ def test_labels_have_zero_mean_and_everything_is_finite(number):
     assert float(batch["weight"].max()) <= 1
 
 
-def test_each_degradation_changes_the_field_and_not_the_label():
+def test_each_corruption_changes_the_field_and_not_the_label():
     base = replace(CLEAN, noise=1e-9)
     parts = {"background": 0.3, "model": 0.3, "noise": 0.01, "wrong": 0.5}
 
@@ -92,7 +95,7 @@ def test_each_degradation_changes_the_field_and_not_the_label():
         noise = SmoothNoise(rng, (24,) * 3)
         chi, mask = noise(3.0) * np.float32(0.05), random_mask(rng, noise)
         dipole = DipoleConvolution(chi.shape, (1, 1, 1))
-        return degraded(rng, chi, mask, dipole=dipole, noise=noise, how=how)
+        return corrupt(rng, chi, mask, dipole=dipole, noise=noise, how=how)
 
     clean = make(base)
     for name, value in parts.items():
@@ -136,9 +139,9 @@ def test_perturbation_is_six_strong_sources_and_their_field():
 def test_heads_keep_the_last_for_validation_and_give_patches(heads):
     rng = np.random.default_rng(0)
     for held_out, count in ((False, 2), (True, 1)):
-        world = Heads(heads, held_out)
-        assert len(world.paths) == count
-        chi, mask = world(rng, SmoothNoise(rng, (16,) * 3))
+        source = Heads(heads, held_out)
+        assert len(source.paths) == count
+        chi, mask = source(rng, SmoothNoise(rng, (16,) * 3))
         assert chi.shape == mask.shape == (16,) * 3
         assert mask.dtype == bool
         assert mask.mean() > 0.2
@@ -155,7 +158,7 @@ def test_each_recipe_gives_a_finite_loss_and_gradients(name):
     recipe = tiny(name)
     torch.manual_seed(0)
     model = build(recipe)
-    loss = step_loss(model, Samples(recipe)[0], recipe, 0.5)
+    loss = recipe.loss(model, Batches(recipe)[0], 0.5)
     loss.backward()
     assert torch.isfinite(loss)
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
@@ -166,15 +169,10 @@ def test_consistency_rises_falls_and_stays():
     assert at == pytest.approx([0, 0.75, 1.5, 0.75, 0.1, 0.1])
 
 
-def test_unknown_recipe_names_the_known():
-    with pytest.raises(UsageError, match="dcnet"):
-        find_recipe("nonet")
-
-
 @ONE_THREAD
 def test_one_sample_can_be_learnt_by_heart():
-    recipe = tiny(degradation=replace(CLEAN, noise=1e-4))
-    batch = Samples(recipe)[1]
+    recipe = tiny(corruption=replace(CLEAN, noise=1e-4))
+    batch = Batches(recipe)[1]
     torch.manual_seed(0)
     model = build(recipe)
     dipole = dipole_of(batch)
@@ -182,10 +180,21 @@ def test_one_sample_can_be_learnt_by_heart():
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     for _ in range(60):
         optimizer.zero_grad()
-        step_loss(model, batch, recipe, 0).backward()
+        recipe.loss(model, batch, 0).backward()
         optimizer.step()
     after = nrmse(model(batch["field"], batch["mask"], dipole), batch).mean()
     assert after < 0.6 * before
+
+
+class StopAt(Callback):
+    """Tells a training to end, as a scheduler might, at a step."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_step(self, trainer, loss):
+        if trainer.clock.step == self.step:
+            trainer.stop()
 
 
 @ONE_THREAD
@@ -195,9 +204,9 @@ def test_resume_equals_an_uninterrupted_run(tmp_path):
     def train(out, *stops):
         for stop in stops:
             trainer = Trainer(recipe, out, log=lambda line: None)
-            trainer.resume()
-            trainer.run(steps=8, workers=0, stop_at=stop)
-        return trainer.model.state_dict(), trainer.mean.state_dict()
+            checkpoint.resume(trainer)
+            trainer.run(steps=8, workers=0, callbacks=[*usual_callbacks(), StopAt(stop)])
+        return trainer.model.state_dict(), trainer.averaged.state_dict()
 
     whole, halves = train(tmp_path / "a", 8), train(tmp_path / "b", 3, 8)
     assert same(whole[0], halves[0])
@@ -208,7 +217,7 @@ def test_resume_equals_an_uninterrupted_run(tmp_path):
 def test_training_leaves_weights_card_and_log(tmp_path):
     lines = []
     trainer = Trainer(tiny(), tmp_path, log=lines.append)
-    trainer.run(steps=2, workers=0, report_every=0)
+    trainer.run(steps=2, workers=0, callbacks=usual_callbacks(report_every=0))
     model, card = load_weights(tmp_path / "weights.safetensors")
     assert model.config == trainer.model.config
     assert card["steps"] == 2
@@ -218,17 +227,17 @@ def test_training_leaves_weights_card_and_log(tmp_path):
     assert {"loss", "scores"} <= {key for record in records for key in record}
     assert any("waiting for data" in line for line in lines)
     with pytest.raises(InputError, match="is of the recipe dcnet"):
-        Trainer(tiny("synthnet"), tmp_path).resume()
+        checkpoint.resume(Trainer(tiny("synthnet"), tmp_path))
 
 
 @ONE_THREAD
 def test_a_training_can_start_from_the_weights_of_another(tmp_path):
     first = Trainer(tiny(), tmp_path / "a", log=lambda line: None)
-    first.run(steps=1, workers=0)
+    first.run(steps=1, workers=0, callbacks=usual_callbacks())
     path = tmp_path / "a" / "weights.safetensors"
     longer = Trainer(tiny("dcnet2"), tmp_path / "b", start=path)
     for name, value in longer.model.state_dict().items():
-        torch.testing.assert_close(value, first.mean.state_dict()[name], rtol=1e-3, atol=1e-6)
+        torch.testing.assert_close(value, first.averaged.state_dict()[name], rtol=1e-3, atol=1e-6)
     with pytest.raises(InputError, match="does not fit the network of the recipe synthnet"):
         Trainer(tiny("synthnet"), tmp_path / "c", start=path)
 

@@ -30,7 +30,7 @@ def reorient(
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     images : sequence of (x, y, z) array
         Field, mask, susceptibility, weight.
     voxel_size, b0_dir : (3,) sequence of float

@@ -44,7 +44,7 @@ class Variation:
 class Maps:
     """Random patches of the susceptibility maps of a store, each unlike its map.
 
-    The map's grid counts, not its voxel size: that is drawn like B0, with the degradation.
+    The map's grid counts, not its voxel size: that is drawn like B0, with the corruption.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ import numpy as np
 from qsmbids.inference.patches import random_window, without_rim
 from qsmbids.physics import DipoleConvolution
 from qsmbids.training.data.augmentation import reorient
-from qsmbids.training.data.corruption import MARGIN
+from qsmbids.training.data.geometry import MARGIN
 from qsmbids.training.data.subjects import Subjects
 
 
@@ -40,10 +40,8 @@ class Fields:
     rim: int
     augmentation: Sequence[str] = ()
 
-    def __call__(
-        self, rng: np.random.Generator, size: int
-    ) -> tuple[dict[str, Any], DipoleConvolution, tuple[float, ...]]:
-        """Return field, mask and weight of a cubic patch, its dipole, and its voxel size.
+    def __call__(self, rng: np.random.Generator, size: int) -> dict[str, Any]:
+        """Return ``field``, ``mask``, ``weight``, ``dipole`` and ``voxel_size`` of a cubic patch.
 
         At least half of the patch is inside the mask where that can be. An axis of the volume
         that is shorter than the patch is followed by zeros.
@@ -60,5 +58,6 @@ class Fields:
         images, voxel_size, b0_dir = reorient(
             rng, images, subject.voxel_size, subject.b0_dir, self.augmentation
         )
-        sample = dict(zip(("field", "mask", "weight"), images, strict=True))
-        return sample, DipoleConvolution((size,) * 3, voxel_size, b0_dir, MARGIN), voxel_size
+        sample: dict[str, Any] = dict(zip(("field", "mask", "weight"), images, strict=True))
+        dipole = DipoleConvolution((size,) * 3, voxel_size, b0_dir, MARGIN)
+        return {**sample, "dipole": dipole, "voxel_size": voxel_size}

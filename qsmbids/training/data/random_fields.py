@@ -17,7 +17,7 @@ class SmoothNoise:
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     shape : (3,) sequence of int
         The grid.
     """

@@ -40,13 +40,27 @@ class Shapes:
     margin: int | None = None
 
 
+@dataclass(frozen=True)
+class RandomShapes:
+    """The source ``shapes``: random shapes in a random mask, or in one with a margin all around."""
+
+    how: Shapes
+
+    def __call__(self, rng: np.random.Generator, noise: SmoothNoise) -> tuple[Float, Mask]:
+        """Return susceptibility in ppm and mask, both (x, y, z) on the noise's grid."""
+        chi = random_shapes(rng, noise, self.how)
+        if self.how.margin is None:
+            return chi, random_mask(rng, noise)
+        return chi, box_mask(noise.shape, self.how.margin)
+
+
 def random_mask(rng: np.random.Generator, noise: SmoothNoise) -> Mask:
     """Return a brain-like mask: a warped ellipsoid, eroded and ragged at its rim.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     noise : SmoothNoise
         On the grid of the mask.
     """
@@ -90,7 +104,7 @@ def random_shapes(rng: np.random.Generator, noise: SmoothNoise, how: Shapes | No
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     noise : SmoothNoise
         On the grid of the map.
     how : Shapes, optional
@@ -141,7 +155,7 @@ def paint(chi: Float, rng: np.random.Generator, kind: str, size: float, value: f
     chi : (x, y, z) float32 array
         Changed in place.
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     kind : {"ellipsoid", "sphere", "cuboid", "cylinder", "tube"}
         A tube is long, a cylinder as long as it is wide.
     size : float

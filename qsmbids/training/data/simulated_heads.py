@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +34,20 @@ def make_heads(
         if path.exists():
             continue
         recipe = HeadRecipe(
-            echo_times=(0.02,), seed=seed + number, anatomy=seed + 1 + number,
-            snr=float("inf"), phase_offset=False, shim=False, dephasing=False,
-        )  # fmt: skip
+            echo_times=(0.02,),
+            seed=seed + number,
+            anatomy=seed + 1 + number,
+            snr=float("inf"),
+            phase_offset=False,
+            shim=False,
+            dephasing=False,
+        )
         head = simulate_head(recipe)
         mask = head.brain_mask
         box = ndimage.find_objects(mask.astype(np.uint8))[0]
         temporary = path.with_suffix(".part.npz")
-        np.savez(
-            temporary,
-            chi=head.chi[box].astype(np.float16), labels=head.labels[box], mask=mask[box],
-        )  # fmt: skip
+        chi = head.chi[box].astype(np.float16)
+        np.savez(temporary, chi=chi, labels=head.labels[box], mask=mask[box])
         temporary.replace(path)
         log(f"simulated head {number + 1} of {count}")
 
@@ -74,19 +78,14 @@ class Heads:
         if len(paths) < 2:
             raise InputError(f"{folder} holds {len(paths)} simulated heads; two are needed.")
         self.paths = paths[-1:] if held_out else paths[:-1]
-        self._loaded: dict[Path, tuple[NDArray[np.float16], NDArray[np.uint8], NDArray[np.bool_]]]
-        self._loaded = {}
 
     def __call__(
         self, rng: np.random.Generator, noise: SmoothNoise
     ) -> tuple[Float, NDArray[np.bool_]]:
         """Return susceptibility in ppm and brain mask, both (x, y, z) on the noise's grid."""
         path = self.paths[rng.integers(len(self.paths))]
-        if path not in self._loaded:
-            with np.load(path) as file:
-                self._loaded[path] = file["chi"], file["labels"], file["mask"]
         factor = int(rng.choice((1, 1, 2)))  # at 2, most of a brain fits into one patch
-        chi, labels, mask = _patch(rng, self._loaded[path], noise.shape, factor)
+        chi, labels, mask = _patch(rng, _load(path), noise.shape, factor)
         chi = chi * np.float32(rng.uniform(0.6, 1.6))
         chi += _contrast(rng, labels)
         chi += np.float32(10 ** rng.uniform(-3.3, -2.2)) * noise(rng.uniform(0.6, 4))
@@ -95,10 +94,17 @@ class Heads:
         return chi, mask
 
 
+@cache
+def _load(path: Path) -> tuple[NDArray[np.float16], NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return susceptibility, labels and brain mask; each process keeps the heads it has read."""
+    with np.load(path) as file:
+        return file["chi"], file["labels"], file["mask"]
+
+
 def _patch(
     rng: np.random.Generator, images: tuple[NDArray[Any], ...], shape: Sequence[int], factor: int
 ) -> list[NDArray[Any]]:
-    """Cut one place out of all images, thin it out by ``factor``, turn and flip it at random."""
+    """Cut one place out of all images, downsample it by ``factor``, turn and flip it at random."""
     order = rng.permutation(3)
     wanted = np.empty(3, int)
     wanted[order] = np.asarray(shape) * factor
@@ -108,7 +114,7 @@ def _patch(
     for image in images:
         part = _window(image, start, wanted)
         if factor > 1:
-            part = _thinned(part, factor)
+            part = _downsampled(part, factor)
         patches.append(np.ascontiguousarray(part.transpose(order)[flips]))
     return patches
 
@@ -139,7 +145,7 @@ def _window(image: NDArray[Any], start: NDArray[np.int_], size: NDArray[np.int_]
     return np.pad(part, pads)
 
 
-def _thinned(image: NDArray[Any], factor: int) -> NDArray[Any]:
+def _downsampled(image: NDArray[Any], factor: int) -> NDArray[Any]:
     """Return the image at a coarser resolution: means of floats, samples of labels and masks."""
     if not np.issubdtype(image.dtype, np.floating):
         return image[::factor, ::factor, ::factor]

@@ -1,31 +1,25 @@
-"""Where the samples of a recipe come from, and what is known of those data."""
+"""The folders that a training reads, and what a model card says of them."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qsmbids.errors import InputError
 from qsmbids.networks.weights_file import digest
-from qsmbids.training.data.deformed_maps import Maps
-from qsmbids.training.data.head_images import HeadSamples
+from qsmbids.training.data import OF_SUBJECTS
 from qsmbids.training.data.label_maps import label_map_files
-from qsmbids.training.data.measured_fields import Fields
-from qsmbids.training.data.random_fields import SmoothNoise
-from qsmbids.training.data.shapes import Shapes, box_mask, random_mask, random_shapes
-from qsmbids.training.data.simulated_heads import Heads, head_files
+from qsmbids.training.data.simulated_heads import head_files
 from qsmbids.training.data.subjects import Subjects
-from qsmbids.training.methods.recipe import TARGET, Recipe
 
-Source = tuple[NDArray[np.float32], NDArray[np.bool_]]
-World = Callable[[np.random.Generator, SmoothNoise], Source]
+TARGET = "target "
+"""Before a source's name in the scores of a domain without labels."""
 
 
 @dataclass(frozen=True)
@@ -63,19 +57,19 @@ class Data:
         """Return the names of the subjects that training does not see."""
         return self.held_out or (self.store.names[-1:] if len(self.store.names) > 1 else ())
 
-    def names(self, world: str, size: int, held_out: bool) -> tuple[str, ...]:
-        """Return the subjects of a world; those of training where none is held out.
+    def names(self, source: str, size: int, held_out: bool) -> tuple[str, ...]:
+        """Return the subjects of a source; those of training where none is held out.
 
         Raises
         ------
         InputError
             If there is none, or one is too small for half of a patch of edge ``size``.
         """
-        fitting = self.store.with_chi if world == "maps" else self.store.names
+        fitting = self.store.with_chi if source == "maps" else self.store.names
         kept = [name for name in fitting if name in self.kept_out()]
         seen = [name for name in fitting if name not in kept]
         if not seen:
-            what = "with susceptibility (chi) " if world == "maps" else ""
+            what = "with susceptibility (chi) " if source == "maps" else ""
             raise InputError(
                 f"{self.subjects} has no subject {what}to train on beside those held out "
                 f"({', '.join(self.kept_out()) or 'none'}); add one."
@@ -89,83 +83,44 @@ class Data:
                 )
         return tuple(kept if held_out and kept else seen)
 
-    def describe(self, recipe: Recipe) -> dict[str, Any]:
-        """Return what a model card says of the data: names and checksums."""
-        about: dict[str, Any] = {"worlds": list(recipe.all_worlds)}
-        if self.heads is not None and "heads" in recipe.all_worlds:
+    def describe(self, sources: Collection[str], largest: int) -> dict[str, Any]:
+        """Return what a model card says of the data: names and checksums.
+
+        Parameters
+        ----------
+        sources : collection of str
+            Those that the recipe learns from.
+        largest : int
+            Edge of its largest patch in voxels.
+        """
+        about: dict[str, Any] = {"sources": list(sources)}
+        if self.heads is not None and "heads" in sources:
             digests = [digest(path) for path in head_files(self.heads)]
             together = hashlib.sha256("".join(digests).encode()).hexdigest()
             about["heads"] = {"count": len(digests), "sha256": together}
-        if "label-maps" in recipe.all_worlds:
+        if "label-maps" in sources:
             about["label_maps"] = {path.name: digest(path) for path in label_map_files()}
-        if {"maps", "fields"} & set(recipe.all_worlds):
+        of_subjects = [source for source in sources if source in OF_SUBJECTS]
+        if of_subjects:
             about["subjects"] = self.store.digests()
             about["held_out"] = list(self.kept_out())
             about["scored_on"] = {
-                world: list(self.names(world, max(recipe.patches), held_out=True))
-                for world in recipe.all_worlds
-                if world in ("maps", "fields")
+                source: list(self.names(source, largest, held_out=True)) for source in of_subjects
             }
         return about
 
 
-def score_name(what: str, world: str, data: Mapping[str, Any]) -> str:
+def score_name(what: str, source: str, data: Mapping[str, Any]) -> str:
     """Return what a score is called: ``held-out`` only if training has not seen its subjects.
 
     Parameters
     ----------
     what : str
         What is measured.
-    world : str
-        On the samples of which world, of either domain.
+    source : str
+        On the samples of which source, of either domain.
     data : mapping
         From `Data.describe`.
     """
-    scored = data.get("scored_on", {}).get(world.removeprefix(TARGET), ())
+    scored = data.get("scored_on", {}).get(source.removeprefix(TARGET), ())
     return f"{'held-out' if set(scored) <= set(data.get('held_out', ())) else 'training'} {what}"
-
-
-def make_worlds(recipe: Recipe, data: Data, held_out: bool) -> dict[str, World]:
-    """Return the recipe's worlds with labels: each gives susceptibility (ppm) and mask."""
-    made: dict[str, World] = {}
-    for world in recipe.all_worlds:
-        if world == "shapes":
-            made[world] = _ShapesWorld(recipe.shapes)
-        elif world == "heads":
-            if data.heads is None:
-                raise InputError("The recipe learns from simulated heads; give their folder.")
-            made[world] = Heads(data.heads, held_out)
-        elif world == "maps":
-            names = data.names(world, max(recipe.patches), held_out)
-            made[world] = Maps(data.store, names, recipe.variation)
-    return made
-
-
-def make_fields(
-    recipe: Recipe, data: Data, held_out: bool, augmentation: Sequence[str]
-) -> Fields | None:
-    """Return the world of measured fields, if the recipe has it."""
-    if "fields" not in recipe.all_worlds:
-        return None
-    names = data.names("fields", max(recipe.patches), held_out)
-    return Fields(data.store, names, recipe.rim, augmentation)
-
-
-def make_head_images(recipe: Recipe) -> HeadSamples | None:
-    """Return the source of images of heads, if the recipe has them."""
-    if "label-maps" not in recipe.all_worlds:
-        return None
-    return HeadSamples(label_map_files(), recipe.images)
-
-
-@dataclass(frozen=True)
-class _ShapesWorld:
-    """Random shapes in a random mask, or in one with a margin all around."""
-
-    how: Shapes
-
-    def __call__(self, rng: np.random.Generator, noise: SmoothNoise) -> Source:
-        chi = random_shapes(rng, noise, self.how)
-        if self.how.margin is None:
-            return chi, random_mask(rng, noise)
-        return chi, box_mask(noise.shape, self.how.margin)

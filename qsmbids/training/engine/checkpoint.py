@@ -13,92 +13,65 @@ import torch
 from qsmbids import __version__
 from qsmbids.errors import InputError
 from qsmbids.training.data.sources import score_name
-from qsmbids.training.engine.distributed import Ranks
-from qsmbids.training.engine.schedule import Clock
-from qsmbids.training.methods.objectives import measure
+from qsmbids.training.engine.trainer import Trainer
+from qsmbids.training.methods import RECIPES, find_recipe
 from qsmbids.training.methods.recipe import Recipe
-from qsmbids.training.methods.recipes import RECIPES
 
+NAME = "checkpoint.pt"
 FREE = ("steps",)
 """Fields of a recipe that may change between stopping and going on."""
 
 
-def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
-    """Write a checkpoint, whole or not at all."""
-    temporary = path.with_suffix(".part")
-    torch.save(dict(state), temporary)
-    temporary.replace(path)
+def write_checkpoint(trainer: Trainer) -> None:
+    """Write all that a resume needs into the training's folder, whole or not at all."""
+    temporary = trainer.out / f"{NAME}.part"
+    torch.save(trainer.state_dict(), temporary)
+    temporary.replace(trainer.out / NAME)
 
 
-def read_checkpoint(
-    path: Path, recipe: Recipe, data: Mapping[str, Any], device: torch.device
-) -> dict[str, Any]:
-    """Return a checkpoint of the very same training.
-
-    Parameters
-    ----------
-    path : Path
-        Written by `write_checkpoint`.
-    recipe : Recipe
-        The recipe that is to go on.
-    data : mapping
-        Its data, see `qsmbids.training.data.sources.Data.describe`.
-    device : torch.device
-        Where the tensors go.
+def resume(trainer: Trainer) -> bool:
+    """Let a training go on from its folder's checkpoint; False where there is none.
 
     Raises
     ------
     InputError
-        If it is damaged, or of another recipe, other options or other data.
+        If the checkpoint is damaged, or of another recipe, other options or other data.
     """
+    path = trainer.out / NAME
+    if not path.exists():
+        return False
     try:
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        state = torch.load(path, map_location=trainer.processes.device, weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise InputError(f"{path} is damaged; delete it to start anew.") from error
-    rest = "choose another output folder, or do not resume"
+    _check_same(path, state, trainer)
+    trainer.load_state_dict(state)
+    return True
+
+
+def _check_same(path: Path, state: Mapping[str, Any], trainer: Trainer) -> None:
+    recipe, rest = trainer.recipe, "choose another output folder, or do not resume"
+    if "averaged" not in state:
+        raise InputError(f"{path} is of an earlier version; {rest}, but --start from its weights.")
     if state["recipe"] != recipe.name:
         raise InputError(f"{path} is of the recipe {state['recipe']}, not {recipe.name}; {rest}.")
-    then, now = state.get("options", {}), recipe.card()
+    then, now = state["options"], recipe.card()
     # a field that only one of them knows is of another version, where it had no choice
     changed = [key for key in then if key in now and then[key] != now[key] and key not in FREE]
     if changed:
         key = changed[0]
         raise InputError(f"{path} was trained with {key} {then[key]}, not {now[key]}; {rest}.")
-    if state.get("data", data) != data:
+    if state["data"] != trainer.about_data:
         raise InputError(f"{path} was trained on other data; {rest}.")
-    return state
 
 
-def model_card(
-    recipe: Recipe,
-    clock: Clock,
-    ranks: Ranks,
-    *,
-    data: Mapping[str, Any],
-    start: Mapping[str, Any] | None,
-    scores: Mapping[str, float],
-) -> dict[str, Any]:
-    """Return the model card: all that is needed to judge the weights and to train them again.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        With all overrides.
-    clock : Clock
-        How long the training has been.
-    ranks : Ranks
-        On what it runs.
-    data : mapping
-        See `qsmbids.training.data.sources.Data.describe`.
-    start : mapping or None
-        The weights it started from.
-    scores : mapping of str to float
-        The newest of each world, in %.
-    """
+def model_card(trainer: Trainer) -> dict[str, Any]:
+    """Return all that is needed to judge a training's weights and to train them again."""
+    recipe, data, processes = trainer.recipe, trainer.about_data, trainer.processes
     together: dict[str, dict[str, float]] = {}
-    for world, value in scores.items():
-        name = score_name(measure(recipe, world), world, data)
-        together.setdefault(f"{name} in %", {})[world] = value
+    for source, value in trainer.scores.items():
+        name = score_name(recipe.measure(source), source, data)
+        together.setdefault(f"{name} in %", {})[source] = value
     return {
         "name": recipe.name,
         "version": __version__,
@@ -106,12 +79,12 @@ def model_card(
         "recipe": recipe.card(),
         "overrides": overrides(recipe),
         "seed": recipe.seed,
-        "start": start,
+        "start": trainer.started_from,
         "data": dict(data),
-        "device": device_name(ranks.device),
-        "processes": ranks.world,
-        "steps": clock.step,
-        "minutes": round(clock.seconds / 60, 1),
+        "device": device_name(processes.device),
+        "processes": processes.world_size,
+        "steps": trainer.clock.step,
+        "minutes": round(trainer.clock.seconds / 60, 1),
         "scores": together,
     }
 
@@ -120,7 +93,7 @@ def overrides(recipe: Recipe) -> dict[str, Any]:
     """Return the fields in which a recipe differs from the one of its name, as plain values."""
     if recipe.name not in RECIPES:
         return recipe.card()
-    usual = RECIPES[recipe.name].card()
+    usual = find_recipe(recipe.name).card()
     return {key: value for key, value in recipe.card().items() if value != usual[key]}
 
 

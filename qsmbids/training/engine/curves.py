@@ -5,29 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
+from qsmbids.training.engine.trainer import Callback, Trainer
 
-class Record:
-    """Writes ``log.jsonl`` and, if the package ``tensorboard`` is there, ``tensorboard/``.
 
-    Parameters
-    ----------
-    folder : Path
-        The training's.
-    step : int
-        From where the training goes on: what TensorBoard shows beyond it is dropped.
-    """
+class Curves(Callback):
+    """Writes ``log.jsonl`` and, if the package ``tensorboard`` is there, ``tensorboard/``."""
 
-    def __init__(self, folder: Path, step: int = 0):
-        self.path, self._board = folder / "log.jsonl", None
+    _board: Any = None
+
+    def on_start(self, trainer: Trainer) -> None:
+        """Open the files; what TensorBoard shows beyond the present step is dropped."""
+        trainer.out.mkdir(parents=True, exist_ok=True)
+        self.path = trainer.out / "log.jsonl"
         if find_spec("tensorboard"):
             from torch.utils.tensorboard import SummaryWriter
 
-            self._board = SummaryWriter(folder / "tensorboard", purge_step=step + 1)
+            folder = trainer.out / "tensorboard"
+            self._board = SummaryWriter(folder, purge_step=trainer.clock.step + 1)
 
-    def __call__(self, step: int, seconds: float, values: Mapping[str, Any]) -> None:
+    def add(self, step: int, seconds: float, values: Mapping[str, Any]) -> None:
         """Add values, some of them by name in turn, at a step."""
         line = {"step": step, "seconds": round(seconds, 1), **values}
         with self.path.open("a") as file:
@@ -40,7 +38,7 @@ class Record:
                 self._board.add_scalar("/".join(filter(None, (name, part))), number, step)
         self._board.flush()
 
-    def close(self) -> None:
+    def on_end(self, trainer: Trainer, complete: bool) -> None:
         """Finish the files."""
         if self._board is not None:
             self._board.close()

@@ -9,7 +9,7 @@ from qsmbids.errors import InputError, UsageError
 from qsmbids.networks.architectures import ARCHITECTURES
 from qsmbids.networks.base import Network
 from qsmbids.networks.weights import load_weights
-from qsmbids.networks.weights_file import digest
+from qsmbids.networks.weights_file import digest, locate
 from qsmbids.training.methods.recipe import Recipe
 
 
@@ -33,14 +33,24 @@ def build(recipe: Recipe) -> Network:
         )
 
 
-def start_from(model: Network, path: Path, name: str) -> dict[str, Any]:
-    """Put the weights of a file into a network of the recipe ``name``; return which they are.
+def start_from(model: Network, weights: Path | str, name: str) -> dict[str, Any]:
+    """Put given weights into a network of the recipe ``name``; return which they are.
+
+    Parameters
+    ----------
+    model : Network
+        The recipe's network.
+    weights : path-like
+        A weights file, or the name of one that the package ships.
+    name : str
+        The recipe's name.
 
     Raises
     ------
     InputError
         If the file cannot be used or its network is another.
     """
+    path = locate(weights)
     other, card = load_weights(path, Network)
     known = other.state_dict()
     # a second domain starts from the statistics of the first
@@ -58,9 +68,9 @@ def start_from(model: Network, path: Path, name: str) -> dict[str, Any]:
     return {"name": card.get("name"), "sha256": digest(path)}
 
 
-def groups(model: Network) -> list[dict[str, Any]]:
+def parameter_groups(model: Network, learning_rate: float) -> list[dict[str, Any]]:
     """Return the parameters for an optimizer: the few single numbers learn ten times faster."""
     single = [p for name, p in model.named_parameters() if name in ("trust", "doubt")]
     rest = [p for name, p in model.named_parameters() if name not in ("trust", "doubt")]
-    both = ({"params": rest, "factor": 1.0}, {"params": single, "factor": 10.0})
+    both = ({"params": rest, "lr": learning_rate}, {"params": single, "lr": 10 * learning_rate})
     return [group for group in both if group["params"]]

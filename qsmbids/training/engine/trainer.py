@@ -1,28 +1,59 @@
-"""The training loop: steps, validation, checkpoints; killed at any moment, it goes on."""
+"""The training loop: steps, and what is told of them to callbacks."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch.utils.data import DataLoader
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from qsmbids.errors import InputError
-from qsmbids.networks.base import prepare
+from qsmbids.networks.base import Network, prepare
 from qsmbids.networks.device import has_bfloat16
-from qsmbids.training.data.batches import Batch, Samples
+from qsmbids.training.data.batches import Batch
 from qsmbids.training.data.sources import Data
-from qsmbids.training.engine.callbacks import Keeper
-from qsmbids.training.engine.checkpoint import read_checkpoint
-from qsmbids.training.engine.distributed import Ranks
-from qsmbids.training.engine.models import build, groups, start_from
-from qsmbids.training.engine.schedule import Clock, Stopping, learning_rate, leave_interrupts
-from qsmbids.training.methods.objectives import StepLoss
+from qsmbids.training.engine.batches import Batches, load_batches, to_device
+from qsmbids.training.engine.clock import Clock
+from qsmbids.training.engine.distributed import Distributed
+from qsmbids.training.engine.models import build, parameter_groups, start_from
+from qsmbids.training.engine.process import CallOnSignal
 from qsmbids.training.methods.recipe import Recipe
+from qsmbids.training.methods.schedules import SCHEDULES
+
+
+class Callback:
+    """What happens beside the steps, in the first process alone; see `callbacks`."""
+
+    def on_start(self, trainer: Trainer) -> None:
+        """Do what is due before the first step of a run."""
+
+    def on_step(self, trainer: Trainer, loss: float) -> None:
+        """Do what is due after a step with that loss."""
+
+    def on_end(self, trainer: Trainer, complete: bool) -> None:
+        """Do what is due after the last step, which is the training's last if ``complete``."""
+
+
+class StepLoss(nn.Module):
+    """A network together with its loss, so that one call is one step.
+
+    Distributed training wants that: it gathers the gradients once a call, and a loss may use
+    the network more than once.
+    """
+
+    def __init__(self, model: Network, recipe: Recipe):
+        super().__init__()
+        self.model, self.recipe = model, recipe
+
+    def forward(self, batch: Batch, progress: float) -> Tensor:
+        """Return the recipe's loss."""
+        return self.recipe.loss(self.model, batch, progress)
 
 
 class Trainer:
@@ -35,10 +66,10 @@ class Trainer:
     out : Path
         Folder of checkpoint, weights, card and log.
     data : Data, optional
-        The folders that the recipe's worlds need.
-    ranks : Ranks, optional
+        The folders that the recipe's sources need.
+    processes : Distributed, optional
         Where to compute; on the CPU, alone, by default.
-    start : Path, optional
+    start : path-like, optional
         Weights to start from.
     use_bfloat16 : bool, optional
         Run the U-Nets in bfloat16; by default where the device computes in it faster.
@@ -52,26 +83,28 @@ class Trainer:
         out: Path,
         *,
         data: Data | None = None,
-        ranks: Ranks | None = None,
-        start: Path | None = None,
+        processes: Distributed | None = None,
+        start: Path | str | None = None,
         use_bfloat16: bool | None = None,
         log: Callable[[str], None] = print,
     ):
         self.recipe, self.out, self.data, self.log = recipe, out, data or Data(), log
-        self.ranks = ranks or Ranks(torch.device("cpu"))
-        self.about_data = self.data.describe(recipe)
+        self.processes = processes or Distributed(torch.device("cpu"))
+        self.about_data = self.data.describe(recipe.all_sources, max(recipe.patches))
         torch.manual_seed(recipe.seed)
         self.model = build(recipe)
         self.started_from = start_from(self.model, start, recipe.name) if start else None
-        self.mean = build(recipe).requires_grad_(False).eval()
-        self.mean.load_state_dict(self.model.state_dict())
+        self.model.to(self.processes.device)
         if use_bfloat16 is None:
-            use_bfloat16 = has_bfloat16(self.ranks.device)
-        for model in (self.model, self.mean):
-            model.to(self.ranks.device)
-            prepare(model, use_bfloat16)
-        self.step_loss = self.ranks.share(StepLoss(self.model, recipe))
-        self.optimizer = torch.optim.Adam(groups(self.model), recipe.learning_rate)
+            use_bfloat16 = has_bfloat16(self.processes.device)
+        prepare(self.model, use_bfloat16)
+        self._ema = AveragedModel(
+            self.model, multi_avg_fn=ema_with_warm_up(recipe.ema), use_buffers=True
+        )
+        self._ema.requires_grad_(False).eval()
+        self.step_loss = self.processes.wrap(StepLoss(self.model, recipe))
+        groups = parameter_groups(self.model, recipe.learning_rate)
+        self.optimizer = torch.optim.Adam(groups, recipe.learning_rate)
         self.clock = Clock(None, None)
         self.scores: dict[str, float] = {}
         self._stop = self._ended = False
@@ -82,9 +115,7 @@ class Trainer:
         steps: int | None = None,
         minutes: float | None = None,
         workers: int = 1,
-        report_every: float = 20.0,
-        check_every: int = 500,
-        stop_at: int | None = None,
+        callbacks: Sequence[Callback] = (),
     ) -> None:
         """Train until ``steps`` are done or ``minutes`` are over, the recipe's steps by default.
 
@@ -94,12 +125,8 @@ class Trainer:
             The end; the schedule of the learning rate stretches to it.
         workers : int
             Processes that make data; with 0 the trainer makes them itself.
-        report_every : float
-            Seconds between two lines of progress, about.
-        check_every : int
-            Steps between two validations.
-        stop_at : int, optional
-            Stop and save at that step, as if the process had been told to end.
+        callbacks : sequence of Callback
+            What else is done, in that order and at the end in reverse; by the first process alone.
 
         Raises
         ------
@@ -109,33 +136,41 @@ class Trainer:
         steps = self.recipe.steps if steps is None and minutes is None else steps
         limit = None if minutes is None else 60 * minutes
         self.clock = Clock(steps, limit, self.clock.step, self.clock.seconds)
-        with Stopping(self.stop):
-            batches = self._batches(workers)
-            keeper = Keeper(self, report_every, check_every) if self.ranks.first else None
+        callbacks = callbacks if self.processes.is_first else ()
+        schedule = LambdaLR(self.optimizer, self._learning_rate)
+        with CallOnSignal(self.stop):
+            batches = load_batches(
+                Batches(self.recipe, self.data), self.clock.step, self.processes, workers
+            )
+            for callback in callbacks:
+                callback.on_start(self)
             self.clock.start()
             while self.clock.progress < 1 and not self._ended:
                 loss = self._step(batches)
-                self._ended |= self.clock.step == stop_at
-                if keeper:
-                    keeper.after_step(loss)
-            if keeper:
-                keeper.finish(complete=not self._ended)
-        self.ranks.wait()
+                schedule.step()
+                for callback in callbacks:
+                    callback.on_step(self, loss)
+            for callback in reversed(callbacks):  # as contexts are left
+                callback.on_end(self, complete=not self._ended)
+        self.processes.wait()
+
+    @property
+    def averaged(self) -> Network:
+        """The network with the running mean of the weights, which is what is kept."""
+        return cast(Network, self._ema.module)
 
     def stop(self) -> None:
         """Stop after the present step, and save."""
         self._stop = True
 
+    def _learning_rate(self, _: int) -> float:
+        """Return the factor on the learning rate: by the clock, for time may be what ends it."""
+        return SCHEDULES[self.recipe.schedule](self.clock.step, self.clock.progress)
+
     def _step(self, batches: Iterator[Batch]) -> float:
         asked = time.monotonic()
-        batch = {
-            key: value.to(self.ranks.device, non_blocking=True)
-            for key, value in next(batches).items()
-        }
+        batch = to_device(next(batches), self.processes.device)
         self.clock.waited += time.monotonic() - asked
-        rate = learning_rate(self.recipe, self.clock)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * group["factor"]
         self.model.train()
         loss = self.step_loss(batch, self.clock.progress)
         self.optimizer.zero_grad(set_to_none=True)
@@ -144,7 +179,7 @@ class Trainer:
         if torch.isfinite(norm):
             self.optimizer.step()
         self.clock.step += 1
-        self._average()
+        self._ema.update_parameters(self.model)
         self.clock.tick()
         value = float(loss.detach())
         self._agree(math.isfinite(value))
@@ -152,12 +187,12 @@ class Trainer:
 
     def _agree(self, sound: bool) -> None:
         """Let all processes know alike whether to go on, and how late it is."""
-        ended, broken, seconds = self.ranks.largest(self._stop, not sound, self.clock.seconds)
+        ended, broken, seconds = self.processes.largest(self._stop, not sound, self.clock.seconds)
         self._ended, self.clock.seconds = bool(ended), seconds
         if broken:
-            raise self.broken()
+            raise self.diverged()
 
-    def broken(self) -> InputError:
+    def diverged(self) -> InputError:
         """Return the error of weights or a loss that are no longer numbers."""
         return InputError(
             f"The loss is not a number any more at step {self.clock.step}; {self.out} keeps the "
@@ -165,35 +200,7 @@ class Trainer:
             "learning_rate."
         )
 
-    @torch.no_grad()
-    def _average(self) -> None:
-        """Move the running mean of the weights towards the weights."""
-        done = self.clock.step
-        decay = min(self.recipe.ema, (1 + done) / (10 + done))
-        for mean, value in zip(
-            self.mean.state_dict().values(), self.model.state_dict().values(), strict=True
-        ):
-            if mean.is_floating_point():
-                mean.lerp_(value, 1 - decay)
-            else:
-                mean.copy_(value)
-
-    def _batches(self, workers: int) -> Iterator[Batch]:
-        """Yield this process's batches: those of one step follow each other in number."""
-        world, rank = self.ranks.world, self.ranks.rank
-        loader: DataLoader[Batch] = DataLoader(
-            Samples(self.recipe, self.data),
-            batch_size=None,
-            sampler=range(self.clock.step * world + rank, 2**31 - 1, world),
-            num_workers=workers,
-            prefetch_factor=4 if workers else None,
-            multiprocessing_context="spawn" if workers else None,
-            worker_init_fn=leave_interrupts,
-            pin_memory=self.ranks.device.type == "cuda",
-        )
-        return iter(loader)
-
-    def state(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         """Return all that a resume needs."""
         return {
             "recipe": self.recipe.name,
@@ -202,29 +209,35 @@ class Trainer:
             "step": self.clock.step,
             "seconds": self.clock.seconds,
             "model": self.model.state_dict(),
-            "mean": self.mean.state_dict(),
+            "averaged": self._ema.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "random": torch.get_rng_state(),
             "scores": self.scores,
             "start": self.started_from,
         }
 
-    def resume(self) -> bool:
-        """Go on from the folder's checkpoint; False where there is none.
-
-        Raises
-        ------
-        InputError
-            If the checkpoint is damaged, or of another recipe, other options or other data.
-        """
-        path = self.out / "checkpoint.pt"
-        if not path.exists():
-            return False
-        state = read_checkpoint(path, self.recipe, self.about_data, self.ranks.device)
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from where `state_dict` was called."""
         self.model.load_state_dict(state["model"])
-        self.mean.load_state_dict(state["mean"])
+        self._ema.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"].cpu())
         self.clock.step, self.clock.seconds = state["step"], state["seconds"]
         self.scores, self.started_from = state["scores"], state["start"]
-        return True
+
+
+def ema_with_warm_up(decay: float) -> Callable[[Any, Any, Any], None]:
+    """Return torch's exponential running mean, which forgets faster in its first steps.
+
+    Parameters
+    ----------
+    decay : float
+        Share of the mean that a step keeps, in the end; 0 to keep the weights themselves.
+    """
+
+    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor) -> None:
+        done = int(count) + 1
+        now = min(decay, (1 + done) / (10 + done))
+        get_ema_multi_avg_fn(now)(averaged, current, count)  # type: ignore[no-untyped-call]
+
+    return update

@@ -1,65 +1,84 @@
-"""Learning how wrong maps are: the objective of the uncertainty's network."""
+"""uncertainty: how wrong the maps of networks are, learnt from their errors on simulated fields.
+
+The network gives sigma such that the error is below it in 68.27 % of the voxels: a quantile, so
+that nothing is assumed about the errors' distribution.
+
+References
+----------
+Koenker and Bassett, "Regression quantiles", Econometrica 46:33 (1978).
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
-from inspect import signature
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.fft
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from qsmbids.inference.resampling import choose_resampling
-from qsmbids.inversion.network import network
-from qsmbids.inversion.network_tv import refine
-from qsmbids.networks.base import InversionNet, Network, apply_whole, prepare
-from qsmbids.networks.device import has_bfloat16
-from qsmbids.networks.direct import DirectNet
+from qsmbids.networks.base import Network
 from qsmbids.networks.losses import masked_mean
-from qsmbids.networks.unrolled import UnrolledNet
-from qsmbids.networks.weights import load_weights
 from qsmbids.networks.weights_file import bundled
-from qsmbids.physics import Problem
-from qsmbids.physics.torch_dipole import data_consistency, demean
+from qsmbids.physics.torch_dipole import demean
 from qsmbids.training.data.batches import Batch, dipole_of
+from qsmbids.training.data.corruption import Corruption
+from qsmbids.training.data.network_maps import all_ways, drawn_maps, load_inversions
+from qsmbids.training.methods.inversion import InversionRecipe
+from qsmbids.training.methods.recipe import Sampler
 
 ONE_SIGMA = math.erf(math.sqrt(0.5))
 """Share of a normal distribution within one standard deviation, 68.27 %."""
-MakeMap = Callable[[Batch, int], Tensor]
-"""From a batch and the number of a sample to that sample's map."""
 SMALLEST = 1e-6
 """Errors below that, in ppm, count as this large."""
-REFINED = 0.25
-"""Share of the samples whose map is refined by total variation: that is what the app does."""
-CONSISTENCY: float = signature(network).parameters["consistency"].default
-"""The consistency with which a whole-volume inference closes by default."""
 
 
-def spread_loss(model: Network, batch: Batch, networks: Sequence[str]) -> Tensor:
-    """Return the pinball loss of the sigma that ``model`` gives for maps drawn at random.
+@dataclass(frozen=True)
+class Uncertainty(InversionRecipe):
+    """Learns from the errors of other networks' maps, and of their refinement.
 
     Parameters
     ----------
-    model : Network
-        A `qsmbids.networks.uncertainty_net.UncertaintyNet`.
-    batch : dict
-        See `qsmbids.training.data.batches.Samples`; with ``choice``.
-    networks : sequence of str
-        Whose maps; see `Recipe`.
+    networks : tuple of str
+        Paths of weights files or names of shipped ones; all shipped by default.
     """
-    mask = batch["mask"]
-    chi = drawn_maps(batch, load_inversions(tuple(networks), str(mask.device)))
-    sigma = model(chi, batch["field"], mask, dipole_of(batch))
-    return pinball(sigma, (chi - demean(batch["chi"], mask)).abs(), mask)
+
+    networks: tuple[str, ...] = ()
+
+    def card(self) -> dict[str, Any]:
+        """Return the recipe as plain values, all networks by name."""
+        return {**super().card(), "networks": self.networks or tuple(bundled("inversion"))}
+
+    def make_batch(self, rng: np.random.Generator, size: int, *samplers: Sampler) -> Batch:
+        """Return a batch with a ``choice`` (batch,), which decides whose map a sample gets."""
+        batch = super().make_batch(rng, size, *samplers)
+        return {**batch, "choice": torch.from_numpy(rng.random(self.batch))}
+
+    def loss(self, model: Network, batch: Batch, progress: float) -> Tensor:
+        """Return the quantile loss of sigma for maps drawn at random."""
+        mask = batch["mask"]
+        chi = drawn_maps(batch, load_inversions(self.networks, str(mask.device)))
+        sigma = model(chi, batch["field"], mask, dipole_of(batch))
+        return quantile_loss(sigma, (chi - demean(batch["chi"], mask)).abs(), mask)
+
+    @torch.no_grad()
+    def score(self, model: Network, batch: Batch, domain: int = 0) -> Tensor:
+        """Return the share in % of each sample's voxels within one sigma, mean over all maps."""
+        mask = batch["mask"]
+        truth, shares = demean(batch["chi"], mask), []
+        for way in all_ways(load_inversions(self.networks, str(mask.device))):
+            chi = torch.cat([way(batch, number) for number in range(len(mask))])
+            inside = (chi - truth).abs() <= model(chi, batch["field"], mask, dipole_of(batch))
+            shares.append(masked_mean(inside.to(mask.dtype), mask))
+        return 100 * torch.stack(shares).mean(0)
+
+    def measure(self, source: str) -> str:
+        """Return what `score` measures."""
+        return "coverage"
 
 
-def pinball(sigma: Tensor, error: Tensor, mask: Tensor) -> Tensor:
+def quantile_loss(sigma: Tensor, error: Tensor, mask: Tensor) -> Tensor:
     """Return the quantile loss of the logarithms, whose minimum holds 68.27 % of the errors.
 
     A quantile of the logarithm is the logarithm of the quantile, and there each voxel pulls
@@ -71,136 +90,16 @@ def pinball(sigma: Tensor, error: Tensor, mask: Tensor) -> Tensor:
         What is predicted of the absolute error, and the absolute error, in ppm.
     mask : (batch, 1, x, y, z) tensor
         1 where to look.
-
-    References
-    ----------
-    Koenker and Bassett, Econometrica 46:33 (1978).
     """
     beyond = error.clamp(min=SMALLEST).log() - sigma.clamp(min=SMALLEST).log()
     loss = torch.maximum(ONE_SIGMA * beyond, (ONE_SIGMA - 1) * beyond)
     return masked_mean(loss, mask).mean()
 
 
-@torch.no_grad()
-def coverage(model: Network, batch: Batch, networks: Sequence[str]) -> Tensor:
-    """Return the share in % of each sample's voxels within one sigma, mean over all maps."""
-    mask = batch["mask"]
-    truth, shares = demean(batch["chi"], mask), []
-    inversions = load_inversions(tuple(networks), str(mask.device))
-    ways: list[MakeMap] = [way for ways in inversions for way in ways]
-    ways += refinements(inversions)
-    for way in ways:
-        chi = torch.cat([way(batch, number) for number in range(len(mask))])
-        inside = (chi - truth).abs() <= model(chi, batch["field"], mask, dipole_of(batch))
-        shares.append(masked_mean(inside.to(mask.dtype), mask))
-    return 100 * torch.stack(shares).mean(0)
-
-
-def drawn_maps(batch: Batch, inversions: Sequence[Sequence[Way]]) -> Tensor:
-    """Return a map of each sample in ppm, made in the way that the sample has drawn."""
-    ways = [drawn_way(choice, inversions) for choice in batch["choice"].tolist()]
-    return torch.cat([way(batch, number) for number, way in enumerate(ways)])
-
-
-def drawn_way(choice: float, inversions: Sequence[Sequence[Way]]) -> MakeMap:
-    """Return the way to a map that a number from 0 to 1 stands for.
-
-    The refined maps have their share, where there are any; the networks share the rest alike,
-    and the ways of each share its part.
-    """
-    refined = refinements(inversions)
-    if refined and choice < REFINED:
-        return refined[int(choice / REFINED * len(refined))]
-    if refined:
-        choice = (choice - REFINED) / (1 - REFINED)
-    which, rest = divmod(choice * len(inversions), 1)
-    ways = inversions[int(which)]
-    return ways[int(rest * len(ways))]
-
-
-def refinements(inversions: Sequence[Sequence[Way]]) -> list[Refinement]:
-    """Return the refinement of each network that closes its maps by itself, as `dcnet-tv` does."""
-    ways = [way for ways in inversions for way in ways]
-    return [Refinement(way) for way in ways if isinstance(way.model, UnrolledNet)]
-
-
-@dataclass(frozen=True, eq=False)
-class Way:
-    """A network from field to map, used as whole-volume inference uses it.
-
-    Attributes
-    ----------
-    model, card
-        From a weights file.
-    consistency : float
-        Of the closing data consistency; 0 for none.
-    """
-
-    model: InversionNet
-    card: Mapping[str, Any]
-    consistency: float = 0.0
-
-    @torch.no_grad()
-    def __call__(self, batch: Batch, number: int) -> Tensor:
-        """Return the (1, 1, x, y, z) map in ppm of one sample, of zero mean over the mask."""
-        one = slice(number, number + 1)
-        field, mask, dipole = batch["field"][one], batch["mask"][one], dipole_of(batch)
-        dipole = replace(dipole, kernel=dipole.kernel[one])
-        edges, b0_dir = batch["geometry"][number].reshape(2, 3).tolist()
-        resampling = choose_resampling(field.shape[2:], edges, b0_dir, self.card)
-        apply = apply_whole if resampling is None else resampling.apply()
-        chi = self.model(field, mask, dipole, apply=apply)
-        if self.consistency:
-            return data_consistency(chi, field, mask, dipole, self.consistency)
-        return demean(chi, mask)
-
-
-@dataclass(frozen=True, eq=False)
-class Refinement:
-    """A network's map refined by total variation, as the method ``dcnet-tv`` does it.
-
-    Attributes
-    ----------
-    prior : Way
-        To the network's map.
-    """
-
-    prior: Way
-
-    def __call__(self, batch: Batch, number: int) -> Tensor:
-        """Return the (1, 1, x, y, z) map in ppm of one sample, of zero mean over the mask."""
-        one, whole = slice(number, number + 1), batch["mask"]
-        edges, b0_dir = batch["geometry"][number].reshape(2, 3).tolist()
-        field, inside, weight = (
-            batch[name][number, 0].cpu().numpy() for name in ("field", "mask", "weight")
-        )
-
-        def solve(part: NDArray[np.float32]) -> NDArray[np.float32]:
-            given = torch.zeros_like(whole)
-            given[number, 0] = torch.from_numpy(part)
-            chi = self.prior({**batch, "field": given}, number)
-            return np.asarray(chi[0, 0].cpu())
-
-        with scipy.fft.set_workers(torch.get_num_threads()):
-            chi, _ = refine(solve, Problem(field, inside > 0, edges, b0_dir, weight))
-        return demean(torch.from_numpy(chi)[None, None].to(whole.device), whole[one])
-
-
-@cache
-def load_inversions(networks: tuple[str, ...], device: str) -> tuple[tuple[Way, ...], ...]:
-    """Return each network's ways to a map: as it is and, if it needs that, made consistent.
-
-    Parameters
-    ----------
-    networks : tuple of str
-        Paths or shipped names; empty for all that are shipped.
-    device : str
-        Where to compute.
-    """
-    inversions = []
-    for name in networks or tuple(bundled("inversion")):
-        model, card = load_weights(name)
-        prepare(model.requires_grad_(False).to(device), has_bfloat16(device))
-        ways = (0.0, CONSISTENCY) if isinstance(model, DirectNet) else (0.0,)
-        inversions.append(tuple(Way(model, card, consistency) for consistency in ways))
-    return tuple(inversions)
+UNCERTAINTY = Uncertainty(
+    name="uncertainty",
+    architecture="spread",
+    config={"base": 8, "levels": 4},
+    corruption=Corruption(removal=0.65, clean=0.4, noise=0.03, quiet=1 / 200),
+    steps=4_000,
+)
