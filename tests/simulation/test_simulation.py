@@ -9,8 +9,8 @@ from volumes import simulated_head
 
 from qsmbids.physics import b0_direction, forward_field, radians_per_ppm, voxel_size
 from qsmbids.simulation import TISSUES, HeadRecipe, simulate_head
-from qsmbids.simulation.field import solid_harmonics
-from qsmbids.simulation.grid import Deformation, Grid, SmoothField, axes_of
+from qsmbids.simulation.head_field import solid_harmonics
+from qsmbids.simulation.head_grid import Deformation, Grid, SmoothField, axes_of
 
 SMALL = HeadRecipe(
     shape=(56, 70, 70), voxel_size=(3.0, 3.0, 3.0), field_strength=3.0, echo_times=(0.005, 0.02)
