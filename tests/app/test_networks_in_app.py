@@ -27,7 +27,7 @@ from qsmbids.inversion import METHODS, Reconstruction, invert, reconstruct
 from qsmbids.networks import weights_file as files
 from qsmbids.physics import Problem, forward_field
 from qsmbids.reports import methods_text, write_participant_page
-from qsmbids.workflows import plan, records
+from qsmbids.workflows import plan, records, resources
 
 torch = pytest.importorskip("torch")
 
@@ -417,9 +417,9 @@ def test_an_uncertainty_belongs_to_the_outputs_unless_it_is_unwanted(
 
 
 def test_fits_of_networks_take_the_most_memory() -> None:
-    needs = [plan.stage_memory("Inversion", 160**3, 1, name) for name in ("tv", "uqsm", "dip")]
+    needs = [resources.stage_memory("Inversion", 160**3, 1, name) for name in ("tv", "uqsm", "dip")]
     assert needs == sorted(set(needs))
-    assert plan.series_memory(160**3, 1, ["tv", "dip"]) == needs[-1]
+    assert resources.series_memory(160**3, 1, ["tv", "dip"]) == needs[-1]
 
 
 def test_the_methods_text_names_the_weights() -> None:
