@@ -70,17 +70,39 @@ def map_checks(chi: Image) -> list[Check]:
     low, tail_low, median, tail_high, high = np.percentile(chi, (1, 0.2, 50, 99.8, 99))
     spread = max(tail_high - tail_low, np.finfo(np.float32).tiny)
     return [
-        Check("1st percentile", low, "ppm", LOW_PPM, "Expect white matter and calcium here; "
-              "a far lower value means streaks or noise, a higher one an over-smooth map."),
-        Check("99th percentile", high, "ppm", HIGH_PPM, "Expect veins and deep grey matter here; "
-              "a far higher value means streaks or noise, a lower one an over-smooth map."),
-        Check("Standard deviation", float(chi.std(dtype=np.float64)), "ppm", SD_PPM,
-              "Above: noise, streaks or a wrong scale. Below: over-smooth, or a wrong scale."),
-        Check("Asymmetry of the extremes", (tail_high + tail_low - 2 * median) / spread, "",
-              ASYMMETRY, "Veins and iron are paramagnetic, so the bright side should reach further "
-              "than the dark side. If they look dark in the map, the phase has the other sign: "
-              "set it by hand."),
-    ]  # fmt: skip
+        Check(
+            "1st percentile",
+            low,
+            "ppm",
+            LOW_PPM,
+            "Expect white matter and calcium here; "
+            "a far lower value means streaks or noise, a higher one an over-smooth map.",
+        ),
+        Check(
+            "99th percentile",
+            high,
+            "ppm",
+            HIGH_PPM,
+            "Expect veins and deep grey matter here; "
+            "a far higher value means streaks or noise, a lower one an over-smooth map.",
+        ),
+        Check(
+            "Standard deviation",
+            float(chi.std(dtype=np.float64)),
+            "ppm",
+            SD_PPM,
+            "Above: noise, streaks or a wrong scale. Below: over-smooth, or a wrong scale.",
+        ),
+        Check(
+            "Asymmetry of the extremes",
+            (tail_high + tail_low - 2 * median) / spread,
+            "",
+            ASYMMETRY,
+            "Veins and iron are paramagnetic, so the bright side should reach further "
+            "than the dark side. If they look dark in the map, the phase has the other sign: "
+            "set it by hand.",
+        ),
+    ]
 
 
 def residual_check(percent: float) -> Check:
@@ -98,10 +120,16 @@ def residual_check(percent: float) -> Check:
 def phase_residual_checks(residuals: Iterable[float]) -> list[Check]:
     """Return the checks of the phase fit's residuals in radians."""
     return [
-        Check("Residual of the phase fit", value, "rad", PHASE_RESIDUAL_RAD, "The phase does not "
-              "grow evenly with echo time: look for wraps, motion or a wrong echo time.")
+        Check(
+            "Residual of the phase fit",
+            value,
+            "rad",
+            PHASE_RESIDUAL_RAD,
+            "The phase does not "
+            "grow evenly with echo time: look for wraps, motion or a wrong echo time.",
+        )
         for value in residuals
-    ]  # fmt: skip
+    ]
 
 
 class ForwardModel:

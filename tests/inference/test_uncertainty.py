@@ -256,6 +256,7 @@ def recipe_of(networks):
     return replace(find_recipe("uncertainty"), **small)
 
 
+@pytest.mark.slow
 def test_training_brings_the_coverage_to_68_percent(inversions, monkeypatch):
     monkeypatch.setattr("qsmbids.training.engine.batches.CHECKED", {16: 1.0})
     recipe = recipe_of(inversions)
