@@ -72,13 +72,14 @@ imports: $(INSTALLED) ## check that the arrows between the packages point one wa
 check: test lint types imports ## all of the above
 
 bench: $(INSTALLED) ## print the figures, a script each
-	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for name in chain brain_masks background methods uncertainty; do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 
-speed: $(INSTALLED) ## measure speed and memory of everything, docs/results/speed.md
-	$(BIN)/python benchmarks/scaling --out docs/results/speed
+speed: $(INSTALLED) ## print speed and memory of every stage and method
+	$(BIN)/python -m benchmarks.speed
 
 papers: $(INSTALLED) ## make the papers' tables again, docs/results
-	@for table in cosmos challenge augmentation training_data domains; do $(BIN)/python -m benchmarks.papers.$$table || exit 1; done
+	@for table in cosmos challenge "trainings augmentation" "trainings training-data" "trainings domains"; do \
+	  $(BIN)/python -m benchmarks.papers.$$table || exit 1; done
 
 readme: $(INSTALLED) ## write the README's tables from the registries
 	$(BIN)/python docs/readme.py

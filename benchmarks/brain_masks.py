@@ -1,6 +1,4 @@
-"""Brain masks on real heads: agreement with given masks, seconds and memory.
-
-    python benchmarks/brain_masks.py FOLDER [--method network hd-bet]
+"""Brain masks on heads: agreement with given masks, seconds and memory.
 
 FOLDER holds ``images/*_mag.nii.gz`` and ``masks/NAME_brain.nii.gz``, where an image's name begins
 with NAME. Without a folder it measures simulated heads with air sinuses alone.
@@ -18,20 +16,23 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
+from benchmarks.heads import random_head
 from qsmbids.errors import QsmbidsError
 from qsmbids.masking import brain_mask
-from qsmbids.simulation import HeadRecipe, simulate_head
+
+Image = tuple[str, np.ndarray, np.ndarray, np.ndarray]
+"""Name, first magnitude, affine, brain."""
 
 
 def main() -> None:
     """Print a row for each image and method."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--method", nargs="+", default=["network"])
     parser.add_argument("--simulated", type=int, default=2, help="how many heads to simulate")
     asked = parser.parse_args()
     print("image | method | ml | reference ml | Dice | 95 % distance mm | s | warnings")
-    for name, image, affine, reference in _cases(asked.folder, asked.simulated):
+    for name, image, affine, reference in images(asked.folder, asked.simulated):
         edges = np.sqrt((affine[:3, :3] ** 2).sum(0))
         for method in asked.method:
             begun = time.perf_counter()
@@ -41,13 +42,11 @@ def main() -> None:
                 print(name, method, error, sep=" | ")
                 continue
             took = time.perf_counter() - begun
-            unit = np.prod(edges) / 1000
-            print(
-                name, method, round(found.mask.sum() * unit), round(reference.sum() * unit),
-                f"{dice(found.mask, reference):.3f}",
-                f"{surface_distance(found.mask, reference, edges):.1f}",
-                f"{took:.1f}", "; ".join(found.warnings) or "-", sep=" | ", flush=True,
-            )  # fmt: skip
+            both = (found.mask, reference)
+            volumes = [f"{mask.sum() * np.prod(edges) / 1000:.0f}" for mask in both]
+            scores = f"{dice(*both):.3f}", f"{surface_distance(*both, edges):.1f}", f"{took:.1f}"
+            said = "; ".join(found.warnings) or "-"
+            print(name, method, *volumes, *scores, said, sep=" | ", flush=True)
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
 
 
@@ -58,17 +57,16 @@ def dice(one: np.ndarray, other: np.ndarray) -> float:
 
 def surface_distance(one: np.ndarray, other: np.ndarray, edges: np.ndarray) -> float:
     """Return the 95th percentile of the distances between two masks' surfaces in mm."""
-    found = []
-    for first, second in ((one, other), (other, one)):
-        rim = first & ~ndimage.binary_erosion(first)
-        edge = second & ~ndimage.binary_erosion(second)
-        found.append(ndimage.distance_transform_edt(~edge, sampling=edges)[rim])
+    one, other = (mask & ~ndimage.binary_erosion(mask) for mask in (one, other))
+    found = [
+        ndimage.distance_transform_edt(~second, sampling=edges)[first]
+        for first, second in ((one, other), (other, one))
+    ]
     return float(np.quantile(np.concatenate(found), 0.95))
 
 
-def _cases(
-    folder: Path | None, simulated: int
-) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+def images(folder: Path | None, simulated: int) -> Iterator[Image]:
+    """Yield the images of the folder, then simulated ones."""
     for path in sorted((folder / "images").glob("*_mag.nii.gz")) if folder else ():
         volume = nib.load(path)
         values = np.asarray(volume.dataobj, np.float32)
@@ -77,11 +75,7 @@ def _cases(
         mask = np.asarray(nib.load(folder / "masks" / f"{stem}_brain.nii.gz").dataobj) > 0
         yield path.name.removesuffix(".nii.gz"), image, volume.affine, mask.reshape(image.shape)
     for number in range(simulated):
-        recipe = HeadRecipe(
-            shape=(82, 103, 103), voxel_size=(2.0, 2.0, 2.0), echo_times=(0.005,), snr=60,
-            anatomy=number, seed=number, b0_tilt=(10.0 * number, 0.0),
-        )  # fmt: skip
-        head = simulate_head(recipe)
+        head = random_head(2.0, number, tilt=(10.0 * number, 0.0), echo_times=(0.005,), snr=60)
         yield f"simulated {number}", head.magnitude[0], head.affine, head.brain_mask
 
 

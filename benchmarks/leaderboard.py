@@ -1,8 +1,8 @@
 """The entries of docker/qsm-ci under QSM-CI's contract: run and scored by its own command.
 
-Run as ``python benchmarks/leaderboard.py > docs/results/qsm-ci.md``: a head is simulated and stored
-as the contract's artifacts; ``qsm-ci run`` hands each entry what its stage consumes, without
-network and without root, and ``qsm_ci.qsm_eval`` scores the map over the whole brain mask.
+``python -m benchmarks.leaderboard > docs/results/qsm-ci.md``: a head is simulated and stored as the
+contract's artifacts; ``qsm-ci run`` hands each entry what its stage consumes, without network and
+without root, and ``qsm_ci.qsm_eval`` scores the map over the whole brain mask.
 """
 
 from __future__ import annotations
@@ -28,30 +28,51 @@ import yaml
 from qsm_ci.qsm_eval import load, nrmse_challenge
 from qsm_ci.stages import ARTIFACT_FILE, STAGES
 
+from benchmarks.heads import random_head
 from qsmbids import __version__
 from qsmbids.inversion import METHODS
 from qsmbids.networks.weights_file import digest, locate, read
-from qsmbids.simulation import TISSUES, Head, HeadRecipe, simulate_head
+from qsmbids.simulation import TISSUES, Head, HeadRecipe
 
 ENTRIES = Path(__file__).resolve().parents[1] / "docker" / "qsm-ci"
-FIELD_OF_VIEW = (164.0, 205.0, 205.0)  # mm
 TIME_LIMIT = 7200  # s
 # The labels of the scorer's segmentation, by the names of the simulated tissues.
 SEGMENTATION = {
-    "caudate": 1, "pallidum": 2, "putamen": 3, "red nucleus": 4, "dentate": 5,
-    "substantia nigra": 6, "thalamus": 7, "white matter": 8, "grey matter": 9, "fluid": 10,
-    "vein": 11, "bone": 13, "air": 14, "muscle": 15, "calcification": 16,
-}  # fmt: skip
+    "caudate": 1,
+    "pallidum": 2,
+    "putamen": 3,
+    "red nucleus": 4,
+    "dentate": 5,
+    "substantia nigra": 6,
+    "thalamus": 7,
+    "white matter": 8,
+    "grey matter": 9,
+    "fluid": 10,
+    "vein": 11,
+    "bone": 13,
+    "air": 14,
+    "muscle": 15,
+    "calcification": 16,
+}
 COLUMNS = {
-    "nrmse": "NRMSE", "floor": "floor", "nrmse_detrend": "detrended", "nrmse_tissue": "tissue",
-    "nrmse_blood": "blood", "nrmse_dgm": "deep grey", "hfen": "HFEN", "dgm_linearity": "slope",
-    "calc_moment_dev": "calc. moment", "calc_streak": "calc. streak", "xsim": "XSIM",
+    "nrmse": "NRMSE",
+    "floor": "floor",
+    "nrmse_detrend": "detrended",
+    "nrmse_tissue": "tissue",
+    "nrmse_blood": "blood",
+    "nrmse_dgm": "deep grey",
+    "hfen": "HFEN",
+    "dgm_linearity": "slope",
+    "calc_moment_dev": "calc. moment",
+    "calc_streak": "calc. streak",
+    "xsim": "XSIM",
     "coverage": "coverage",
-}  # fmt: skip
+}
 
 
-def write_artifacts(head: Head, folder: Path) -> None:
+def write_artifacts(head: Head, folder: Path, affine: np.ndarray | None = None) -> None:
     """Write a head as the artifacts of the contract, and the segmentation for the scorer."""
+    affine = head.affine if affine is None else affine
     names = {tissue.label: name for name, tissue in TISSUES.items()}
     labels = np.array([SEGMENTATION.get(names[k], 0) for k in range(max(names) + 1)], np.uint8)
     images = {
@@ -61,10 +82,10 @@ def write_artifacts(head: Head, folder: Path) -> None:
         "localfield": head.local_field,
         "chimap": np.where(head.brain_mask, head.chi, np.float32(0)),
     }
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, image in images.items():
-        nib.save(nib.Nifti1Image(image, head.affine), folder / ARTIFACT_FILE[name])
-    nib.save(nib.Nifti1Image(labels[head.labels], head.affine), folder / "dseg.nii.gz")
+        nib.save(nib.Nifti1Image(image, affine), folder / ARTIFACT_FILE[name])
+    nib.save(nib.Nifti1Image(labels[head.labels], affine), folder / "dseg.nii.gz")
     params = {
         "TE": list(head.recipe.echo_times),
         "B0": head.recipe.field_strength,
@@ -80,9 +101,14 @@ def isolated(command: Sequence[str]) -> None:
     bare = {"PATH": f"{here}:{os.environ['PATH']}", "HOME": "/"}
     cut = ["unshare", "--user", "--net"]
     done = subprocess.run(
-        [*cut, *command], env=bare, cwd="/", timeout=TIME_LIMIT,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+        [*cut, *command],
+        env=bare,
+        cwd="/",
+        timeout=TIME_LIMIT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     if done.returncode:
         sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}")
 
@@ -145,7 +171,7 @@ def page(recipe: HeadRecipe, entries: Sequence[str], rows: Sequence[str]) -> str
         [
             "# QSM-CI entries on a simulated head",
             "",
-            "Made by `python benchmarks/leaderboard.py > docs/results/qsm-ci.md`; run it again "
+            "Made by `python -m benchmarks.leaderboard > docs/results/qsm-ci.md`; run it again "
             "after a change of weights.",
             "",
             f"- {datetime.date.today()}, qsmbids {__version__}, qsm-ci {version('qsm-ci')}, "
@@ -184,24 +210,18 @@ def main() -> None:
     asked = parser.parse_args()
     if shutil.which("unshare") is None:
         sys.exit("unshare (util-linux) is needed to cut off the network.")
-    x, y, z = (round(length / asked.size) for length in FIELD_OF_VIEW)
-    recipe = HeadRecipe(shape=(x, y, z), voxel_size=(asked.size,) * 3, anatomy=asked.anatomy)
-    rows = []
+    head, rows = random_head(asked.size, asked.anatomy), []
     with tempfile.TemporaryDirectory() as scratch:
         artifacts, out = Path(scratch) / "artifacts", Path(scratch) / "chimap.nii.gz"
-        write_artifacts(simulate_head(recipe), artifacts)
+        write_artifacts(head, artifacts)
         for name in asked.entries:
             seconds = run_entry(name, artifacts, out, asked.set)
             found = score(out, artifacts, Path(scratch))
-            cells = [
-                name,
-                read_manifest(name)["stage"],
-                *(_cell(found[key]) for key in COLUMNS),
-                f"{seconds:.0f}",
-            ]
+            stage = read_manifest(name)["stage"]
+            cells = [name, stage, *(_cell(found[key]) for key in COLUMNS), f"{seconds:.0f}"]
             rows.append(f"| {' | '.join(cells)} |")
             print(rows[-1], file=sys.stderr)
-    print(page(recipe, asked.entries, rows))
+    print(page(head.recipe, asked.entries, rows))
 
 
 def _cell(value: float | None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import product
 from typing import Any
@@ -17,21 +18,36 @@ import numpy as np
 import scipy.fft as sf
 from numpy.typing import NDArray
 
-from benchmarks.methods import FIELD_OF_VIEW, FIRST_HEAD, LESIONS, Case
-from benchmarks.papers.ledger import Ledger, Record, parser, read_command
-from benchmarks.papers.page import write_page
-from benchmarks.papers.scoring import QUICK, inverted, score_table, weights_of
+from benchmarks.heads import (
+    FIRST_HEAD,
+    LESIONS,
+    Case,
+    Head,
+    cropped,
+    inverted,
+    random_head,
+    tissues,
+    total_field,
+)
+from benchmarks.papers.ledger import Ledger, Record, ledger_of_methods, parser, read_command
+from benchmarks.papers.tables import QUICK, figures, score_table
 from qsmbids.evaluation import evaluate, regions_of
-from qsmbids.phase import estimate_field
 from qsmbids.physics import bounding_box, forward_field, radians_per_ppm
-from qsmbids.simulation import TISSUES, Head, HeadRecipe, simulate_head
 
 CONTRASTS = {"Sim1": 1.0, "Sim2": 1.5}
 """Factor on the susceptibility of all but veins and lesions."""
 SNR = {"SNR1": 100.0, "SNR2": 1000.0}
 """Mean magnitude of white matter at the first echo over the noise's standard deviation."""
-SHOWN = ("nrmse", "dnrmse", "dnrmse_tissue", "dnrmse_blood", "dnrmse_deep_grey",
-         "deviation_from_linear_slope", "calcification_streak", "calcification_moment")  # fmt: skip
+SHOWN = (
+    "nrmse",
+    "dnrmse",
+    "dnrmse_tissue",
+    "dnrmse_blood",
+    "dnrmse_deep_grey",
+    "deviation_from_linear_slope",
+    "calcification_streak",
+    "calcification_moment",
+)
 Found = dict[str, dict[str, dict[str, Record]]]
 NOISE_MAP = "noise map"
 ROWS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -50,7 +66,7 @@ ECHOES = ("echo 1", "echo 2", "echo 3", "echo 4")
 # zs-uQSM+: Liu, MIDL 2022, table 2. QSMInvNet: the table of Liu's entry to the challenge, as
 # submitted and with batch normalization of each domain's own.
 PAPER = {
-    level: {name: dict(zip(SHOWN, values, strict=True)) for name, values in rows.items()}
+    level: figures(SHOWN, rows)
     for level, rows in {
         "SNR1": {
             "zs-uqsm+": ("40.3", "42.7", "47.6", "67.1", "26.3", "0.066", "0.027", "8.0"),
@@ -69,14 +85,8 @@ PAPER = {
 @lru_cache(maxsize=1)
 def upright(size: float, number: int) -> Head:
     """Return a head without noise, air spaces, shim and phase offset; the last one is kept."""
-    x, y, z = (round(length / size) for length in FIELD_OF_VIEW)
-    return simulate_head(
-        HeadRecipe(
-            shape=(x, y, z), voxel_size=(size, size, size),
-            snr=float("inf"), seed=FIRST_HEAD + number, anatomy=FIRST_HEAD + number,
-            sinuses=False, phase_offset=False, shim=False,
-        )
-    )  # fmt: skip
+    without = {"sinuses": False, "phase_offset": False, "shim": False}
+    return random_head(size, FIRST_HEAD + number, snr=float("inf"), **without)
 
 
 def acquired(head: Head, contrast: float, snr: float, seed: int) -> tuple[Case, list[NDArray]]:
@@ -85,26 +95,20 @@ def acquired(head: Head, contrast: float, snr: float, seed: int) -> tuple[Case, 
     The case's weight is what the fit says of its noise.
     """
     mask, labels = head.brain_mask, head.labels
-    kept = [TISSUES[name].label for name in ("vein", *LESIONS)]
     chi = np.where(mask, head.chi - head.chi[mask].mean(), 0).astype(np.float32)
-    chi[~np.isin(labels, kept)] *= np.float32(contrast)
+    chi[~tissues(labels, ("vein", *LESIONS))] *= np.float32(contrast)
     field = forward_field(chi, head.voxel_size, head.b0_dir)
     angles = [field * radians_per_ppm(head.field_strength, time) for time in head.echo_times]
-    white = (labels == TISSUES["white matter"].label) & mask
+    white = tissues(labels, ["white matter"]) & mask
     sigma = head.magnitude[0][white].mean() / snr
     parts = sigma * np.random.default_rng(seed).standard_normal((2, *head.magnitude.shape))
     signal = head.magnitude * np.exp(1j * np.array(angles)) + parts[0] + 1j * parts[1]
-    magnitude = np.abs(signal).astype(np.float32)
-    fit = estimate_field(
-        np.angle(signal).astype(np.float32), magnitude, head.echo_times,
-        field_strength=head.field_strength, mask=mask, voxel_size=head.voxel_size,
-    )  # fmt: skip
+    magnitude, phase = np.abs(signal).astype(np.float32), np.angle(signal).astype(np.float32)
+    fit = total_field(replace(head, magnitude=magnitude, phase=phase), mask)
+    case = cropped(replace(head, chi=chi), fit.field, mask, fit.weight)
     box = bounding_box(mask)
-    case = {
-        "field": fit.field[box], "weight": fit.weight[box], "mask": mask[box], "chi": chi[box],
-        "labels": labels[box], "magnitude": np.linalg.norm(magnitude, axis=0)[box],
-    }  # fmt: skip
-    return case, [np.where(mask, echo / echo[mask].max(), 0)[box] for echo in magnitude]
+    echoes = [np.where(mask, echo / echo[mask].max(), 0)[box] for echo in magnitude]
+    return case | {"magnitude": np.linalg.norm(magnitude, axis=0)[box]}, echoes
 
 
 @lru_cache(maxsize=1)
@@ -126,7 +130,7 @@ def score(
         case = {**case, "weight": echoes[echo]}
     method, options = ROWS[row]
     small = QUICK.get(method, {}) if asked.quick else {}
-    chi = inverted(case, upright(asked.size, place[0]), method, **{**options, **small})
+    chi = inverted(case, method, **{**options, **small}).chi
     regions = regions_of(case["labels"])
     return {"truth": evaluate(chi, case["chi"], case["mask"], regions=regions)}
 
@@ -157,9 +161,14 @@ def body(found: dict[str, Found]) -> list[str]:
     for level, records in found["methods"].items():
         lines += [f"## {level}", "", *score_table(records, "truth", SHOWN, PAPER[level]), ""]
     for level, records in found["weights"].items():
-        lines += [f"## Weights of the data term, {WEIGHTED}, {level}", "",
-                  "The paper compares them by eye alone, for zs-uQSM+, and finds them alike.", "",
-                  *score_table(records, "truth", SHOWN), ""]  # fmt: skip
+        lines += [
+            f"## Weights of the data term, {WEIGHTED}, {level}",
+            "",
+            "The paper compares them by eye alone, for zs-uQSM+, and finds them alike.",
+            "",
+            *score_table(records, "truth", SHOWN),
+            "",
+        ]
     return lines
 
 
@@ -171,17 +180,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     read.add_argument("--slow", type=int, default=1, help="anatomies for zs-uqsm+")
     read.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
     asked = read_command(read, command, "challenge")
-    ledger = Ledger(
-        asked.scratch / f"challenge-{asked.size:g}mm.json",
-        {"size": asked.size, "quick": asked.quick, "snr": SNR, "contrasts": CONTRASTS},
-        weights_of({row: ROWS[row] for row in (*asked.rows, WEIGHTED)}),
-        asked.fresh,
-    )
+    rows = {row: ROWS[row] for row in (*asked.rows, WEIGHTED)}
+    ledger = ledger_of_methods(asked, "challenge", {"snr": SNR, "contrasts": CONTRASTS}, rows)
     with sf.set_workers(asked.threads):
         found = collect(asked, ledger)
-    text = [*body(found), "## Weights files", "", *ledger.weights_table()]
-    write_page(asked.page, "Heads like those of the 2019 challenge",
-               [*ledger.facts(), *_facts(asked)], text, ["challenge", *command])  # fmt: skip
+    title = "Heads like those of the 2019 challenge"
+    ledger.write_page(asked.page, title, _facts(asked), body(found), ["challenge", *command])
 
 
 def _facts(asked: argparse.Namespace) -> list[str]:

@@ -1,7 +1,7 @@
 """Every method against COSMOS of five head orientations (Liu, uQSM+ and QSMInvNet+).
 
 Run as ``python -m benchmarks.papers.cosmos``. The heads are none that a network was trained on. The
-kinds of fields are two of ``benchmarks/methods.py``: ``noisy``, the dipole field with noise, and
+kinds of fields are two of ``benchmarks/heads.py``: ``noisy``, the dipole field with noise, and
 ``measured``, which adds to each orientation what simulations lack. Both papers report the same
 nine subjects.
 """
@@ -18,33 +18,50 @@ from itertools import product
 import numpy as np
 import scipy.fft as sf
 
-from benchmarks.methods import FIRST_HEAD, Case, measured, simulated, with_errors
-from benchmarks.papers.ledger import Ledger, Record, parser, read_command
-from benchmarks.papers.page import write_page
-from benchmarks.papers.scoring import QUICK, inverted, pair_table, score_table, weights_of
+from benchmarks import heads
+from benchmarks.heads import FIRST_HEAD, Case
+from benchmarks.papers.ledger import Ledger, Record, ledger_of_methods, parser, read_command
+from benchmarks.papers.tables import QUICK, figures, pair_table, score_table
 from qsmbids.evaluation import evaluate
 from qsmbids.inversion.conditioning import condition_number
 from qsmbids.inversion.cosmos import cosmos
 from qsmbids.physics import b0_direction
-from qsmbids.simulation import Head, HeadRecipe
-from qsmbids.training.data.corruption import CLEAN
+from qsmbids.simulation import HeadRecipe
 
 TILTS = ((0.0, 0.0), (20.0, 0.0), (-20.0, 0.0), (0.0, 20.0), (0.0, -20.0))
 """Degrees about the x and y axis."""
-NOISE = replace(CLEAN, noise=0.006)
+DIRECTIONS = [b0_direction(HeadRecipe(b0_tilt=tilt).affine) for tilt in TILTS]
 SHOWN = ("psnr", "nrmse", "hfen", "ssim")
-FAST = ("tkd", "medi", "tv", "uqsm", "uqsm+", "qsminvnet", "qsminvnet+", "synthnet", "dcnet",
-        "dcnet-tv")  # fmt: skip
+FAST = (
+    "tkd",
+    "medi",
+    "tv",
+    "uqsm",
+    "uqsm+",
+    "qsminvnet",
+    "qsminvnet+",
+    "synthnet",
+    "dcnet",
+    "dcnet-tv",
+)
 SLOW = ("dip", "zs-uqsm+")
 ORIENTATIONS = {"cosmos": 1, "qsminvnet": 2, "qsminvnet+": 2, **dict.fromkeys(SLOW, 1)}
 """Of how many a method gets its turn, where that is not all."""
-PAIRS = (("uqsm+", "tkd"), ("uqsm+", "medi"), ("uqsm+", "dip"), ("uqsm+", "uqsm"),
-         ("uqsm+", "zs-uqsm+"), ("qsminvnet+", "qsminvnet"), ("qsminvnet+", "uqsm"),
-         ("dcnet-tv", "tv"), ("dcnet-tv", "medi"))  # fmt: skip
+PAIRS = (
+    ("uqsm+", "tkd"),
+    ("uqsm+", "medi"),
+    ("uqsm+", "dip"),
+    ("uqsm+", "uqsm"),
+    ("uqsm+", "zs-uqsm+"),
+    ("qsminvnet+", "qsminvnet"),
+    ("qsminvnet+", "uqsm"),
+    ("dcnet-tv", "tv"),
+    ("dcnet-tv", "medi"),
+)
 # Liu, MIDL 2022, table 1; Liu and Koch, ISMRM 2021, figure 2, which agree on what both have.
-PAPER = {
-    name: dict(zip(SHOWN, values, strict=True))
-    for name, values in {
+PAPER = figures(
+    SHOWN,
+    {
         "tkd": ("43.4 ± 0.5", "91.4 ± 6.7", "72.9 ± 6.6", "0.831 ± 0.016"),
         "medi": ("41.5 ± 0.6", "113.8 ± 7.6", "100.4 ± 9.1", "0.902 ± 0.016"),
         "dip": ("44.0 ± 0.8", "85.5 ± 6.7", "65.7 ± 4.5", "0.859 ± 0.020"),
@@ -53,36 +70,33 @@ PAPER = {
         "zs-uqsm+": ("46.0 ± 0.5", "67.5 ± 3.8", "60.4 ± 4.5", "0.887 ± 0.012"),
         "qsminvnet": ("44.8 ± 0.5", "78.0 ± 6.1", "65.8 ± 5.5", "0.878 ± 0.014"),
         "qsminvnet+": ("45.9 ± 0.5", "68.7 ± 5.8", "60.6 ± 5.7", "0.888 ± 0.017"),
-    }.items()
-}
+    },
+)
 
 
-def orientations(size: float, number: int, kind: str) -> list[tuple[Head, Case]]:
+def orientations(size: float, number: int, kind: str) -> list[Case]:
     """Return one anatomy in every orientation, registered: on one grid, B0 turned."""
-    upright = simulated(size, number)
-    found = []
-    for turn, tilt in enumerate(TILTS):
-        b0_dir = b0_direction(HeadRecipe(b0_tilt=tilt).affine)
-        head, seed = replace(upright, b0_dir=b0_dir), len(TILTS) * number + turn
-        case = measured(head, seed) if kind == "measured" else with_errors(head, seed, NOISE)
-        found.append((head, case))
-    return found
+    upright = heads.random_head(size, FIRST_HEAD + number)
+    make = heads.FIELDS[kind]
+    return [
+        make(replace(upright, b0_dir=b0_dir), len(TILTS) * number + turn)
+        for turn, b0_dir in enumerate(DIRECTIONS)
+    ]
 
 
-def combined(series: Sequence[tuple[Head, Case]]) -> np.ndarray:
+def combined(series: Sequence[Case]) -> np.ndarray:
     """Return COSMOS of all orientations."""
-    cases = [case for _, case in series]
     return cosmos(
-        [case["field"] for case in cases],
-        cases[0]["mask"],
-        voxel_size=series[0][0].voxel_size,
-        b0_dir=[head.b0_dir for head, _ in series],
-        weight=np.stack([case["weight"] for case in cases]),
+        [case["field"] for case in series],
+        series[0]["mask"],
+        voxel_size=series[0]["voxel_size"],
+        b0_dir=DIRECTIONS,
+        weight=np.stack([case["weight"] for case in series]),
     ).chi
 
 
 @lru_cache(maxsize=1)
-def scene(size: float, number: int, kind: str) -> tuple[list[tuple[Head, Case]], np.ndarray]:
+def scene(size: float, number: int, kind: str) -> tuple[list[Case], np.ndarray]:
     """Return the orientations and COSMOS of them; those of the last call are kept."""
     series = orientations(size, number, kind)
     return series, combined(series)
@@ -91,9 +105,9 @@ def scene(size: float, number: int, kind: str) -> tuple[list[tuple[Head, Case]],
 def score(asked: argparse.Namespace, kind: str, number: int, turn: int, method: str) -> Record:
     """Invert one orientation and measure it against COSMOS and against the truth."""
     series, cosmos_map = scene(asked.size, number, kind)
-    head, case = series[turn]
+    case = series[turn]
     options = QUICK.get(method, {}) if asked.quick else {}
-    chi = cosmos_map if method == "cosmos" else inverted(case, head, method, **options)
+    chi = cosmos_map if method == "cosmos" else heads.inverted(case, method, **options).chi
     references = {"cosmos": cosmos_map, "truth": case["chi"]}
     return {name: evaluate(chi, one, case["mask"]) for name, one in references.items()}
 
@@ -123,13 +137,22 @@ def body(found: dict[str, dict[str, dict[str, Record]]]) -> list[str]:
     lines = []
     for kind, records in found.items():
         single = {name: cases for name, cases in records.items() if name != "cosmos"}
-        lines += [f"## Fields of the kind `{kind}`", "",
-                  "### Against COSMOS of five orientations", "",
-                  *score_table(single, "cosmos", SHOWN, PAPER), "",
-                  "### Against the true susceptibility", "",
-                  *score_table(records, "truth", SHOWN), "",
-                  "### Paired tests, against COSMOS", "",
-                  *pair_table(single, "cosmos", PAIRS, ("nrmse", "hfen", "ssim")), ""]  # fmt: skip
+        lines += [
+            f"## Fields of the kind `{kind}`",
+            "",
+            "### Against COSMOS of five orientations",
+            "",
+            *score_table(single, "cosmos", SHOWN, PAPER),
+            "",
+            "### Against the true susceptibility",
+            "",
+            *score_table(records, "truth", SHOWN),
+            "",
+            "### Paired tests, against COSMOS",
+            "",
+            *pair_table(single, "cosmos", PAIRS, ("nrmse", "hfen", "ssim")),
+            "",
+        ]
     return lines
 
 
@@ -140,30 +163,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     read.add_argument("--anatomies", type=int, default=4)
     read.add_argument("--slow", type=int, default=2, help=f"anatomies for {', '.join(SLOW)}")
     read.add_argument("--methods", nargs="+", default=[*FAST, *SLOW])
-    read.add_argument("--kinds", nargs="+", choices=("noisy", "measured"),
-                      default=["noisy", "measured"])  # fmt: skip
+    read.add_argument("--kinds", nargs="+", choices=list(heads.FIELDS), default=list(heads.FIELDS))
     asked = read_command(read, command, "cosmos")
-    ledger = Ledger(
-        asked.scratch / f"cosmos-{asked.size:g}mm.json",
-        {"size": asked.size, "quick": asked.quick, "noise": NOISE.noise, "tilts": TILTS},
-        weights_of({name: (name, {}) for name in asked.methods}),
-        asked.fresh,
-    )
+    rows = {name: (name, {}) for name in asked.methods}
+    ledger = ledger_of_methods(asked, "cosmos", {"tilts": TILTS}, rows)
     with sf.set_workers(asked.threads):
         found = collect(asked, ledger)
-    facts = [*ledger.facts(), *_facts(asked)]
-    text = [*body(found), "## Weights", "", *ledger.weights_table()]
-    write_page(asked.page, "Single orientations against COSMOS", facts, text,
-               ["cosmos", *command])  # fmt: skip
+    title = "Single orientations against COSMOS"
+    ledger.write_page(asked.page, title, _facts(asked), body(found), ["cosmos", *command])
 
 
 def _facts(asked: argparse.Namespace) -> list[str]:
-    b0 = [b0_direction(HeadRecipe(b0_tilt=tilt).affine) for tilt in TILTS]
     return [
         f"- {asked.anatomies} random anatomies (seeds {FIRST_HEAD} and up), 5 orientations each: "
         "upright, and turned by 20 degrees about x and y to either side (condition number "
-        f"{condition_number(b0):.1f}); voxels of {asked.size:g} mm, one grid for all, so that no "
-        "registration is needed",
+        f"{condition_number(DIRECTIONS):.1f}); voxels of {asked.size:g} mm, one grid for all, "
+        "so that no registration is needed",
         "- `noisy`: dipole field of the brain, with noise that grows where the magnitude falls, "
         "for each orientation between 0.00012 and 0.006 ppm where it is full; `measured`: also a "
         "smooth field that no susceptibility explains, half as strong as the rest and another in "

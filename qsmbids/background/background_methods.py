@@ -1,4 +1,8 @@
-"""The methods of background removal by name; adding one is one line here and one file beside it."""
+"""The methods of background removal by name; adding one is one entry here and one file beside it.
+
+A method takes a `qsmbids.physics.Problem` with the total field and its own options by keyword, and
+returns the local field (x, y, z) in ppm as float32 and the mask in which it is valid.
+"""
 
 from qsmbids.registry import Method, Registry
 

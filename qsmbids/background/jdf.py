@@ -13,7 +13,7 @@ from qsmbids.background.multigrid import CoarseGrid
 from qsmbids.background.unreliable import reliability
 from qsmbids.physics import DipoleConvolution
 from qsmbids.physics.noise import noise_level
-from qsmbids.physics.problem import Bool, Float, Problem, Vector
+from qsmbids.physics.problem import Bool, Float, Problem
 from qsmbids.physics.solve import conjugate_gradients
 
 _MARGIN = 10.0  # mm around the mask in which sources may lie; 20 give the same local field
@@ -60,11 +60,6 @@ def jdf(
     max_iterations : int
         Stop there at the latest; coarser grids are given five times as many.
 
-    Returns
-    -------
-    local, mask
-        Local field in ppm, and the eroded mask.
-
     Raises
     ------
     ValueError
@@ -87,17 +82,15 @@ def jdf(
     # what is linear in space is harmonic: it is background without a fit, as shims and the phase
     # between the two directions of a bipolar readout are, whose sources are far or none
     offset = _plane(field, mask, precision)
-    fit = _Fit(
+    wider = Problem(
         np.pad(np.where(mask, field - offset, np.float32(0)), border),
-        np.pad(precision, border),
         np.pad(mask, border),
-        np.pad(binary_dilation(mask & ~reliable) & mask, border),
-        voxel_size,
-        problem.b0_dir,
-        (tissue_scale, source_scale),
+        **problem.geometry,
     )
+    gaps = np.pad(binary_dilation(mask & ~reliable) & mask, border)
+    fit = _Fit(wider, np.pad(precision, border), gaps, (tissue_scale, source_scale))
     chi = fit.solve(tolerance, max_iterations, _COARSE_ITERATIONS * max_iterations)
-    chi[fit.mask] = 0
+    chi[wider.mask] = 0
     background = fit.dipole(chi)[inside] + offset
     depth = distance_transform_edt(np.pad(mask, 1), sampling=voxel_size)[1:-1, 1:-1, 1:-1]
     # the erosion in mm, or the shortest edge of a voxel if that is longer
@@ -142,53 +135,54 @@ class _Fit:
 
     Parameters
     ----------
-    field, precision : (x, y, z) float32 array
-        In ppm and 1/ppm^2; the precision is zero where the field is not known.
-    mask, gaps : (x, y, z) bool array
-        The tissue, and where in it strong sources may lie.
-    voxel_size, b0_dir : (3,) tuple of float
-        Edge lengths in mm; B0 along the voxel axes.
+    problem : Problem
+        Field, mask and geometry.
+    precision : (x, y, z) float32 array
+        In 1/ppm^2; zero where the field is not known.
+    gaps : (x, y, z) bool array
+        Where in the mask strong sources may lie.
     scales : two floats
         Standard deviation of the susceptibility in ppm, in tissue and elsewhere.
     """
 
-    field: Float
+    problem: Problem
     precision: Float
-    mask: Bool
     gaps: Bool
-    voxel_size: Vector
-    b0_dir: Vector
     scales: tuple[float, float]
 
     @cached_property
     def dipole(self) -> DipoleConvolution:
         """The convolution; the space around the mask keeps its images apart."""
-        return DipoleConvolution(self.mask.shape, self.voxel_size, self.b0_dir, 0, _BLUR)
+        return DipoleConvolution(self.gaps.shape, **self.problem.geometry, margin=0, blur=_BLUR)
 
     def solve(self, tolerance: float, iterations: int, coarse_iterations: int) -> Float:
         """Return the susceptibility (x, y, z) in ppm, from that on a coarser grid."""
-        shortest = min(self.voxel_size)
-        joined = [2 if s < 1.5 * shortest else 1 for s in self.voxel_size]
+        edges = self.problem.voxel_size
+        shortest = min(edges)
+        joined = [2 if s < 1.5 * shortest else 1 for s in edges]
         start = None
         if 2 * shortest <= _COARSEST:
-            grid = CoarseGrid(self.mask, joined)
+            grid = CoarseGrid(self.problem.mask, joined)
             if grid.mask.any():
                 coarse = self._on(grid, joined)
                 start = grid.spread(coarse.solve(tolerance, coarse_iterations, coarse_iterations))
         return self._fit(tolerance, iterations, start)
 
     def _on(self, grid: CoarseGrid, joined: Sequence[int]) -> _Fit:
-        precision = grid.mean(self.precision)
-        field = grid.mean(self.precision * self.field)
+        fine = self.problem
+        precision, field = (
+            grid.mean(self.precision),
+            grid.mean(self.precision * fine.field),
+        )
         np.divide(field, precision, out=field, where=precision > 0)
+        size = tuple(s * j for s, j in zip(fine.voxel_size, joined, strict=True))
         gaps = grid.mean(self.gaps.astype(np.float32)) > 0
-        size = tuple(s * j for s, j in zip(self.voxel_size, joined, strict=True))
-        return _Fit(field, precision, grid.mask, gaps, size, self.b0_dir, self.scales)
+        return _Fit(Problem(field, grid.mask, size, fine.b0_dir), precision, gaps, self.scales)
 
     def _fit(self, tolerance: float, iterations: int, start: Float | None) -> Float:
         """Solve for chi / s, in which the problem is far better conditioned than in chi."""
         tissue, source = map(np.float32, self.scales)
-        scale: Float = np.where(self.mask & ~self.gaps, tissue, source)
+        scale: Float = np.where(self.problem.mask & ~self.gaps, tissue, source)
 
         def adjoint(misfit: Float) -> Float:
             misfit *= self.precision
@@ -198,7 +192,7 @@ class _Fit:
 
         solution = conjugate_gradients(
             lambda u: adjoint(self.dipole(scale * u)) + u,
-            adjoint(self.field.copy()),
+            adjoint(self.problem.field.copy()),
             tolerance,
             iterations,
             start=None if start is None else start / scale,

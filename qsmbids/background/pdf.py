@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import binary_dilation
@@ -13,30 +13,12 @@ from qsmbids.physics.problem import Bool, Float, Problem
 from qsmbids.physics.solve import conjugate_gradients
 
 
-def pdf(
-    problem: Problem,
-    *,
-    margin: float = 20.0,
-    source_scale: float = 3.0,
-    local_scale: float = 0.012,
-    tolerance: float = 1e-3,
-    max_iterations: int = 30,
-) -> tuple[Float, Bool]:
-    r"""Take off the field of the dipoles outside the mask that explain it best.
-
-    The sources :math:`\chi` outside minimise :math:`\| W (f - D \chi) \|^2 / l^2 + \| \chi \|^2
-    / s^2`: the most probable ones if the local field has the standard deviation ``l`` and the
-    sources outside (air, bone, fat) have ``s``. Without the second term, which the original
-    method leaves to an early stop, the dipoles next to the mask explain the local field too.
-
-    Voxels without signal are strong sources themselves (calcification, haemorrhage), and a
-    fit without them would put their field down to the outside: they may hold dipoles as well,
-    whose field stays in the local field.
+@dataclass(frozen=True)
+class DipoleFit:
+    """How to fit dipoles to a field.
 
     Parameters
     ----------
-    problem : Problem
-        With the total field.
     margin : float
         Space around the mask's bounding box in which sources may lie, in mm.
     source_scale : float
@@ -48,54 +30,70 @@ def pdf(
     max_iterations : int
         Stop there at the latest.
 
-    Returns
-    -------
-    local, mask
-        Local field in ppm, and the mask as it came.
-
     Raises
     ------
     ValueError
         If the margin or a scale is not positive.
+    """
+
+    margin: float = 20.0
+    source_scale: float = 3.0
+    local_scale: float = 0.012
+    tolerance: float = 1e-3
+    max_iterations: int = 30
+
+    def __post_init__(self) -> None:
+        if not (self.margin > 0 and self.source_scale > 0 and self.local_scale > 0):
+            raise ValueError("the margin and the two scales must be positive")
+
+
+FIT = DipoleFit()
+
+
+def pdf(problem: Problem, *, fit: DipoleFit = FIT) -> tuple[Float, Bool]:
+    r"""Take off the field of the dipoles outside the mask that explain it best.
+
+    The sources :math:`\chi` outside minimise :math:`\| W (f - D \chi) \|^2 / l^2 + \| \chi \|^2
+    / s^2`: the most probable ones if the local field has the standard deviation ``l`` and the
+    sources outside (air, bone, fat) have ``s``. Without the second term, which the original
+    method leaves to an early stop, the dipoles next to the mask explain the local field too.
+
+    Voxels without signal are strong sources themselves (calcification, haemorrhage), and a
+    fit without them would put their field down to the outside: they may hold dipoles as well,
+    whose field stays in the local field. The mask stays as it is.
 
     References
     ----------
     Liu et al., NMR Biomed 24:1129 (2011).
     """
-    weighted = replace(problem, weight=reliability(problem.weight, problem.mask))
-    background, _ = fit_dipoles(
-        weighted, margin, source_scale, local_scale, tolerance, max_iterations
-    )
+    precision = reliability(problem.weight, problem.mask)
+    background, _ = fit_dipoles(replace(problem, weight=precision), fit)
     return problem.field - background, problem.mask
 
 
-def fit_dipoles(
-    problem: Problem,
-    margin: float = 20.0,
-    source_scale: float = 3.0,
-    local_scale: float = 0.012,
-    tolerance: float = 1e-3,
-    max_iterations: int = 30,
-) -> tuple[Float, Float]:
+def fit_dipoles(problem: Problem, fit: DipoleFit = FIT) -> tuple[Float, Float]:
     """Fit dipoles outside the mask and in its unreliable voxels to the field.
 
-    Parameters and errors are those of `pdf`; the weight is what `reliability` makes of it.
+    Parameters
+    ----------
+    problem : Problem
+        Its weight, by default the mask, is what `reliability` makes of it.
+    fit : DipoleFit
+        How to fit.
 
     Returns
     -------
-    background, explained
+    background, everything
         Field of the dipoles outside, and of all of them.
     """
-    if not (margin > 0 and source_scale > 0 and local_scale > 0):
-        raise ValueError("the margin and the two scales must be positive")
-    precision = reliability(None, problem.mask) if problem.weight is None else problem.weight
-    border = [(n, n) for n in (int(np.ceil(margin / s)) for s in problem.voxel_size)]
+    precision = problem.mask.astype(np.float32) if problem.weight is None else problem.weight
+    border = [(n, n) for n in (int(np.ceil(fit.margin / s)) for s in problem.voxel_size)]
     outside = ~np.pad(problem.mask, border)
     gaps = binary_dilation(problem.mask & (precision < 0.5))
     sources = outside | np.pad(gaps, border)
     dipole = DipoleConvolution(outside.shape, **problem.geometry, margin=max(n for n, _ in border))
     weight = np.pad(precision, border)
-    ridge = np.float32((local_scale / source_scale) ** 2)
+    ridge = np.float32((fit.local_scale / fit.source_scale) ** 2)
 
     def adjoint(misfit: Float) -> Float:
         misfit *= weight
@@ -106,8 +104,8 @@ def fit_dipoles(
     chi = conjugate_gradients(
         lambda chi: adjoint(dipole(chi)) + ridge * chi,
         adjoint(np.pad(problem.field, border)),
-        tolerance,
-        max_iterations,
+        fit.tolerance,
+        fit.max_iterations,
     )
     inside = tuple(slice(low, -high) for low, high in border)
     background = dipole(chi * outside)[inside]

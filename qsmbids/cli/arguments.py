@@ -21,14 +21,8 @@ _LABELS: dict[str, Any] = {"nargs": "+", "default": [], "metavar": "LABEL"}
 _SEVERAL: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
 
 DATA: dict[str, dict[str, Any]] = {
-    "--participant-label": {
-        **_LABELS,
-        "help": "only these participants, with or without 'sub-'",
-    },
-    "--session-label": {
-        **_LABELS,
-        "help": "only these sessions, with or without 'ses-'",
-    },
+    "--participant-label": {**_LABELS, "help": "only these participants, with or without 'sub-'"},
+    "--session-label": {**_LABELS, "help": "only these sessions, with or without 'ses-'"},
     "--bids-filter-file": {
         "type": Path,
         "metavar": "JSON",
@@ -88,11 +82,7 @@ PROCESSING: dict[str, dict[str, Any]] = {
 """How a series becomes a local field."""
 
 METHOD: dict[str, dict[str, Any]] = {
-    "--method": {
-        "default": DEFAULT,
-        "metavar": "NAME",
-        "help": "inversion (default: %(default)s)",
-    },
+    "--method": {"default": DEFAULT, "metavar": "NAME", "help": "inversion (default: %(default)s)"},
     "--weights": {
         "metavar": "FILE",
         "help": "weights of a network, as a file or as a name that the package ships",
@@ -136,11 +126,7 @@ RUNNING: dict[str, dict[str, Any]] = {
         "metavar": "TOML",
         "help": "options from a file; the command line wins",
     },
-    "--use-plugin": {
-        "type": Path,
-        "metavar": "YAML",
-        "help": "a Nipype plugin and its arguments",
-    },
+    "--use-plugin": {"type": Path, "metavar": "YAML", "help": "a Nipype plugin and its arguments"},
     "--stop-on-first-crash": {
         "action": "store_true",
         "help": "stop everything at the first failure",

@@ -92,8 +92,7 @@ def _from_field(arguments: argparse.Namespace) -> None:
     arguments.options = _options(arguments, METHODS)
     arguments.ppm_per_unit = _ppm_per_unit(arguments)
 
-    from qsmbids.workflows.from_field import FieldJob, from_field
-    from qsmbids.workflows.map_job import write_map
+    from qsmbids.workflows.from_field import FieldJob, from_field, write_map
 
     write_map(arguments.out, from_field(_job(FieldJob, arguments)))
 
@@ -105,7 +104,7 @@ def _from_phase(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--option: {min(idle)} was not asked for.")
 
     from qsmbids.workflows.chain import PhaseJob, from_phase
-    from qsmbids.workflows.map_job import write_map
+    from qsmbids.workflows.from_field import write_map
 
     write_map(arguments.out, from_phase(_job(PhaseJob, arguments)))
 

@@ -16,9 +16,6 @@ from qsmbids.inversion import COMBINATIONS, DEFAULT
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.masking import METHODS as MASKING
 from qsmbids.settings import EXTRACTORS, Settings
-from qsmbids.workflows import machine
-from qsmbids.workflows.folders import check_folders
-from qsmbids.workflows.weights import digests, with_weights
 
 _EPILOG = """\
 Exit codes: 0 all is well, 1 something failed, 2 the command cannot be understood.
@@ -107,6 +104,10 @@ def level_options() -> argparse.ArgumentParser:
 
 def to_settings(args: argparse.Namespace) -> Settings:
     """Check the arguments against each other and return the settings."""
+    from qsmbids.workflows import machine
+    from qsmbids.workflows.folders import check_folders
+    from qsmbids.workflows.weights import digests, with_weights
+
     bids_dir, output_dir = args.bids_dir.resolve(), args.output_dir.resolve()
     work_dir = (args.work_dir or Path("work")).resolve()
     check_folders(bids_dir, output_dir, work_dir)

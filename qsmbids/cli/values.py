@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -96,6 +95,8 @@ def as_arguments(value: Any) -> list[str]:
 
 def read_filters(path: Path) -> dict[str, Any]:
     """Return the PyBIDS filters of a JSON file."""
+    import json
+
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

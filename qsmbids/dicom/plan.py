@@ -18,12 +18,18 @@ _Day: TypeAlias = tuple[str, list[Acquisition], list[tuple[Image, str]]]
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One acquisition under its names."""
+class Visit:
+    """One acquisition of a participant."""
 
     participant: str
     session: str
     acquisition: Acquisition
+
+
+@dataclass(frozen=True)
+class Entry(Visit):
+    """One acquisition under its names."""
+
     outputs: tuple[Output, ...]
 
 
@@ -62,13 +68,6 @@ class Plan:
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Visit:
-    participant: str
-    session: str
-    acquisition: Acquisition
-
-
 def make_plan(images: Sequence[Image], labels: Labels | None = None) -> Plan:
     """Name participants, sessions and acquisitions.
 
@@ -97,13 +96,13 @@ def make_plan(images: Sequence[Image], labels: Labels | None = None) -> Plan:
         if p not in known
     ]
     days: dict[tuple[str, str], str] = {}
-    found: list[_Visit] = []
+    found: list[Visit] = []
     visits = {g: [visit for visit in v if visit[1]] for g, v in paired.items() if g in named}
     sessions = _session_labels(visits.values(), labels.sessions)
     for group, name in named.items():
         for session, (day, acquisitions, _) in zip(sessions, visits[group], strict=False):
             days[name, session] = day
-            found += [_Visit(name, session, a) for a in acquisitions if not fault(a)]
+            found += [Visit(name, session, a) for a in acquisitions if not fault(a)]
     for group, of_group in paired.items():
         name = named.get(group, "")
         for _, acquisitions, rest in of_group:
@@ -143,7 +142,7 @@ def _warnings(persons: Sequence[Person]) -> Iterable[str]:
             )
 
 
-def _named(visits: Sequence[_Visit]) -> Iterable[Entry]:
+def _named(visits: Sequence[Visit]) -> Iterable[Entry]:
     """Add acq labels where protocols differ within a session, runs where one is repeated."""
     protocols: dict[str, list[Any]] = defaultdict(list)
     in_session: dict[tuple[str, str, str], set[Any]] = defaultdict(set)

@@ -14,10 +14,8 @@ from qsmbids.evaluation.agreement import linear_fit
 Float = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-LESION_PPM = -0.3
-"""What is lower, relative to the mean of the brain, is no normal tissue."""
-LESION_VOXELS = 3
-"""Less is noise."""
+LESION_PPM = -0.3  # what is lower, relative to the mean of the brain, is no normal tissue
+LESION_VOXELS = 3  # less is noise
 
 
 @dataclass(frozen=True)

@@ -89,11 +89,7 @@ def xsim(chi: Float, reference: Float, mask: Mask) -> float:
 
 
 def _mean_similarity(
-    a: Float,
-    b: Float,
-    mask: Mask,
-    smooth: Callable[[Float], Float],
-    constants: tuple[float, float],
+    a: Float, b: Float, mask: Mask, smooth: Callable[[Float], Float], constants: tuple[float, float]
 ) -> float:
     c1, c2 = constants
     mean_a, mean_b = smooth(a)[mask], smooth(b)[mask]

@@ -7,9 +7,7 @@ import logging
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -44,9 +42,7 @@ class FitResult:
     best: int
 
 
-def fine_tune(
-    predictor: Predictor, weight: NDArray[np.float32] | None, options: FitOptions
-) -> FitResult:
+def fine_tune(predictor: Predictor, options: FitOptions) -> FitResult:
     """Fit a network to one field by the data term and total variation.
 
     A share of the voxels is kept from it altogether: they are left out of the data term, and in
@@ -58,8 +54,6 @@ def fine_tune(
     ----------
     predictor : Predictor
         The network and its volume; the network's weights change.
-    weight : (x, y, z) float32 array, optional
-        Confidence in the field; the largest value counts as 1.
     options : FitOptions
         How to fit.
 
@@ -69,7 +63,7 @@ def fine_tune(
         If memory runs out.
     """
     try:
-        result = _fine_tune(predictor, predictor.weight(weight), options)
+        result = _fine_tune(predictor, options)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -87,8 +81,9 @@ def fine_tune(
     return result
 
 
-def _fine_tune(predictor: Predictor, weight: Tensor, options: FitOptions) -> FitResult:
+def _fine_tune(predictor: Predictor, options: FitOptions) -> FitResult:
     model, mask, dipole = predictor.model, predictor.mask, predictor.dipole
+    weight, voxel_size = predictor.weight(), predictor.problem.voxel_size
     blinded, hidden = hold_out(predictor, options.held_out, options.seed)
     seen_weight, hidden_weight = weight * (mask - hidden), weight * hidden
     optimizer = torch.optim.Adam(model.parameters(), options.learning_rate)
@@ -98,7 +93,7 @@ def _fine_tune(predictor: Predictor, weight: Tensor, options: FitOptions) -> Fit
     for iteration in range(options.iterations + 1):
         chi = predictor.run(blinded, apply)
         loss = data_term(chi, predictor.field, seen_weight, dipole)
-        loss = loss + options.total_variation * total_variation(chi, mask, predictor.voxel_size)
+        loss = loss + options.total_variation * total_variation(chi, mask, voxel_size)
         losses.append(float(loss.detach()))
         with torch.no_grad():
             error = data_term(chi, predictor.field, hidden_weight, dipole, hidden)

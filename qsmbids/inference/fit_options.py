@@ -32,10 +32,7 @@ class FitOptions:
         stays as it came. A smaller fall says nothing of the map: the error in the field falls at
         first even where the susceptibility becomes worse.
 
-    Raises
-    ------
-    ValueError
-        If one of them is out of its range.
+    A value out of its range raises ``ValueError``.
     """
 
     iterations: int = 20

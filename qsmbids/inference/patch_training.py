@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from qsmbids.inference.fine_tuning import hold_out, log_iteration, step
@@ -76,19 +75,13 @@ class PatchOptions:
             )
 
 
-def train_on_patches(
-    predictor: Predictor, weight: NDArray[np.float32] | None, options: PatchOptions, held_out: float
-) -> None:
+def train_on_patches(predictor: Predictor, options: PatchOptions, held_out: float) -> None:
     """Train a network on patches of one volume, by data term, total variation and consistency.
 
     Parameters
     ----------
-    predictor : Predictor
-        The network and its volume; the network's weights change.
-    weight : (x, y, z) float32 array, optional
-        Confidence in the field; the largest value counts as 1.
-    options : PatchOptions
-        How to train.
+    predictor, options
+        What to train, and how; the network's weights change.
     held_out : float
         Share of the voxels that are kept from it as they are in `fine_tune` of the same seed.
 
@@ -97,9 +90,9 @@ def train_on_patches(
     Liu, "Improved model-based learning with data augmentation for QSM", MIDL 2022, eq. 6.
     """
     blinded, hidden = hold_out(predictor, held_out, options.seed)
-    seen_weight = predictor.weight(weight) * (predictor.mask - hidden)
+    seen_weight = predictor.weight() * (predictor.mask - hidden)
     shape = [min(n, options.size) for n in predictor.mask.shape[2:]]
-    convolution = DipoleConvolution(shape, predictor.voxel_size, predictor.b0_dir)
+    convolution = DipoleConvolution(shape, **predictor.problem.geometry)
     dipole = Dipole.batch([convolution.kernel], convolution.padded).to(predictor.device)
     optimizer = torch.optim.Adam(predictor.model.parameters(), options.learning_rate)
     total = max(options.iterations, 1)
@@ -113,7 +106,7 @@ def train_on_patches(
         )
         chi = predictor.model(field, mask, dipole)
         loss = data_term(chi, field, confidence, dipole)
-        loss = loss + options.tv * total_variation(chi, mask, predictor.voxel_size)
+        loss = loss + options.tv * total_variation(chi, mask, predictor.problem.voxel_size)
         if options.perturbation is not None:
             source = _sources(rng, convolution, options, predictor.device)
             error = consistency_loss(predictor.model, chi, field, mask, dipole, source=source)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,19 +9,16 @@ from numpy.typing import NDArray
 from qsmbids.inference.predictor import Predictor
 from qsmbids.networks.uncertainty_net import UncertaintyNet
 from qsmbids.networks.weights import load_weights
+from qsmbids.physics import Problem
 
 Float = NDArray[np.float32]
 
 
 def predict_uncertainty(
     chi: Float,
-    field: Float,
-    mask: NDArray[np.bool_],
+    problem: Problem,
     *,
-    voxel_size: Sequence[float],
-    b0_dir: Sequence[float] = (0, 0, 1),
     weights: str = "uncertainty",
-    device: str = "cpu",
     memory_gb: float = 3.0,
 ) -> Float:
     r"""Return the one-sigma error of a susceptibility map of a network or its refinement.
@@ -37,8 +32,8 @@ def predict_uncertainty(
     ----------
     chi : (x, y, z) float32 array
         The map in ppm.
-    field, mask, voxel_size, b0_dir, device
-        What it was made from, as in `qsmbids.inference.predictor.Predictor`.
+    problem : Problem
+        What it was made from.
     weights : str
         Path of a weights file of an uncertainty, or the name of a shipped one.
     memory_gb : float
@@ -54,20 +49,17 @@ def predict_uncertainty(
     InputError
         If the weights cannot be used.
     UsageError, ValueError
-        As `Predictor`, and if the shapes differ.
+        As `qsmbids.inference.predictor.Predictor`, and if the shapes differ.
 
     References
     ----------
     Koenker and Bassett, Econometrica 46:33 (1978), quantile regression.
     """
-    if not chi.shape == field.shape == mask.shape:
-        raise ValueError(
-            f"map {chi.shape}, field {field.shape} and mask {mask.shape} must have one shape"
-        )
+    shapes = chi.shape, problem.field.shape, problem.mask.shape
+    if len(set(shapes)) > 1:
+        raise ValueError("map {}, field {} and mask {} must have one shape".format(*shapes))
     model, card = load_weights(weights, UncertaintyNet)
-    predictor = Predictor(
-        model, field, mask, voxel_size=voxel_size, b0_dir=b0_dir, card=card, device=device
-    )
+    predictor = Predictor(model, problem, card)
     given = predictor.to_tensor(chi), predictor.field, predictor.mask, predictor.dipole
     with torch.inference_mode():
         sigma = model(*given, apply=predictor.apply(memory_gb))

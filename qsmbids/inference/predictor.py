@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,9 @@ from qsmbids.inference.tiles import bytes_needed, in_tiles
 from qsmbids.networks.base import Apply, Network, apply_whole, prepare, unets
 from qsmbids.networks.device import has_bfloat16, pick_device
 from qsmbids.networks.unet import DomainNorm, UNet
+from qsmbids.physics import Problem
 from qsmbids.physics.torch_dipole import Dipole, data_consistency, demean
 
-Float = NDArray[np.float32]
 DOMAINS = ("source", "target")
 """Of batch normalization: that of samples with labels, and that of samples without."""
 SMALLEST = 16
@@ -36,17 +36,11 @@ class Predictor:
     ----------
     model : Network
         From `qsmbids.networks.weights.load_weights`; it moves to the device.
-    field : (x, y, z) float32 array
-        Local field in ppm.
-    mask : (x, y, z) bool array
-        Where it is valid.
-    voxel_size, b0_dir : (3,) sequence of float
-        Edge lengths in mm; B0 along the voxel axes.
+    problem : Problem
+        Field, mask and geometry, and where to compute; the weight is for `weight`.
     card : mapping, optional
         The weights' card. With thick slices or an oblique B0 the U-Net, never the physics, works
         on a grid of its own, see `qsmbids.inference.resampling.choose_resampling`.
-    device : {"auto", "cpu", "cuda", "cuda:N"}
-        Where to compute.
     domain : {"source", "target"}
         Whose batch statistics a network with two domains uses: those of the samples with labels
         or of those without. Others have but one.
@@ -72,38 +66,33 @@ class Predictor:
     def __init__(
         self,
         model: Network,
-        field: Float,
-        mask: NDArray[np.bool_],
-        *,
-        voxel_size: Sequence[float],
-        b0_dir: Sequence[float] = (0, 0, 1),
+        problem: Problem,
         card: Mapping[str, Any] | None = None,
-        device: str = "cpu",
         domain: str = "source",
     ):
         if domain not in DOMAINS:
             raise ValueError(f"the domain must be 'source' or 'target', not {domain!r}")
-        check_size(mask)
-        self.device = pick_device(device)
+        shape = problem.mask.shape
+        check_size(problem.mask)
+        self.problem, self.device = problem, pick_device(problem.device)
         self.model = model.to(self.device)
         prepare(model, has_bfloat16(self.device))
-        self.voxel_size, self.b0_dir = tuple(voxel_size), tuple(b0_dir)
-        self.mask = self.to_tensor(mask)
-        self.field = self.to_tensor(field) * self.mask
-        self.dipole = Dipole.on(mask.shape, voxel_size, b0_dir).to(self.device)
+        self.mask = self.to_tensor(problem.mask)
+        self.field = self.to_tensor(problem.field) * self.mask
+        self.dipole = Dipole.on(shape, **problem.geometry).to(self.device)
         self.domain = min(DOMAINS.index(domain), _domains(model) - 1)
-        self.resampling = choose_resampling(mask.shape, voxel_size, b0_dir, card)
-        self.shape = mask.shape if self.resampling is None else self.resampling.shape
+        self.resampling = choose_resampling(shape, **problem.geometry, card=card)
+        self.shape = shape if self.resampling is None else self.resampling.shape
 
     def to_tensor(self, image: NDArray[Any]) -> Tensor:
         """Return an (x, y, z) array as a (1, 1, x, y, z) float32 tensor on the device."""
         return torch.from_numpy(np.asarray(image, np.float32))[None, None].to(self.device)
 
-    def weight(self, weight: Float | None) -> Tensor:
+    def weight(self) -> Tensor:
         """Return the (1, 1, x, y, z) W of a data term: 1 at the largest weight in the mask."""
-        if weight is None:
+        if self.problem.weight is None:
             return self.mask
-        confidence = self.to_tensor(weight) * self.mask
+        confidence = self.to_tensor(self.problem.weight) * self.mask
         return confidence / confidence.max()
 
     def apply(self, memory_gb: float = math.inf, flip: tuple[int, ...] = ()) -> Apply:

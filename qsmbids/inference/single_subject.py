@@ -48,15 +48,10 @@ def fit_from_scratch(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
         model = make()
-    predictor = Predictor(
-        *(model, problem.field, problem.mask),
-        **problem.geometry,
-        card=NATIVE,
-        device=problem.device,
-    )
+    predictor = Predictor(model, problem, NATIVE)
     if patches is not None:
-        train_on_patches(predictor, problem.weight, patches, options.held_out)
-    result = fine_tune(predictor, problem.weight, options)
+        train_on_patches(predictor, patches, options.held_out)
+    result = fine_tune(predictor, options)
     if not np.isfinite(result.held_out[result.best]):
         raise ValueError("the fit diverged; use a smaller learning rate")
     return result

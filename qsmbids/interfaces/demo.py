@@ -77,10 +77,7 @@ def write_participant(directory: Path, name: str, head: Head, *, phase_units: st
         suffix = "T2starw" if single else "MEGRE"
         stored, units = store_phase(head.phase[echo], phase_units)
         magnitude = np.round(head.magnitude[echo] * scale).astype(np.int16)
-        for part, image, more in (
-            ("mag", magnitude, {}),
-            ("phase", stored, {"Units": units}),
-        ):
+        for part, image, more in (("mag", magnitude, {}), ("phase", stored, {"Units": units})):
             path = folder / f"{entity}_part-{part}_{suffix}.nii.gz"
             _write_image(path, image, head, {**_acquisition(head, time), **more})
     _write_truth(directory / TRUTH / f"sub-{name}", name, head)

@@ -107,10 +107,10 @@ def _checkerboard(moved: list[_Moved], voxel_size: list[float]) -> NDArray[np.fl
     inside = np.all([one.mask for one in moved], axis=0)
     if not inside.any():
         raise InputError("the orientations have no part of the brain in common.")
-    shown = [one.magnitude / one.magnitude[inside].mean() for one in moved
-             if one.magnitude is not None]  # fmt: skip
-    fields = [np.arange(n) // max(1, round(SQUARE / size))
-              for n, size in zip(inside.shape, voxel_size, strict=True)]  # fmt: skip
+    images = [one.magnitude for one in moved if one.magnitude is not None]
+    shown = [image / image[inside].mean() for image in images]
+    squares = [max(1, round(SQUARE / size)) for size in voxel_size]
+    fields = [np.arange(n) // square for n, square in zip(inside.shape, squares, strict=True)]
     odd = sum(np.ix_(*fields)) % 2 == 1
     return np.where(odd, np.mean(shown[1:], axis=0), shown[0]).astype(np.float32)
 

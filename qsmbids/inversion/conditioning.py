@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 SINGULAR = 1e6
 """A condition number that stands for every larger one."""
 DIRECTIONS = 5000
+ENOUGH = 3
+"""Two cones of unknown frequencies cross; a third orientation is needed to know them all."""
 
 
 def condition_number(b0_dir: Sequence[Sequence[float]]) -> float:
@@ -62,6 +64,23 @@ def angles_between(b0_dir: Sequence[Sequence[float]]) -> list[list[float]]:
     sine = np.linalg.norm(np.cross(b0[:, None], b0[None]), axis=-1)
     angles = np.degrees(np.arctan2(sine, np.abs(b0 @ b0.T)))
     return [[round(float(angle), 2) for angle in row] for row in angles]
+
+
+def doubts(count: int, condition: float, max_condition: float) -> tuple[str, ...]:
+    """Return what to say of a number of orientations and their condition number."""
+    found = []
+    if count < ENOUGH:
+        found.append(
+            f"COSMOS has {count} orientations; with fewer than {ENOUGH} some spatial frequencies "
+            "stay unknown, and streaks may remain."
+        )
+    if condition > max_condition:
+        known = f"{condition:.0f}" if condition < SINGULAR else "a million or more"
+        found.append(
+            f"The head orientations are too alike or lie badly: the condition number is {known}, "
+            f"above {max_condition:g}; noise and streaks may be strong."
+        )
+    return tuple(found)
 
 
 def _unit(vectors: ArrayLike) -> NDArray[np.float64]:

@@ -8,14 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from qsmbids.checks import check_field, check_geometry
-from qsmbids.inversion.conditioning import SINGULAR, angles_between, condition_number
+from qsmbids.inversion.conditioning import angles_between, condition_number, doubts
 from qsmbids.inversion.reconstruction import Reconstruction
 from qsmbids.physics import DipoleConvolution, bounding_box
 from qsmbids.physics.problem import Bool, Complex, Float
 from qsmbids.physics.solve import conjugate_gradients, spectral_inner
 
-ENOUGH = 3
-"""Two cones of unknown frequencies cross; a third orientation is needed to know them all."""
 # Frequencies that the orientations together know worse than this share of the best known wait
 # for later iterations, which early stopping then spares the noise.
 DAMPING = 0.01
@@ -91,7 +89,8 @@ def cosmos(
     trust = valid[every].astype(np.float32)
     if weight is not None:
         trust *= np.asarray(weight, dtype=np.float32)[every]
-    model = _Model(data[every], trust, voxel_size, b0_dir)
+    dipoles = [DipoleConvolution(trust.shape[1:], voxel_size, b0) for b0 in b0_dir]
+    model = _Model(dipoles, data[every], trust)
     chi = np.zeros(data.shape[1:], np.float32)
     chi[box], beyond = _solve(model, np.asarray(valid[every].any(axis=0)), iterations, tolerance)
     chi = np.where(inside, chi - chi[inside].mean(dtype=np.float64), 0).astype(np.float32)
@@ -101,9 +100,8 @@ def cosmos(
         "AnglesBetweenOrientations": angles_between(b0_dir),
         "SourcesOutsideMasks": beyond,
     }
-    return Reconstruction(
-        chi, details=details, warnings=_warnings(len(data), condition, max_condition)
-    )
+    warnings = doubts(len(data), condition, max_condition)
+    return Reconstruction(chi, details=details, warnings=warnings)
 
 
 def _check(
@@ -137,17 +135,10 @@ def _check(
 class _Model:
     """The normal equations of all orientations, on half spectra."""
 
-    def __init__(
-        self,
-        fields: Float,
-        weight: Float,
-        voxel_size: Sequence[float],
-        b0_dir: Sequence[Sequence[float]],
-    ):
-        self.dipoles = [DipoleConvolution(fields.shape[1:], voxel_size, b0) for b0 in b0_dir]
-        self.fields, self.weight2 = fields, weight**2
-        self.target = np.zeros(self.dipoles[0].kernel.shape, np.complex64)
-        known = np.zeros(self.dipoles[0].kernel.shape, np.float32)
+    def __init__(self, dipoles: Sequence[DipoleConvolution], fields: Float, weight: Float):
+        self.dipoles, self.fields, self.weight2 = dipoles, fields, weight**2
+        self.target = np.zeros(dipoles[0].kernel.shape, np.complex64)
+        known = np.zeros(dipoles[0].kernel.shape, np.float32)
         for dipole, field, weight2 in zip(self.dipoles, fields, self.weight2, strict=True):
             self.target += dipole.kernel * dipole.transform(weight2 * field)
             known += dipole.kernel**2 * weight2.mean()
@@ -201,19 +192,3 @@ def _solve(model: _Model, within: Bool, iterations: int, tolerance: float) -> tu
     free = model.solve(iterations, tolerance)
     beyond = left > BETTER * model.unexplained(free) + MORE
     return image(free if beyond else confined), beyond
-
-
-def _warnings(count: int, condition: float, max_condition: float) -> tuple[str, ...]:
-    found = []
-    if count < ENOUGH:
-        found.append(
-            f"COSMOS has {count} orientations; with fewer than {ENOUGH} some spatial frequencies "
-            "stay unknown, and streaks may remain."
-        )
-    if condition > max_condition:
-        known = f"{condition:.0f}" if condition < SINGULAR else "a million or more"
-        found.append(
-            f"The head orientations are too alike or lie badly: the condition number is {known}, "
-            f"above {max_condition:g}; noise and streaks may be strong."
-        )
-    return tuple(found)

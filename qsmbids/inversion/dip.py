@@ -35,16 +35,6 @@ def deep_image_prior(
     fit : FitOptions
         How to fit.
 
-    Returns
-    -------
-    Reconstruction
-        Susceptibility in ppm, and the course of the fit.
-
-    Raises
-    ------
-    ValueError
-        If an option is out of range or the mask is too small.
-
     References
     ----------
     Ulyanov et al., Int J Comput Vis 128:1867 (2020), "Deep image prior".

@@ -56,13 +56,6 @@ def finetune(
 
     model, card, details = load(weights)
     with torch_threads():
-        predictor = Predictor(
-            *(model, problem.field, problem.mask),
-            **problem.geometry,
-            card=card,
-            device=problem.device,
-            domain=domain,
-        )
-        result = fine_tune(predictor, problem.weight, fit)
+        result = fine_tune(Predictor(model, problem, card, domain), fit)
     found = fitted(result, {**details, **computed_on(problem.device)})
     return with_uncertainty(found, problem) if uncertainty else found

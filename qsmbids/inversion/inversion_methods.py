@@ -1,4 +1,9 @@
-"""The inversion methods by name; adding one is one line here and one file beside it."""
+"""The inversion methods by name; adding one is one entry here and one file beside it.
+
+A method takes a `qsmbids.physics.Problem` and its own options by keyword, and returns the
+susceptibility (x, y, z) in ppm as float32, or a `qsmbids.inversion.Reconstruction` where it knows
+more. What it returns outside the mask, and the map's mean, do not matter.
+"""
 
 from qsmbids.registry import Method, Registry
 

@@ -33,7 +33,7 @@ def medi(
     iterations: int = 6,
     error_reduction: bool = True,
 ) -> Float:
-    r"""Fit the field with the fewest edges where the magnitude has none.
+    r"""Return the map that fits the field with the fewest edges where the magnitude has none.
 
     Minimises :math:`\frac12 \|W (e^{i s D\chi} - e^{i s f})\|^2 / s^2 + \lambda \|M G\chi\|_1` by
     Gauss-Newton steps, where M is 0 at the edges of the magnitude and 1 elsewhere, so that
@@ -57,11 +57,6 @@ def medi(
         Gauss-Newton steps.
     error_reduction : bool
         Whether to reduce the weights of outliers.
-
-    Returns
-    -------
-    (x, y, z) float32 array
-        Susceptibility in ppm.
 
     References
     ----------

@@ -19,7 +19,7 @@ def ndi(
     regularization: float = 1e-2,
     phase_scale: float = 20.0,
 ) -> Float:
-    r"""Minimise the distance of phasors by gradient descent, stopped early.
+    r"""Return the map of least distance of phasors, by gradient descent that is stopped early.
 
     :math:`\|W (e^{i s D\chi} - e^{i s f})\|^2 / 2s^2 + \alpha \|\chi\|^2 / 2`. The sine in its
     gradient keeps voxels with a wrong field from pulling the rest; the first half of the
@@ -38,11 +38,6 @@ def ndi(
         Alpha.
     phase_scale : float
         s, the radians that stand for 1 ppm; 20 is 3 T at 25 ms.
-
-    Returns
-    -------
-    (x, y, z) float32 array
-        Susceptibility in ppm.
 
     References
     ----------

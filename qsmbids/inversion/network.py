@@ -56,12 +56,7 @@ def network(
         raise ValueError(f"the consistency must not be negative, not {consistency}")
     model, card, details = load(weights)
     with torch_threads():
-        predictor = Predictor(
-            *(model, problem.field, problem.mask),
-            **problem.geometry,
-            card=card,
-            device=problem.device,
-        )
+        predictor = Predictor(model, problem, card)
         chi = predict(predictor, consistency=consistency, memory_gb=memory_gb, average=average)
     found = Reconstruction(chi, details={**details, **computed_on(problem.device)})
     return with_uncertainty(found, problem) if uncertainty else found

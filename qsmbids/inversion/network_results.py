@@ -40,9 +40,7 @@ def with_uncertainty(found: Reconstruction, problem: Problem) -> Reconstruction:
     from qsmbids.networks.weights_file import describe
 
     with torch_threads():
-        sigma = predict_uncertainty(
-            found.chi, problem.field, problem.mask, **problem.geometry, device=problem.device
-        )
+        sigma = predict_uncertainty(found.chi, problem)
     about = {"UncertaintyWeights": describe("uncertainty", "uncertainty")}
     return replace(found, uncertainty=sigma, details={**found.details, **about})
 

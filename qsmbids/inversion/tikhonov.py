@@ -9,7 +9,7 @@ from qsmbids.physics.problem import Float, Problem
 
 
 def tikhonov(problem: Problem, *, regularization: float = 0.01) -> Float:
-    r"""Minimise :math:`\|D\chi - f\|^2 + \lambda \|G\chi\|^2` by one division in k-space.
+    r"""Return the map that minimises :math:`\|D\chi - f\|^2 + \lambda \|G\chi\|^2`, in closed form.
 
     Parameters
     ----------
@@ -17,11 +17,6 @@ def tikhonov(problem: Problem, *, regularization: float = 0.01) -> Float:
         The closed form exists without a weight only.
     regularization : float
         Lambda, positive.
-
-    Returns
-    -------
-    (x, y, z) float32 array
-        Susceptibility in ppm.
 
     References
     ----------

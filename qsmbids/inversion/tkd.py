@@ -8,7 +8,7 @@ from qsmbids.physics.problem import Float, Problem
 
 
 def tkd(problem: Problem, *, threshold: float = 0.15) -> Float:
-    """Divide by the dipole kernel in k-space where it is large, by a constant where it is small.
+    """Return the field divided by the kernel in k-space, where that is small by a constant.
 
     Parameters
     ----------
@@ -17,15 +17,11 @@ def tkd(problem: Problem, *, threshold: float = 0.15) -> Float:
     threshold : float
         Below this |D| the divisor is ``sign(D) * threshold``; between 0 and 2/3.
 
-    Returns
-    -------
-    (x, y, z) float32 array
-        Susceptibility in ppm, corrected for the scale that the threshold takes away.
-
     References
     ----------
     Shmueli et al., Magn Reson Med 62:1510 (2009), eq. 7; the correction is that of Schweser et
-    al., Magn Reson Med 69:1582 (2013): the height of the point-spread function.
+    al., Magn Reson Med 69:1582 (2013), for the scale that the threshold takes away: the height of
+    the point-spread function.
     """
     if not 0 < threshold < 2 / 3:
         raise ValueError(f"the TKD threshold must lie between 0 and 2/3, not {threshold}")

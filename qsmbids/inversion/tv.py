@@ -29,7 +29,7 @@ def tv(
     iterations: int = 40,
     tolerance: float = 5e-3,
 ) -> Float:
-    r"""Fit the field with the least total variation of the susceptibility.
+    r"""Return the map of least total variation that fits the field.
 
     Minimises :math:`\frac12 \|W (D\chi - f)\|^2 + \lambda \sum |G\chi|`, where |G chi| is the
     gradient's length, so that edges cost the same in every direction. Sources outside the mask
@@ -46,11 +46,6 @@ def tv(
         At the most.
     tolerance : float
         Stop when a step changes the map by less than this share of its norm.
-
-    Returns
-    -------
-    (x, y, z) float32 array
-        Susceptibility in ppm.
 
     References
     ----------

@@ -52,11 +52,6 @@ def zero_shot(
     fit : FitOptions
         How to fit the whole volume.
 
-    Returns
-    -------
-    Reconstruction
-        Susceptibility in ppm, and the course of the fit.
-
     Raises
     ------
     ValueError

@@ -8,10 +8,10 @@ from qsmbids.masking.masking_methods import METHODS
 from qsmbids.registry import lazily
 
 if TYPE_CHECKING:
-    from qsmbids.masking.brain import BrainMask, brain_mask
+    from qsmbids.masking.extraction import BrainMask, brain_mask
     from qsmbids.masking.morphology import erode
     from qsmbids.masking.reliability import Reliability, reliability_mask
-    from qsmbids.masking.signal import signal_mask
+    from qsmbids.masking.threshold import signal_mask
 
 __all__ = [
     "METHODS",
@@ -26,9 +26,9 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
-        "BrainMask brain_mask": "brain",
+        "BrainMask brain_mask": "extraction",
         "erode": "morphology",
         "Reliability reliability_mask": "reliability",
-        "signal_mask": "signal",
+        "signal_mask": "threshold",
     },
 )

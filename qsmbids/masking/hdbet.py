@@ -29,12 +29,7 @@ def hd_bet(
 ) -> Extraction:
     """Return the signed distance to the brain's surface by one fold of HD-BET.
 
-    Parameters
-    ----------
-    magnitude, voxel_size, affine
-        As in `qsmbids.masking.brain_mask`.
-    border : float
-        How far outside of the surface found the mask is to end, in mm.
+    Parameters are those of `qsmbids.masking.brain_network.network`, but for the weights.
 
     Raises
     ------

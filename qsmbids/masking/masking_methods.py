@@ -8,7 +8,7 @@ METHODS = Registry(
     "brain extraction",
     {
         "network": Method(
-            "qsmbids.masking.network:network",
+            "qsmbids.masking.brain_network:network",
             "Brain network",
             "by a network trained on images synthesised from label maps of whole heads",
             ("hoopes2022",),
@@ -20,7 +20,7 @@ METHODS = Registry(
             ("isensee2019",),
         ),
         "none": Method(
-            "qsmbids.masking.brain:every_signal",
+            "qsmbids.masking.extraction:every_signal",
             "Signal threshold",
             "by Otsu's threshold, as every voxel with signal",
             ("otsu1979",),

@@ -1,1 +1,1 @@
-"""Networks that turn local fields into susceptibility; they need torch, so import them late."""
+"""Networks, their losses and their weights files; nearly all need torch, so import them late."""

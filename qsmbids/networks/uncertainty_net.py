@@ -22,12 +22,7 @@ class UncertaintyNet(Network):
     and the noise level, all in units of the field's mean absolute value u, and gives
     :math:`\sigma = u e^{out}`: positive, and twice as large for a field and a map twice as
     strong. The inverse hyperbolic sine brings strong sources into its range: the output is a
-    logarithm, too.
-
-    Parameters
-    ----------
-    **config
-        As `UNet`, without ``inputs``.
+    logarithm, too. Its arguments are those of `UNet`, without ``inputs``.
     """
 
     def __init__(self, **config: Any):

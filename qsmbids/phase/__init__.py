@@ -8,12 +8,12 @@ from qsmbids.phase.phase_methods import FITS, UNWRAPPING
 from qsmbids.registry import lazily
 
 if TYPE_CHECKING:
-    from qsmbids.phase.field import FieldEstimate, estimate_field
-    from qsmbids.phase.pair import check_pair
+    from qsmbids.phase.alternation import alternating_axis, mend_alternation
+    from qsmbids.phase.field_sign import SignGuess, detect_sign
+    from qsmbids.phase.image_types import check_pair
     from qsmbids.phase.relaxometry import Decay, fit_decay
     from qsmbids.phase.rescale import Rescaled, from_real_imaginary, to_radians
-    from qsmbids.phase.sign import SignGuess, detect_sign
-    from qsmbids.phase.slices import alternating_axis, mend_alternation
+    from qsmbids.phase.total_field import FieldEstimate, estimate_field
     from qsmbids.phase.unwrapping import unwrap
 
 __all__ = [
@@ -37,12 +37,12 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
-        "FieldEstimate estimate_field": "field",
-        "check_pair": "pair",
+        "FieldEstimate estimate_field": "total_field",
+        "check_pair": "image_types",
         "Decay fit_decay": "relaxometry",
         "Rescaled from_real_imaginary to_radians": "rescale",
-        "SignGuess detect_sign": "sign",
-        "alternating_axis mend_alternation": "slices",
+        "SignGuess detect_sign": "field_sign",
+        "alternating_axis mend_alternation": "alternation",
         "unwrap": "unwrapping",
     },
 )

@@ -13,9 +13,9 @@ from scipy import ndimage
 from qsmbids.errors import InputError
 from qsmbids.phase.consistency import check_line, doubts_about_magnitude
 from qsmbids.phase.fits import Line, wrapped
-from qsmbids.phase.noise import noise_from_magnitude, noise_from_residual
 from qsmbids.phase.phase_methods import FITS
 from qsmbids.phase.readout import readout_offset
+from qsmbids.phase.signal_noise import noise_from_magnitude, noise_from_residual
 from qsmbids.phase.unwrapping import beside_jump, unwrap
 
 Float = NDArray[np.float32]

@@ -1,4 +1,4 @@
-"""The dipole: its kernel in k-space, the operator A, its adjoint and its proximal step."""
+"""The dipole: the operator A from susceptibility to field, its adjoint, its proximal step."""
 
 from __future__ import annotations
 
@@ -10,76 +10,13 @@ import numpy as np
 import scipy.fft as sf
 from numpy.typing import ArrayLike, NDArray
 
+from qsmbids.physics.kernel import dipole_kernel, frequencies
+
 Float = NDArray[np.float32]
 Complex = NDArray[np.complex64]
 Array = TypeVar("Array", bound=Any)
 
 _TINY = 1e-30  # what has converged stays where it is
-
-
-def frequencies(shape: Sequence[int], voxel_size: Sequence[float]) -> list[NDArray[np.float64]]:
-    """Return k along each axis in 1/mm, shaped to broadcast, for the layout of ``rfftn``."""
-    nx, ny, nz = shape
-    dx, dy, dz = voxel_size
-    return [
-        np.asarray(np.fft.fftfreq(nx, dx), dtype=np.float64)[:, None, None],
-        np.asarray(np.fft.fftfreq(ny, dy), dtype=np.float64)[None, :, None],
-        np.asarray(np.fft.rfftfreq(nz, dz), dtype=np.float64)[None, None, :],
-    ]
-
-
-def dipole_kernel(
-    shape: Sequence[int], voxel_size: Sequence[float], b0_dir: Sequence[float] = (0, 0, 1)
-) -> Float:
-    r"""Return the dipole kernel :math:`D(k) = 1/3 - (k \cdot b)^2 / |k|^2`, with D(0) = 0.
-
-    Parameters
-    ----------
-    shape : (3,) sequence of int
-        The grid (x, y, z) on which the Fourier transform is taken.
-    voxel_size : (3,) sequence of float
-        Edge lengths in mm.
-    b0_dir : (3,) sequence of float
-        Direction of B0 along the voxel axes; normalised here.
-
-    Returns
-    -------
-    (x, y, z // 2 + 1) float32 array
-        In the layout of ``scipy.fft.rfftn``.
-
-    Notes
-    -----
-    An axis of even size holds its Nyquist frequency once, for both signs. The kernel there is
-    the mean over the signs, so that it is even in k and commutes with rotations of the grid
-    for an oblique B0 too: the products of that frequency with those of other axes cancel.
-
-    References
-    ----------
-    Salomir et al., Concepts Magn Reson B 19:26 (2003); Marques and Bowtell, ibid. 25:65 (2005).
-    """
-    b = np.asarray(b0_dir, dtype=float)
-    b = b / np.linalg.norm(b)
-    k = frequencies(shape, voxel_size)
-    k2 = k[0] ** 2 + k[1] ** 2 + k[2] ** 2
-    k2[0, 0, 0] = 1.0
-    odd, nyquist2 = zip(*map(_split_nyquist, k, shape), strict=True)
-    projection2 = (odd[0] * b[0] + odd[1] * b[1] + odd[2] * b[2]) ** 2
-    for squared, component in zip(nyquist2, b, strict=True):
-        projection2 += squared * component**2
-    kernel: Float = (1 / 3 - projection2 / k2).astype(np.float32)
-    kernel[0, 0, 0] = 0.0
-    return kernel
-
-
-def _split_nyquist(
-    k: NDArray[np.float64], n: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return k without the Nyquist frequency of an even axis of size n, and its square alone."""
-    if n % 2:
-        return k, np.zeros_like(k)
-    odd = k.copy()
-    odd.flat[n // 2] = 0.0
-    return odd, k**2 - odd**2
 
 
 class DipoleOperator(ABC, Generic[Array]):
@@ -171,7 +108,7 @@ class DipoleConvolution(DipoleOperator[Float]):
     shape : (3,) sequence of int
         Grid of the images; odd sizes are fine.
     voxel_size, b0_dir : (3,) sequence of float
-        As in `dipole_kernel`.
+        As in `qsmbids.physics.dipole_kernel`.
     margin : int
         Zeros put behind the end of each axis, in voxels, at the least; the padded size is
         the next one whose FFT is fast.
@@ -236,7 +173,7 @@ def forward_field(
     chi : (x, y, z) array_like
         Susceptibility in ppm, relative to what surrounds the grid.
     voxel_size, b0_dir : (3,) sequence of float
-        As in `dipole_kernel`.
+        As in `qsmbids.physics.dipole_kernel`.
     margin : int, optional
         Zeros behind each axis in voxels; by default half of the longest axis, which keeps the
         periodic images far away.

@@ -22,12 +22,7 @@ CONSISTENCY = 0.1
 class Dipole(DipoleOperator[Tensor]):
     """The operator for (batch, 1, x, y, z) tensors, with a kernel for each image of a batch.
 
-    Attributes
-    ----------
-    kernel : (batch or 1, 1, px, py, pz // 2 + 1) float32 tensor
-        In the layout of ``rfftn`` on the padded grid.
-    padded : tuple of int
-        The padded grid (px, py, pz).
+    The kernel is (batch or 1, 1, px, py, pz // 2 + 1), for the padded grid (px, py, pz).
     """
 
     kernel: Tensor

@@ -20,8 +20,8 @@ Mask = NDArray[np.bool_]
 BINS = 40
 LEVELS = (6.0, 3.0, 2.0)
 """Spacings in mm at which the images are compared, one after the other."""
-TURNS = (-25.0, 0.0, 25.0)
-"""Turns in degrees about each axis from which the search may start."""
+ROTATIONS = (-25.0, 0.0, 25.0)
+"""Rotations in degrees about each axis from which the search may start."""
 RIM = 5.0
 """How far around the brain the images are compared, in mm."""
 COIL = 15.0
@@ -48,10 +48,10 @@ class Rigid:
     @cached_property
     def angle(self) -> float:
         """The angle of the rotation in degrees."""
-        turn = self.matrix[:3, :3]
-        sine = np.linalg.norm([turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0],
-                               turn[1, 0] - turn[0, 1]])  # fmt: skip
-        return float(np.degrees(np.arctan2(sine, np.trace(turn) - 1)))
+        rotation = self.matrix[:3, :3]
+        skew = rotation - rotation.T
+        sine = np.linalg.norm([skew[2, 1], skew[0, 2], skew[1, 0]])
+        return float(np.degrees(np.arctan2(sine, np.trace(rotation) - 1)))
 
 
 def register(
@@ -65,7 +65,7 @@ def register(
 ) -> Rigid:
     """Return the rigid motion that brings ``moving`` onto ``fixed``.
 
-    The search starts where the masks' centres meet, from the best of a few turns, and goes
+    The search starts where the masks' centres meet, from the best of a few rotations, and goes
     through three levels of resolution; it compares the images in and close around the fixed
     mask, where the head is rigid, and without the sensitivity of the coil, in which the head
     turns.
@@ -100,20 +100,20 @@ def register(
     inside, other = np.asarray(fixed_mask) != 0, np.asarray(moving_mask) != 0
     if not inside.any() or not other.any():
         raise ValueError("the registration needs a brain mask that is not empty")
-    still = _image(sitk, _even(fixed, inside, fixed_affine), fixed_affine)
-    moved = _image(sitk, _even(moving, other, moving_affine), moving_affine)
+    still = _image(sitk, _without_coil(fixed, inside, fixed_affine), fixed_affine)
+    moved = _image(sitk, _without_coil(moving, other, moving_affine), moving_affine)
     transform = sitk.Euler3DTransform()
     centre = _centre(inside, fixed_affine)
     transform.SetCenter(centre.tolist())
     transform.SetTranslation((_centre(other, moving_affine) - centre).tolist())
-    near = _grown(inside, fixed_affine)
+    near = _with_rim(inside, fixed_affine)
     volume = float(near.sum() * np.prod(voxel_size(fixed_affine)))
     method = _method(sitk, _image(sitk, near, fixed_affine))
     try:
         for spacing in LEVELS:
-            pair = [_coarse(sitk, image, spacing) for image in (still, moved)]
+            pair = [_resampled(sitk, image, spacing) for image in (still, moved)]
             if spacing == LEVELS[0]:
-                _turn(method, transform, *pair)
+                _rotate_to_best(method, transform, *pair)
             share = min(1.0, SAMPLES * np.prod(pair[0].GetSpacing()) / volume)
             method.SetMetricSamplingPercentage(float(share), SEED)
             method.SetInitialTransform(transform, True)
@@ -151,14 +151,14 @@ def _method(sitk: Any, near: Any) -> Any:
     return method
 
 
-def _turn(method: Any, transform: Any, fixed: Any, moving: Any) -> None:
-    """Set the turn among those to start from at which the images are most alike."""
+def _rotate_to_best(method: Any, transform: Any, fixed: Any, moving: Any) -> None:
+    """Set the rotation among those to start from at which the images are most alike."""
     metric: dict[tuple[float, ...], float] = {}
-    for turns in product(np.radians(TURNS).tolist(), repeat=3):
-        transform.SetRotation(*turns)
+    for angles in product(np.radians(ROTATIONS).tolist(), repeat=3):
+        transform.SetRotation(*angles)
         method.SetInitialTransform(transform, False)
-        metric[turns] = method.MetricEvaluate(fixed, moving)
-    transform.SetRotation(*min(metric, key=lambda turns: metric[turns]))
+        metric[angles] = method.MetricEvaluate(fixed, moving)
+    transform.SetRotation(*min(metric, key=lambda angles: metric[angles]))
 
 
 def _image(sitk: Any, array: ArrayLike, affine: ArrayLike) -> Any:
@@ -174,7 +174,7 @@ def _image(sitk: Any, array: ArrayLike, affine: ArrayLike) -> Any:
     return image
 
 
-def _coarse(sitk: Any, image: Any, spacing: float) -> Any:
+def _resampled(sitk: Any, image: Any, spacing: float) -> Any:
     """Return an image smoothed for and sampled at a spacing in mm, no finer than it is."""
     size, old = np.array(image.GetSize()), np.array(image.GetSpacing())
     new = np.maximum(old, spacing)
@@ -200,10 +200,10 @@ def _centre(mask: ArrayLike, affine: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(matrix[:3, :3] @ voxel + matrix[:3, 3])
 
 
-def _even(image: ArrayLike, mask: Mask, affine: ArrayLike) -> Float:
+def _without_coil(image: ArrayLike, mask: Mask, affine: ArrayLike) -> Float:
     """Return an image over its mean around each voxel, taken over the brain and its rim."""
     values = np.asarray(image, dtype=np.float32)
-    near = _grown(mask, affine).astype(np.float32)
+    near = _with_rim(mask, affine).astype(np.float32)
     sigma = [COIL / size for size in voxel_size(affine)]
     level = ndimage.gaussian_filter(values * near, sigma)
     level /= np.maximum(ndimage.gaussian_filter(near, sigma), np.float32(1e-3))
@@ -211,7 +211,7 @@ def _even(image: ArrayLike, mask: Mask, affine: ArrayLike) -> Float:
     return np.asarray(np.clip(values / level, 0, 4) * near, np.float32)
 
 
-def _grown(mask: Mask, affine: ArrayLike) -> Mask:
+def _with_rim(mask: Mask, affine: ArrayLike) -> Mask:
     """Return a mask with the rim around it in which images are compared too."""
     outside = ndimage.distance_transform_edt(~mask, sampling=voxel_size(affine))
     return np.asarray(outside <= RIM)
@@ -219,9 +219,9 @@ def _grown(mask: Mask, affine: ArrayLike) -> Mask:
 
 def _matrix(transform: Any) -> NDArray[np.float64]:
     """Return y = R (x - c) + c + t as one matrix."""
-    turn = np.array(transform.GetMatrix()).reshape(3, 3)
+    rotation = np.array(transform.GetMatrix()).reshape(3, 3)
     centre = np.array(transform.GetCenter())
     matrix = np.eye(4)
-    matrix[:3, :3] = turn
-    matrix[:3, 3] = centre + np.array(transform.GetTranslation()) - turn @ centre
+    matrix[:3, :3] = rotation
+    matrix[:3, 3] = centre + np.array(transform.GetTranslation()) - rotation @ centre
     return matrix

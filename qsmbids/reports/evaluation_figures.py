@@ -35,10 +35,7 @@ Values = Mapping[str, Mapping[str, Mapping[str, float]]]  # by method, participa
 Points = Mapping[str, Sequence[tuple[str, float, float]]]  # name, reference, value by method
 
 REFERENCE = "reference"
-_COLOURS = (
-    *METHOD_COLOURS,
-    *("#ff7f50", "#2ec4b6", "#c9a66b", "#e36bd8", "#7c9cff", "#a3b18a"),
-)
+_COLOURS = (*METHOD_COLOURS, *("#ff7f50", "#2ec4b6", "#c9a66b", "#e36bd8", "#7c9cff", "#a3b18a"))
 _COLUMNS = 4
 _BOX_FROM = 5  # participants
 _PROFILE_MM = 25.0
@@ -95,9 +92,15 @@ def _draw_metric(axes: Axes, values: Mapping[str, Mapping[str, float]], metric: 
         if found.size >= _BOX_FROM:
             lines = {"color": colour, "lw": 1.2}
             axes.boxplot(
-                found, positions=[place], widths=0.5, showfliers=False, boxprops=lines,
-                medianprops=lines, whiskerprops=lines, capprops=lines,
-            )  # fmt: skip
+                found,
+                positions=[place],
+                widths=0.5,
+                showfliers=False,
+                boxprops=lines,
+                medianprops=lines,
+                whiskerprops=lines,
+                capprops=lines,
+            )
         if found.size:
             axes.plot([place - 0.25, place + 0.25], [found.mean()] * 2, color=TEXT, lw=1.6)
     axes.set_xlim(-0.6, len(methods) - 0.4)

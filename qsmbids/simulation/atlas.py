@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from qsmbids.simulation.grid import Grid
+from qsmbids.simulation.head_grid import Grid
 
 Float = NDArray[np.float32]
 

@@ -6,12 +6,12 @@ import numpy as np
 
 from qsmbids.physics import b0_direction, forward_field
 from qsmbids.simulation.atlas import sample_atlas, sample_distances
-from qsmbids.simulation.brain import Texture, paint_brain
-from qsmbids.simulation.field import background_field, far_field, shim_field
-from qsmbids.simulation.grid import Axes, Deformation, Float, Grid, axes_of
+from qsmbids.simulation.cerebrum import Texture, paint_brain
+from qsmbids.simulation.head_field import background_field, far_field, shim_field
+from qsmbids.simulation.head_grid import Axes, Deformation, Float, Grid, axes_of
+from qsmbids.simulation.head_recipe import Head, HeadRecipe, relative_to_mean
+from qsmbids.simulation.head_signal import acquire, receive_bias
 from qsmbids.simulation.lesions import paint_lesion
-from qsmbids.simulation.recipe import Head, HeadRecipe, relative_to_mean
-from qsmbids.simulation.signal import acquire, receive_bias
 from qsmbids.simulation.skull import paint_surroundings
 from qsmbids.simulation.tissues import TISSUES, Canvas
 from qsmbids.simulation.veins import draw_vessels, grow_veins
@@ -37,7 +37,7 @@ def simulate_head(recipe: HeadRecipe) -> Head:
     ValueError
         If the grid holds no white matter while noise is asked for.
     """
-    deformation = None if recipe.anatomy is None else Deformation(_chance(recipe, "shape"))
+    deformation = None if recipe.anatomy is None else Deformation(_rng(recipe, "shape"))
     grid = Grid(axes_of(recipe.shape, recipe.voxel_size), deformation)
     b0_dir = b0_direction(recipe.affine)
     canvas, mask = _build(recipe, grid)
@@ -48,9 +48,9 @@ def simulate_head(recipe: HeadRecipe) -> Head:
     if mask.any():
         total -= np.float32(total[mask].mean(dtype=np.float64))
         if recipe.shim:
-            total += shim_field(total, mask, grid.axes, _chance(recipe, "shim"))
-    canvas.s0 *= receive_bias(grid, _chance(recipe, "coil"))
-    magnitude, phase = acquire(recipe, canvas, grid, total, _chance(recipe, "signal"))
+            total += shim_field(total, mask, grid.axes, _rng(recipe, "shim"))
+    canvas.s0 *= receive_bias(grid, _rng(recipe, "coil"))
+    magnitude, phase = acquire(recipe, canvas, grid, total, _rng(recipe, "signal"))
     return Head(
         recipe=recipe,
         chi=canvas.chi,
@@ -69,8 +69,8 @@ def simulate_head(recipe: HeadRecipe) -> Head:
     )
 
 
-def _chance(recipe: HeadRecipe, part: str) -> np.random.Generator:
-    """Return the source of chance of one part of the head, independent of the other parts."""
+def _rng(recipe: HeadRecipe, part: str) -> np.random.Generator:
+    """Return the random generator of one part of the head, independent of the other parts."""
     anatomical = part in ("shape", "values", "veins", "skull", "calcification", "haemorrhage")
     seed = (recipe.anatomy or 0) if anatomical else recipe.seed
     return np.random.default_rng([seed, *part.encode()])
@@ -80,25 +80,25 @@ def _build(recipe: HeadRecipe, grid: Grid) -> tuple[Canvas, np.ndarray]:
     maps = sample_atlas(grid)
     canvas = Canvas(recipe.shape, recipe.field_strength)
     distances = maps.distance, maps.hull
-    paint_surroundings(canvas, grid, distances, _chance(recipe, "skull"), sinuses=recipe.sinuses)
+    paint_surroundings(canvas, grid, distances, _rng(recipe, "skull"), sinuses=recipe.sinuses)
     varied = recipe.anatomy is not None
-    texture = Texture.on(grid, _chance(recipe, "texture"))
-    paint_brain(canvas, grid, maps, texture, _chance(recipe, "values") if varied else None)
+    texture = Texture.on(grid, _rng(recipe, "texture"))
+    paint_brain(canvas, grid, maps, texture, _rng(recipe, "values") if varied else None)
     if recipe.veins:
-        share = draw_vessels(grid, grow_veins(_chance(recipe, "veins")))
+        share = draw_vessels(grid, grow_veins(_rng(recipe, "veins")))
         # outside of the brain, only the dura and the fluid hold veins, not the skull
         share *= np.clip(np.float32(3) - maps.distance, 0, 1)
         oxygen = TISSUES["vein"].chi + np.float32(0.04) * texture.coarse
         canvas.paint("vein", share, chi=np.clip(oxygen, 0.2, 0.45))
     for name in ("calcification", "haemorrhage"):
         if getattr(recipe, name):
-            paint_lesion(canvas, grid, maps, name, _chance(recipe, name) if varied else None)
+            paint_lesion(canvas, grid, maps, name, _rng(recipe, name) if varied else None)
     return canvas, maps.t1 > 0.15
 
 
 def _beyond(recipe: HeadRecipe, axes: Axes, deformation: Deformation | None) -> Float:
     grid = Grid(axes, deformation)
     canvas = Canvas(grid.shape, recipe.field_strength)
-    rng = _chance(recipe, "skull")
+    rng = _rng(recipe, "skull")
     paint_surroundings(canvas, grid, sample_distances(grid), rng, sinuses=recipe.sinuses)
     return canvas.chi - AIR

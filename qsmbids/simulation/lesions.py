@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qsmbids.simulation.atlas import Sampled
-from qsmbids.simulation.grid import Grid
-from qsmbids.simulation.shapes import ellipsoid
+from qsmbids.simulation.head_grid import Grid
+from qsmbids.simulation.solids import ellipsoid
 from qsmbids.simulation.tissues import TISSUES, Canvas
 
 Float = NDArray[np.float32]
@@ -23,10 +23,8 @@ def paint_lesion(
 
     Parameters
     ----------
-    canvas, grid : Canvas, Grid
-        Where to paint.
-    maps : Sampled
-        The template on the grid.
+    canvas, grid, maps
+        As in `qsmbids.simulation.cerebrum.paint_brain`.
     name : str
         ``"calcification"`` or ``"haemorrhage"``.
     rng : numpy.random.Generator, optional

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qsmbids.simulation.grid import Grid, SmoothField
-from qsmbids.simulation.shapes import (
+from qsmbids.simulation.head_grid import Grid, SmoothField
+from qsmbids.simulation.solids import (
     Placed,
     band,
     ellipsoid,
@@ -69,7 +69,7 @@ def paint_surroundings(
     distances : two (x, y, z) arrays
         Signed distances in mm to the brain's surface and to its hull.
     rng : numpy.random.Generator
-        Source of chance: thickness of the bone, the cells of the mastoid.
+        Random generator, for the thickness of the bone and the cells of the mastoid.
     sinuses : bool
         Whether the head holds air.
     """

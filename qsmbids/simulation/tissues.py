@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qsmbids.simulation.grid import Box
+from qsmbids.simulation.head_grid import Box
 
 Float = NDArray[np.float32]
 

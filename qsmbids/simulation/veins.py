@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from qsmbids.simulation.atlas import distance_at
-from qsmbids.simulation.grid import Grid
+from qsmbids.simulation.head_grid import Grid
 
 Float = NDArray[np.float32]
 Points = NDArray[np.float64]

@@ -21,7 +21,7 @@ from qsmbids.interfaces.images import check_grid, read_echoes
 from qsmbids.interfaces.params import KEYS, read_params
 from qsmbids.interfaces.susceptibility import Background, Inversion
 from qsmbids.phase import to_radians
-from qsmbids.workflows.map_job import Made, MapJob
+from qsmbids.workflows.from_field import Made, MapJob
 
 
 @dataclass(frozen=True, kw_only=True)

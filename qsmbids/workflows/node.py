@@ -11,7 +11,7 @@ from nipype.pipeline.engine import Node
 from nipype.pipeline.engine.utils import load_resultfile
 
 from qsmbids.interfaces import arrays
-from qsmbids.workflows.plan import stage_memory
+from qsmbids.workflows.resources import stage_memory
 
 
 class StageNode(Node):

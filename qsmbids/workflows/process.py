@@ -12,7 +12,7 @@ from qsmbids.bids.dataset import make_writable
 from qsmbids.errors import InputError
 from qsmbids.inversion import METHODS
 from qsmbids.settings import Settings
-from qsmbids.workflows import locks, plan, records
+from qsmbids.workflows import locks, records, resources
 from qsmbids.workflows.progress import Draw, Progress
 from qsmbids.workflows.validation import Validation
 
@@ -23,14 +23,7 @@ _BATCH = 8  # series for each processor in one graph: large enough to keep all o
 def process(inventory: Inventory, settings: Settings, draw: Draw | None = None) -> int:
     """Process all series that are not done yet and return the exit code.
 
-    Parameters
-    ----------
-    inventory : Inventory
-        What was found.
-    settings : Settings
-        What to do with it.
-    draw : callable, optional
-        Makes the live display of a terminal, see `Progress`.
+    ``draw`` makes the live display of a terminal, see `Progress`.
     """
     _demand_device(settings)
     if settings.extraction == "hd-bet":
@@ -128,11 +121,13 @@ def _sizes(todo: Sequence[Series], settings: Settings, progress: Progress) -> di
     sizes: dict[str, int] = {}
     for series in todo:
         try:
-            sizes[series.key] = plan.voxels_of(series)
+            sizes[series.key] = resources.voxels_of(series)
         except InputError as error:
             _give_up(series, str(error), settings, progress)
     free = shutil.disk_usage(settings.work_dir).free
-    needs = {s.key: plan.disk_space(s, settings, sizes[s.key])[0] for s in todo if s.key in sizes}
+    needs = {
+        s.key: resources.disk_space(s, settings, sizes[s.key])[0] for s in todo if s.key in sizes
+    }
     if min(needs.values(), default=0) <= free:  # else the disk is full for everybody
         for series in todo:
             need = needs.get(series.key, 0)
@@ -155,7 +150,7 @@ def _give_up(series: Series, reason: str, settings: Settings, progress: Progress
 
 def _check_space(todo: Sequence[Series], sizes: dict[str, int], settings: Settings) -> None:
     """Refuse to begin what the disk cannot hold."""
-    needs = [plan.disk_space(series, settings, sizes[series.key]) for series in todo]
+    needs = [resources.disk_space(series, settings, sizes[series.key]) for series in todo]
     work = [need for need, _ in needs]
     kept = sorted(work)[-settings.nprocs :] if settings.clean_workdir else work
     fresh = not (settings.work_dir / "qsmbids").exists()
@@ -179,7 +174,7 @@ def _check_memory(
     todo: Sequence[Series], sizes: dict[str, int], settings: Settings, progress: Progress
 ) -> None:
     need = max(
-        plan.series_memory(
+        resources.series_memory(
             sizes[s.key], max(len(s.echo_times), len(s.orientations), 1), settings.methods
         )
         for s in todo

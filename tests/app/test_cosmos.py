@@ -64,8 +64,9 @@ def test_what_cannot_be_combined_is_said_for_each_participant():
     assert "one series, sub-2_ses-a" in single.reason
     assert ambiguous.error
     assert single.error
-    (alone,) = grouped("sub-1_acq-x_run-1", "sub-1_acq-y_run-2", "sub-1_acq-y_run-3",
-                       group="acq").skipped  # fmt: skip
+    (alone,) = grouped(
+        "sub-1_acq-x_run-1", "sub-1_acq-y_run-2", "sub-1_acq-y_run-3", group="acq"
+    ).skipped
     assert "differ in acq alone" in alone.reason
 
 
@@ -97,24 +98,46 @@ def dataset(tmp_path):
     """Local fields of three orientations on one grid, each stating its B0 direction."""
     root = tmp_path / "fields"
     root.mkdir()
-    description = {"Name": "fields", "BIDSVersion": "1.10.0", "DatasetType": "derivative",
-                   "GeneratedBy": [{"Name": "test"}]}  # fmt: skip
+    description = {
+        "Name": "fields",
+        "BIDSVersion": "1.10.0",
+        "DatasetType": "derivative",
+        "GeneratedBy": [{"Name": "test"}],
+    }
     (root / "dataset_description.json").write_text(json.dumps(description))
     for session, direction in B0.items():
         stem = root / f"sub-01/ses-{session}/{{}}/sub-01_ses-{session}_desc-{{}}.nii.gz"
         field = forward_field(CHI, VOXEL, direction) * MASK
         where = str(stem).format
-        write(Path(where("fmap", "local_fieldmap")), field, Units="ppm",
-              **({} if session == "a" else {"B0Direction": direction}))  # fmt: skip
+        write(
+            Path(where("fmap", "local_fieldmap")),
+            field,
+            Units="ppm",
+            **({} if session == "a" else {"B0Direction": direction}),
+        )
         write(Path(where("anat", "brain_mask")), MASK)
     return root
 
 
 def run(dataset: Path, *more: str) -> int:
     beside = dataset.parent
-    return main([str(dataset), str(beside / "out"), "participant", "--method", "cosmos", "-w",
-                 str(beside / "work"), "--skip-bids-validation", "--nprocs", "1",
-                 "--start", "local-field", *more])  # fmt: skip
+    return main(
+        [
+            str(dataset),
+            str(beside / "out"),
+            "participant",
+            "--method",
+            "cosmos",
+            "-w",
+            str(beside / "work"),
+            "--skip-bids-validation",
+            "--nprocs",
+            "1",
+            "--start",
+            "local-field",
+            *more,
+        ]
+    )
 
 
 def cosmos_map(dataset: Path) -> Path:

@@ -27,13 +27,11 @@ from qsmbids.inversion import METHODS, Reconstruction, invert, reconstruct
 from qsmbids.networks import weights_file as files
 from qsmbids.physics import Problem, forward_field
 from qsmbids.reports import methods_text, write_participant_page
-from qsmbids.workflows import plan, records
+from qsmbids.workflows import plan, records, resources
 
 torch = pytest.importorskip("torch")
 
 from qsmbids.inference.fit_options import FitOptions  # noqa: E402
-from qsmbids.networks.architectures import ARCHITECTURES  # noqa: E402
-from qsmbids.networks.base import InversionNet  # noqa: E402
 from qsmbids.networks.direct import DirectNet  # noqa: E402
 from qsmbids.networks.uncertainty_net import UncertaintyNet  # noqa: E402
 from qsmbids.networks.weights import save_weights  # noqa: E402
@@ -64,8 +62,10 @@ def make_weights(path: Path, seed: int) -> Path:
 
 
 def add_fields(root: Path, field: np.ndarray, mask: np.ndarray) -> None:
-    for name, image in (("fmap/sub-01_desc-local_fieldmap", field), ("anat/sub-01_desc-eroded_mask",
-                        mask.astype(np.uint8))):  # fmt: skip
+    for name, image in (
+        ("fmap/sub-01_desc-local_fieldmap", field),
+        ("anat/sub-01_desc-eroded_mask", mask.astype(np.uint8)),
+    ):
         path = root / "sub-01" / f"{name}.nii.gz"
         path.parent.mkdir(parents=True, exist_ok=True)
         nib.save(nib.Nifti1Image(image, np.eye(4)), path)
@@ -99,13 +99,6 @@ def test_a_preset_reaches_the_function(weights: Path) -> None:
     field, mask = head()
     found = entry.load()(Problem(field, mask, (1, 1, 1)))
     assert found.details["Weights"]["Name"] == "toy"
-
-
-@pytest.mark.parametrize("name", ARCHITECTURES)
-def test_an_architecture_is_what_the_table_says(name: str) -> None:
-    kind = ARCHITECTURES[name].load()
-    assert issubclass(kind, InversionNet) == (ARCHITECTURES[name].purpose == "inversion")
-    assert kind(base=1, levels=1).name == name
 
 
 @pytest.mark.parametrize("name", sorted(set(NETWORKS) & set(files.bundled())))
@@ -152,8 +145,8 @@ def test_a_fit_tells_its_course(method: str, weights: Path) -> None:
 def test_uncertainty_is_cut_and_pasted_like_the_map(
     weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def estimate(chi, field, mask, **_):
-        return np.where(mask, 0.01 + np.abs(chi), 7).astype(np.float32)
+    def estimate(chi, problem):
+        return np.where(problem.mask, 0.01 + np.abs(chi), 7).astype(np.float32)
 
     monkeypatch.setattr("qsmbids.inference.predict_uncertainty.predict_uncertainty", estimate)
     monkeypatch.setattr("qsmbids.networks.weights_file.describe", lambda *_: {"SHA256": "x"})
@@ -415,9 +408,9 @@ def test_an_uncertainty_belongs_to_the_outputs_unless_it_is_unwanted(
 
 
 def test_fits_of_networks_take_the_most_memory() -> None:
-    needs = [plan.stage_memory("Inversion", 160**3, 1, name) for name in ("tv", "uqsm", "dip")]
+    needs = [resources.stage_memory("Inversion", 160**3, 1, name) for name in ("tv", "uqsm", "dip")]
     assert needs == sorted(set(needs))
-    assert plan.series_memory(160**3, 1, ["tv", "dip"]) == needs[-1]
+    assert resources.series_memory(160**3, 1, ["tv", "dip"]) == needs[-1]
 
 
 def test_the_methods_text_names_the_weights() -> None:
@@ -468,12 +461,24 @@ def test_the_stage_writes_the_uncertainty_with_its_origin(
     assert (sigma[mask] > 0).all()
     assert not sigma[~mask].any()
     writer = WriteDerivatives(
-        key="sub-01", series=Series("01", None, {"sub": "01"}, "local-field"), method="uqsm",
-        output_dir=str(tmp_path / "out"), chi=found.chi, uncertainty=found.uncertainty,
-        inversion=found.stage, reading={"Warnings": []},
-        grid=upright_grid({"file": "f", "shape": SHAPE, "affine": np.eye(4).tolist(),
-                           "voxel_size": [1, 1, 1], "b0_dir": [0, 0, 1]}),
-    )  # fmt: skip
+        key="sub-01",
+        series=Series("01", None, {"sub": "01"}, "local-field"),
+        method="uqsm",
+        output_dir=str(tmp_path / "out"),
+        chi=found.chi,
+        uncertainty=found.uncertainty,
+        inversion=found.stage,
+        reading={"Warnings": []},
+        grid=upright_grid(
+            {
+                "file": "f",
+                "shape": SHAPE,
+                "affine": np.eye(4).tolist(),
+                "voxel_size": [1, 1, 1],
+                "b0_dir": [0, 0, 1],
+            }
+        ),
+    )
     writer.run(cwd=str(tmp_path))
     path = tmp_path / "out/sub-01/anat/sub-01_desc-uqsmUncertainty_Chimap.json"
     told = json.loads(path.read_text())
@@ -498,9 +503,12 @@ def test_a_run_tells_its_weights_and_computes_anew_what_hangs_on_them(
     anat = tmp_path / "out" / "sub-01" / "anat"
     told = json.loads((anat / "sub-01_desc-uqsm_Chimap.json").read_text())["Qsmbids"]
     assert told["Weights"] == {
-        "Name": "toy", "SHA256": files.digest(weights), "Recipe": "toyrecipe", "Steps": 3,
+        "Name": "toy",
+        "SHA256": files.digest(weights),
+        "Recipe": "toyrecipe",
+        "Steps": 3,
         "Commit": "abc",
-    }  # fmt: skip
+    }
     fit = json.loads((anat / "sub-01_desc-qsminvnet_Chimap.json").read_text())["Qsmbids"]["Fit"]
     curve = read_curves(tmp_path / "out/logs/sub-01/sub-01_desc-qsminvnet_curve.tsv")
     assert len(curve["loss"]) == fit["Iterations"] + 1

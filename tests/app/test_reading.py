@@ -231,9 +231,12 @@ def test_a_magnitude_without_signal_is_refused(tmp_path: Path) -> None:
     phantom.write(path, np.random.default_rng(0).normal(size=SHAPE).astype(np.float32))
     phantom.write(image, np.zeros(SHAPE, np.float32))
     stage = LoadField(
-        key="sub-01", field=str(path), field_units="ppm",
-        kind="local-field", magnitude=[str(image)],
-    )  # fmt: skip
+        key="sub-01",
+        field=str(path),
+        field_units="ppm",
+        kind="local-field",
+        magnitude=[str(image)],
+    )
     with pytest.raises(InputError, match=r"sub-01_magnitude.nii.gz is zero"):
         stage.run(cwd=str(tmp_path))
 

@@ -320,9 +320,15 @@ def test_a_derivative_mask_is_used_and_an_empty_one_refused(
     mask = np.zeros(phantom.SHAPE, np.uint8)
     phantom.write(path, mask)
     (masks / "dataset_description.json").write_text(
-        json.dumps({"Name": "m", "BIDSVersion": "1.10.0", "DatasetType": "derivative",
-                    "GeneratedBy": [{"Name": "hand"}]})
-    )  # fmt: skip
+        json.dumps(
+            {
+                "Name": "m",
+                "BIDSVersion": "1.10.0",
+                "DatasetType": "derivative",
+                "GeneratedBy": [{"Name": "hand"}],
+            }
+        )
+    )
     work = ("-w", str(tmp_path / "work"), "--nprocs", "2", "--skip-bids-validation")
     command = [str(dataset), str(tmp_path / "out"), "participant", *work, "-d", f"m={masks}"]
     command += ["--participant-label", "01", "--method", "tkd"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from qsm_ci.cli import main as qsm_ci
 from qsm_ci.qsm_eval import score_arrays
 from qsm_ci.stages import ARTIFACT_FILE, STAGES
 
+from benchmarks.leaderboard import write_artifacts
 from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.inversion import METHODS
 from qsmbids.simulation import HeadRecipe, simulate_head
@@ -40,23 +40,7 @@ def head():
 def artifacts(head, tmp_path_factory):
     """Return the folder of the contract's artifacts, whose affine does not tell B0."""
     folder = tmp_path_factory.mktemp("artifacts")
-    images = {
-        "phase": np.moveaxis(head.phase, 0, 3),
-        "magnitude": np.moveaxis(head.magnitude, 0, 3),
-        "mask": head.brain_mask.astype(np.uint8),
-        "localfield": head.local_field,
-        "chimap": np.where(head.brain_mask, head.chi, np.float32(0)),
-    }
-    affine = np.diag([-4.0, -4.2, 4.4, 1.0])
-    for name, image in images.items():
-        nib.save(nib.Nifti1Image(image, affine), folder / ARTIFACT_FILE[name])
-    params = {
-        "TE": head.recipe.echo_times,
-        "B0": head.recipe.field_strength,
-        "B0_dir": head.b0_dir,
-        "voxel_size": head.voxel_size,
-    }
-    (folder / ARTIFACT_FILE["params"]).write_text(json.dumps(params))
+    write_artifacts(head, folder, np.diag([-4.0, -4.2, 4.4, 1.0]))
     return folder
 
 

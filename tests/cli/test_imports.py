@@ -9,9 +9,18 @@ import sys
 import pytest
 
 HEAVY = {
-    "bids", "matplotlib", "nibabel", "nilearn", "nipype", "pandas", "scipy", "skimage", "sklearn",
-    "templateflow", "torch",
-}  # fmt: skip
+    "bids",
+    "matplotlib",
+    "nibabel",
+    "nilearn",
+    "nipype",
+    "pandas",
+    "scipy",
+    "skimage",
+    "sklearn",
+    "templateflow",
+    "torch",
+}
 
 
 def imported_by(code):

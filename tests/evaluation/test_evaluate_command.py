@@ -41,8 +41,12 @@ def truth(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return a map with two nuclei and a calcification, and its labels."""
     labels = np.where(brain(), TISSUES["white matter"].label, 0).astype(np.uint8)
     chi = ndi.gaussian_filter(rng.normal(0, 0.1, SHAPE), 1.5)
-    for place, name in (((8, 13, 11), "putamen"), ((16, 13, 11), "pallidum"),
-                        ((12, 18, 11), "caudate"), ((12, 8, 11), "calcification")):  # fmt: skip
+    for place, name in (
+        ((8, 13, 11), "putamen"),
+        ((16, 13, 11), "pallidum"),
+        ((12, 18, 11), "caudate"),
+        ((12, 8, 11), "calcification"),
+    ):
         at = tuple(slice(p - 1, p + 2) for p in place)
         labels[at] = TISSUES[name].label
         chi[at] += TISSUES[name].chi
@@ -241,8 +245,11 @@ def test_storage_order_of_a_map_makes_no_difference(dataset: Path) -> None:
     path = dataset.parent / "out/sub-01/anat/sub-01_desc-tv_Chimap.nii.gz"
     affine = AFFINE.copy()
     affine[0] = [-2, 0, 0, 2.0 * (SHAPE[0] - 1)]
-    save(dataset.parent / "other/sub-01/anat/sub-01_desc-mine_Chimap.nii.gz", load(path)[::-1],
-         affine)  # fmt: skip
+    save(
+        dataset.parent / "other/sub-01/anat/sub-01_desc-mine_Chimap.nii.gz",
+        load(path)[::-1],
+        affine,
+    )
     run(dataset, "--maps", dataset.parent / "other")
     assert row(dataset, "sub-01", "mine")["nrmse"] == row(dataset, "sub-01", "tv")["nrmse"]
     assert row(dataset, "sub-01", "mine")["message"] == "n/a"

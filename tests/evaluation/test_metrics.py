@@ -28,10 +28,19 @@ NAMES = {
     "coverage": "coverage",
 }
 SEGMENTS = {
-    "caudate": 1, "pallidum": 2, "putamen": 3, "red nucleus": 4, "dentate": 5,
-    "substantia nigra": 6, "thalamus": 7, "white matter": 8, "grey matter": 9, "fluid": 10,
-    "vein": 11, "calcification": 16,
-}  # fmt: skip
+    "caudate": 1,
+    "pallidum": 2,
+    "putamen": 3,
+    "red nucleus": 4,
+    "dentate": 5,
+    "substantia nigra": 6,
+    "thalamus": 7,
+    "white matter": 8,
+    "grey matter": 9,
+    "fluid": 10,
+    "vein": 11,
+    "calcification": 16,
+}
 
 
 def segments(labels):
@@ -185,8 +194,9 @@ def test_the_mean_and_the_outside_do_not_count():
     chi, reference, mask, labels = noise(3)
     plain = evaluate(chi, reference, mask, regions=regions_of(labels))
     spoiled = np.where(mask, chi + 0.7, np.nan)
-    shifted = evaluate(spoiled, np.where(mask, reference - 0.2, np.inf), mask,
-                       regions=regions_of(labels))  # fmt: skip
+    shifted = evaluate(
+        spoiled, np.where(mask, reference - 0.2, np.inf), mask, regions=regions_of(labels)
+    )
     agree(shifted, plain)
 
 

@@ -70,7 +70,7 @@ def test_tiles_of_trained_weights_equal_the_whole_volume(name, monkeypatch):
     monkeypatch.setattr("qsmbids.inference.predictor.has_bfloat16", lambda *_: False)
     model, card = load_weights(name)
     _, field, mask = head(shape=(176, 36, 40), noise=0.002)
-    predictor = Predictor(model, field, mask, voxel_size=(1, 1, 1), card=card)
+    predictor = Predictor(model, Problem(field, mask, (1, 1, 1)), card)
     whole, tiled = (predict(predictor, memory_gb=gb) for gb in (3, 1e-3))
     assert np.abs(tiled - whole).max() < 1e-3 * whole[mask].std()
 
@@ -146,7 +146,7 @@ def test_prediction_is_finite_demeaned_and_the_same_twice(make, voxel):
     torch.manual_seed(0)
     net = make(**SMALL).eval()
     _, field, mask = head(voxel)
-    predictor = Predictor(net, field, mask, voxel_size=voxel, b0_dir=(0.1, 0.5, 1))
+    predictor = Predictor(net, Problem(field, mask, voxel, (0.1, 0.5, 1)))
     first, second = (predict(predictor, consistency=0.1) for _ in range(2))
     assert first.shape == mask.shape
     assert first.dtype == np.float32
@@ -173,7 +173,7 @@ def test_little_memory_means_tiles_of_nearly_the_same_map():
     torch.manual_seed(0)
     net = UnrolledNet(**SMALL).eval()
     _, field, mask = head(shape=(70, 64, 60))
-    predictor = Predictor(net, field, mask, voxel_size=(1, 1, 1))
+    predictor = Predictor(net, Problem(field, mask, (1, 1, 1)))
     whole, tiled = (predict(predictor, memory_gb=gb) for gb in (3, 1e-3))
     np.testing.assert_allclose(tiled, whole, atol=1e-3 * np.abs(whole).max())
 
@@ -182,7 +182,7 @@ def test_when_memory_runs_out_the_network_goes_on_in_tiles_and_says_so(monkeypat
     torch.manual_seed(0)
     net = DirectNet(**SMALL).eval()
     _, field, mask = head(shape=(70, 64, 60))
-    predictor = Predictor(net, field, mask, voxel_size=(1, 1, 1))
+    predictor = Predictor(net, Problem(field, mask, (1, 1, 1)))
     whole = predict(predictor)
     forward = UNet.forward
 
@@ -204,7 +204,7 @@ def test_when_memory_runs_out_the_network_goes_on_in_tiles_and_says_so(monkeypat
     with pytest.raises(InputError, match="even for the network"), pytest.warns(QsmbidsWarning):
         predict(predictor)
     with pytest.raises(InputError, match="fitting a network to 70x64x60 voxels"):
-        fine_tune(predictor, None, FitOptions())
+        fine_tune(predictor, FitOptions())
 
 
 def test_an_average_over_mirror_images_is_the_same_for_a_mirrored_field():
@@ -212,7 +212,7 @@ def test_an_average_over_mirror_images_is_the_same_for_a_mirrored_field():
     net = DirectNet(**SMALL).eval()
     _, field, mask = head(shape=(32, 40, 28))  # mirrored about the poolings' grid
     predictor, flipped = (
-        Predictor(net, field[::s].copy(), mask[::s].copy(), voxel_size=(1, 1, 1)) for s in (1, -1)
+        Predictor(net, Problem(field[::s].copy(), mask[::s].copy(), (1, 1, 1))) for s in (1, -1)
     )
     one, two = (predict(predictor, average=n, consistency=0) for n in (1, 2))
     mirrored = predict(flipped, average=2, consistency=0)
@@ -227,7 +227,7 @@ def test_every_tensor_is_made_where_the_field_is(make):
     torch.manual_seed(0)
     net = make(**SMALL)
     _, field, mask = head()
-    predictor = Predictor(net, field, mask, voxel_size=(1, 1, 2), b0_dir=(0, 0.3, 1))
+    predictor = Predictor(net, Problem(field, mask, (1, 1, 2), (0, 0.3, 1)))
     # what names no device lands on "meta", which cannot be mixed with the field's
     with torch.device("meta"):
         predictor(1e-3)
@@ -293,8 +293,8 @@ def tuned(options, noise=0.003):
     torch.manual_seed(0)
     net = DirectNet(**SMALL)
     _, field, mask = head(noise=noise)
-    predictor = Predictor(net, field, mask, voxel_size=(1, 1, 1))
-    return predictor, fine_tune(predictor, None, options)
+    predictor = Predictor(net, Problem(field, mask, (1, 1, 1)))
+    return predictor, fine_tune(predictor, options)
 
 
 def test_fine_tuning_lowers_the_held_out_error_and_keeps_its_minimum():
@@ -332,25 +332,24 @@ def test_fine_tuning_is_deterministic(path):
 def test_a_network_of_two_domains_is_asked_for_one_of_them(tmp_path):
     torch.manual_seed(0)
     net = DirectNet(**SMALL, norm="domain", domains=2)
+    problem = Problem(*head()[1:], (1, 1, 1))
     for number, name in ((0, "source"), (1, "target")):
         with torch.no_grad():
             for module in net.modules():
                 if isinstance(module, DomainNorm):
                     module.norms[number].weight.fill_(1 + number)
-        assert Predictor(net, *head()[1:], voxel_size=(1, 1, 1), domain=name).domain == number
-    _, field, mask = head()
-    options = {"voxel_size": (1, 1, 1), "b0_dir": (0, 0, 1)}
+        assert Predictor(net, problem, domain=name).domain == number
     path = str(save_weights(net, tmp_path / "net.safetensors"))
     model, _ = load_weights(path)
     one, other, default = (
-        predict(Predictor(model, field, mask, **options, **chosen))
+        predict(Predictor(model, problem, **chosen))
         for chosen in (*({"domain": d} for d in DOMAINS), {})
     )
     assert not np.array_equal(one, other)
     np.testing.assert_array_equal(default, one)
     maps = [
         finetune(
-            Problem(field, mask, (1, 1, 1)),
+            problem,
             weights=path,
             iterations=1,
             uncertainty=False,
@@ -361,12 +360,12 @@ def test_a_network_of_two_domains_is_asked_for_one_of_them(tmp_path):
     np.testing.assert_array_equal(maps[0].chi, maps[1].chi)
     assert not np.array_equal(maps[0].chi, maps[2].chi)
     with pytest.raises(ValueError, match="'source' or 'target', not 'both'"):
-        finetune(Problem(field, mask, (1, 1, 1)), weights=path, domain="both")
+        finetune(problem, weights=path, domain="both")
 
 
 def test_a_network_of_one_domain_has_no_other():
     net = DirectNet(**SMALL)
-    assert Predictor(net, *head()[1:], voxel_size=(1, 1, 1), domain="target").domain == 0
+    assert Predictor(net, Problem(*head()[1:], (1, 1, 1)), domain="target").domain == 0
 
 
 @pytest.mark.parametrize("method", ["qsminvnet", "qsminvnet+", "zs-uqsm+", "dip"])

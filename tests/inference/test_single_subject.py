@@ -94,7 +94,7 @@ def test_patches_lie_half_inside_the_mask_and_are_cut_alike():
 def test_patch_training_lowers_the_field_error():
     _, field, mask = head()
     torch.manual_seed(0)
-    predictor = Predictor(DirectNet(base=4, levels=3), field, mask, **GEOMETRY)
+    predictor = Predictor(DirectNet(base=4, levels=3), Problem(field, mask, **GEOMETRY))
     options = PatchOptions(60, 16, tv=0.0, learning_rate=5e-3, perturbation=None)
 
     def residual():
@@ -103,7 +103,7 @@ def test_patch_training_lowers_the_field_error():
         return float(misfit.norm() / predictor.field.norm())
 
     before = residual()
-    train_on_patches(predictor, None, options, held_out=0.05)
+    train_on_patches(predictor, options, held_out=0.05)
     assert residual() < 0.8 * min(before, 1.0)
 
 
@@ -118,7 +118,7 @@ def test_held_out_voxels_reach_neither_stage():
             net, Problem(values, mask, **GEOMETRY, device="cpu"), options, patches
         ).loss
 
-    predictor = Predictor(DirectNet(base=2, levels=3), field, mask, **GEOMETRY)
+    predictor = Predictor(DirectNet(base=2, levels=3), Problem(field, mask, **GEOMETRY))
     hidden = hold_out(predictor, 0.1, 5)[1][0, 0].numpy() > 0
     assert losses(np.where(hidden, field + 1, field)) == losses(field)
     assert losses(np.where(mask & ~hidden, field + 1, field)) != losses(field)
@@ -127,7 +127,8 @@ def test_held_out_voxels_reach_neither_stage():
 def test_deep_image_prior_sees_noise_and_no_field():
     _, field, mask = head()
     torch.manual_seed(0)
-    predictor = Predictor(DeepImagePrior(mask.shape, base=2, levels=3), field, mask, **GEOMETRY)
+    net = DeepImagePrior(mask.shape, base=2, levels=3)
+    predictor = Predictor(net, Problem(field, mask, **GEOMETRY))
     with torch.no_grad():
         found = predictor()
         predictor.field *= 2

@@ -78,7 +78,7 @@ def inversions(tmp_path):
 )
 def test_sigma_is_positive_inside_and_zero_outside(spread, voxel, b0):
     chi, field, mask = head(voxel, b0)
-    sigma = predict_uncertainty(chi, field, mask, voxel_size=voxel, b0_dir=b0, weights=spread)
+    sigma = predict_uncertainty(chi, Problem(field, mask, voxel, b0), weights=spread)
     assert sigma.shape == mask.shape
     assert sigma.dtype == np.float32
     assert np.isfinite(sigma).all()
@@ -88,9 +88,9 @@ def test_sigma_is_positive_inside_and_zero_outside(spread, voxel, b0):
 
 def test_sigma_scales_with_the_field_and_ignores_the_mean_of_the_map(spread):
     chi, field, mask = head()
-    geometry = {"voxel_size": (1, 1, 1), "weights": spread}
-    once = predict_uncertainty(chi, field, mask, **geometry)
-    thrice = predict_uncertainty(3 * chi + 0.2, 3 * field, mask, **geometry)
+    once = predict_uncertainty(chi, Problem(field, mask, (1, 1, 1)), weights=spread)
+    strong = Problem(3 * field, mask, (1, 1, 1))
+    thrice = predict_uncertainty(3 * chi + 0.2, strong, weights=spread)
     # to what bfloat16 keeps of the rounding of the inputs
     np.testing.assert_allclose(thrice, 3 * once, rtol=0.03)
 
@@ -111,22 +111,22 @@ def test_tiles_equal_the_whole_volume(spread):
     rng = np.random.default_rng(0)
     shape = (90, 40, 40)
     chi, field = (rng.normal(0, 0.05, shape).astype(np.float32) for _ in range(2))
-    mask = np.ones(shape, bool)
+    problem = Problem(field, np.ones(shape, bool), (1, 1, 1))
     whole, tiled = (
-        predict_uncertainty(chi, field, mask, voxel_size=(1, 1, 1), weights=spread, memory_gb=gb)
-        for gb in (3.0, 0.002)
+        predict_uncertainty(chi, problem, weights=spread, memory_gb=gb) for gb in (3.0, 0.002)
     )
     np.testing.assert_allclose(tiled, whole, rtol=0.05)
 
 
 def test_wrong_weights_and_shapes_are_refused(spread, inversions):
     chi, field, mask = head()
+    problem = Problem(field, mask, (1, 1, 1))
     with pytest.raises(InputError, match="another purpose; give weights of: spread"):
-        predict_uncertainty(chi, field, mask, voxel_size=(1, 1, 1), weights=inversions[0])
+        predict_uncertainty(chi, problem, weights=inversions[0])
     with pytest.raises(InputError, match="'spread'"):
-        network(Problem(field, mask, (1, 1, 1)), weights=spread)
+        network(problem, weights=spread)
     with pytest.raises(ValueError, match="one shape"):
-        predict_uncertainty(chi[1:], field, mask, voxel_size=(1, 1, 1), weights=spread)
+        predict_uncertainty(chi[1:], problem, weights=spread)
 
 
 @pytest.mark.parametrize("draw", [torch.randn, torch.rand, lambda n: torch.randn(n) ** 2])
@@ -256,6 +256,7 @@ def recipe_of(networks):
     return replace(find_recipe("uncertainty"), **small)
 
 
+@pytest.mark.slow
 def test_training_brings_the_coverage_to_68_percent(inversions, monkeypatch):
     monkeypatch.setattr("qsmbids.training.engine.batches.CHECKED", {16: 1.0})
     recipe = recipe_of(inversions)
@@ -292,7 +293,7 @@ def test_the_default_method_gives_an_uncertainty_unless_it_is_unwanted(
     assert found.details["UncertaintyWeights"]["SHA256"] == files.digest(Path(spread))
     assert found.details["Weights"]["SHA256"] == files.digest(Path(inversions[1]))
     # it is that of the refined map, not of the network's
-    again = predict_uncertainty(found.chi, field, mask, weights=spread, **problem.geometry)
+    again = predict_uncertainty(found.chi, problem, weights=spread)
     np.testing.assert_array_equal(found.uncertainty, again)
     without = network_tv(problem, weights=weights, iterations=3, uncertainty=False)
     assert without.uncertainty is None

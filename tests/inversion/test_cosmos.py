@@ -214,9 +214,13 @@ def test_registration_finds_a_turned_head(head, angles):
     mask, _ = scanned(head.brain_mask, turn, SHIFT, order=1, **GRID)
     own = axial(VOXEL, head.brain_mask.shape)
     found = register(
-        head.magnitude[0], moving, fixed_affine=own, moving_affine=affine,
-        fixed_mask=head.brain_mask, moving_mask=mask > 0.5,
-    )  # fmt: skip
+        head.magnitude[0],
+        moving,
+        fixed_affine=own,
+        moving_affine=affine,
+        fixed_mask=head.brain_mask,
+        moving_mask=mask > 0.5,
+    )
     points = np.argwhere(head.brain_mask)[::40] @ own[:3, :3].T + own[:3, 3]
     true = points @ turn.T + SHIFT
     moved = points @ found.matrix[:3, :3].T + found.matrix[:3, 3]
@@ -253,5 +257,11 @@ def test_registration_without_a_head():
     pytest.importorskip("SimpleITK")
     image, empty = np.ones((8, 8, 8)), np.zeros((8, 8, 8))
     with pytest.raises(ValueError, match="brain mask"):
-        register(image, image, fixed_affine=np.eye(4), moving_affine=np.eye(4),
-                 fixed_mask=empty, moving_mask=image)  # fmt: skip
+        register(
+            image,
+            image,
+            fixed_affine=np.eye(4),
+            moving_affine=np.eye(4),
+            fixed_mask=empty,
+            moving_mask=image,
+        )

@@ -110,8 +110,11 @@ def test_the_app_hands_on_the_root_sum_of_squares(blocks, tmp_path, monkeypatch)
     grid = {"voxel_size": VOXEL, "b0_dir": (0.0, 0.0, 1.0)}
     stage = Inversion(
         **{name: save(tmp_path, name, array) for name, array in arrays.items()},
-        key="sub-01", grid=grid, method="medi", options={"iterations": 2},
-    )  # fmt: skip
+        key="sub-01",
+        grid=grid,
+        method="medi",
+        options={"iterations": 2},
+    )
     found = load(stage.run().outputs.chi)
     combined = np.sqrt((arrays["magnitude"] ** 2).sum(0))
     expected = invert(field, mask, magnitude=combined, method="medi", iterations=2, **grid)
@@ -126,9 +129,17 @@ def test_the_workflow_connects_the_magnitude_where_there_is_one(start, files, li
     images = tuple(write_image(tmp_path / f"{n}.nii.gz") for n in range(5))
     phase = images[2 : 2 + files] if start == "raw" else ()
     series = Series(
-        "01", None, {"sub": "01"}, start, images[:files], phase, field=images[4],
-        echo_times=(0.004, 0.008)[:files], field_strength=3.0, field_units="ppm",
-    )  # fmt: skip
+        "01",
+        None,
+        {"sub": "01"},
+        start,
+        images[:files],
+        phase,
+        field=images[4],
+        echo_times=(0.004, 0.008)[:files],
+        field_strength=3.0,
+        field_units="ppm",
+    )
     workflow = init_series_wf(series, settings_for(tmp_path, methods=("medi",)), voxels=210)
     stages = workflow.get_node("stages")
     node = stages.get_node("inversion_medi")

@@ -15,8 +15,8 @@ from qsmbids.physics.filling import fill_smoothly
 GEOMETRY = {"voxel_size": (1.0, 1.0, 1.6), "b0_dir": (0.1, 0.3, 0.95)}
 NETWORKS = [name for name, entry in METHODS.items() if entry.takes("device")]
 QUICK = {
-    "qsminvnet": {"iterations": 2},
-    "qsminvnet+": {"iterations": 2},
+    "qsminvnet": {"iterations": 1},
+    "qsminvnet+": {"iterations": 1},
     "zs-uqsm+": {"filters": 2, "patch_iterations": 2, "patch_size": 16, "iterations": 2},
     "dip": {"filters": 2, "iterations": 2},
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,7 +15,9 @@ torch = pytest.importorskip("torch")
 
 from qsmbids.networks import losses  # noqa: E402
 from qsmbids.networks import weights_file as files  # noqa: E402
-from qsmbids.networks.direct import DirectNet  # noqa: E402
+from qsmbids.networks.architectures import ARCHITECTURES  # noqa: E402
+from qsmbids.networks.base import InversionNet  # noqa: E402
+from qsmbids.networks.direct import DeepImagePrior, DirectNet  # noqa: E402
 from qsmbids.networks.unet import UNet  # noqa: E402
 from qsmbids.networks.unrolled import UnrolledNet  # noqa: E402
 from qsmbids.networks.weights import load_weights, save_weights  # noqa: E402
@@ -220,3 +224,25 @@ def test_weights_without_a_sound_card_are_refused(tmp_path, card):
     save_file(tensors, tmp_path / "w.safetensors", {**about, **({"card": card} if card else {})})
     with pytest.raises(InputError, match="card"):
         files.describe(tmp_path / "w.safetensors")
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_an_architecture_is_what_the_table_says(name):
+    kind = ARCHITECTURES[name].load()
+    assert issubclass(kind, InversionNet) == (ARCHITECTURES[name].purpose == "inversion")
+    assert kind(base=1, levels=1).name == name
+
+
+def test_what_needs_no_architecture_has_no_name():
+    assert DeepImagePrior((4, 4, 4), base=1, levels=1).name == ""
+
+
+def test_the_table_weights_files_and_patches_do_without_torch():
+    light = (
+        "networks.architectures",
+        "networks.weights_file",
+        "inference.patches",
+        "inference.perturbation",
+    )
+    code = "import sys, " + ", ".join(f"qsmbids.{name}" for name in light)
+    subprocess.run([sys.executable, "-c", f"{code}; assert 'torch' not in sys.modules"], check=True)

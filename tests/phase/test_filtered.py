@@ -8,7 +8,7 @@ import pytest
 from qsmbids.phase.filtered import high_pass_doubt
 from qsmbids.simulation import HeadRecipe, simulate_head
 
-VOXEL = (2.0, 2.0, 2.0)
+VOXEL = (2.5, 2.5, 2.5)
 TIMES = (0.005, 0.012, 0.020)
 
 
@@ -16,7 +16,7 @@ TIMES = (0.005, 0.012, 0.020)
 def head():
     return simulate_head(
         HeadRecipe(
-            shape=(82, 102, 102), voxel_size=VOXEL, echo_times=TIMES, field_strength=3.0, snr=60
+            shape=(66, 82, 82), voxel_size=VOXEL, echo_times=TIMES, field_strength=3.0, snr=60
         )
     )
 

@@ -52,9 +52,10 @@ def test_field_is_float32_on_the_grid_of_the_images(shape, voxel_size, b0_dir):
 def test_kernel_is_the_definition_below_the_nyquist_frequency(shape, voxel_size, b0_dir):
     kernel = dipole_kernel(shape, voxel_size, b0_dir)
     k = np.stack(
-        np.meshgrid(*[np.fft.fftfreq(n, d) for n, d in zip(shape, voxel_size, strict=True)],
-                    indexing="ij")
-    )  # fmt: skip
+        np.meshgrid(
+            *[np.fft.fftfreq(n, d) for n, d in zip(shape, voxel_size, strict=True)], indexing="ij"
+        )
+    )
     below = np.all([np.abs(f) < 0.499 / d for f, d in zip(k, voxel_size, strict=True)], axis=0)
     with np.errstate(invalid="ignore"):
         cosine = np.tensordot(np.divide(b0_dir, np.linalg.norm(b0_dir)), k, 1)

@@ -50,11 +50,15 @@ def _save(out: Path, name: str, data: np.ndarray, **sidecar: Any) -> Path:
 def _chimap(out: Path, key: str = "sub-01", method: str = "tkd", **block: Any) -> Path:
     stages = [
         {"Name": "Mask", "Method": "network", "Parameters": {}},
-        {"Name": "Total field", "Method": "linear", "Parameters": {"Unwrapping": "best-path"},
-         "Residual": 0.07},
+        {
+            "Name": "Total field",
+            "Method": "linear",
+            "Parameters": {"Unwrapping": "best-path"},
+            "Residual": 0.07,
+        },
         {"Name": "Background field", "Method": "resharp", "Parameters": {"radius": 6.0}},
         {"Name": "Inversion", "Method": method, "Parameters": {"threshold": 0.19}, "Seconds": 1.2},
-    ]  # fmt: skip
+    ]
     qsmbids = {"Version": "9.9", "MethodLabel": f"Label of {method}", "Stages": stages, **block}
     name = f"anat/{key}_desc-{method}_Chimap"
     return _save(out, name, _chi(), Qsmbids=qsmbids, Sources=["bids::sub-01_MEGRE.nii.gz"])
@@ -79,8 +83,12 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     logs = out / "logs" / "sub-01"
     logs.mkdir(parents=True)
     (logs / "crash-1.txt").write_text("trace")
-    failure = {"series": "sub-01_run-2", "stage": "Mask", "message": "The mask <is> empty.",
-               "crashfile": "logs/sub-01/crash-1.txt"}  # fmt: skip
+    failure = {
+        "series": "sub-01_run-2",
+        "stage": "Mask",
+        "message": "The mask <is> empty.",
+        "crashfile": "logs/sub-01/crash-1.txt",
+    }
     (logs / "sub-01_run-2_error.json").write_text(json.dumps(failure))
     path = write_participant_page(out, "01")
     assert path == out / "sub-01.html"
@@ -155,8 +163,9 @@ def test_uncertainty_and_course_belong_to_their_map(tmp_path: Path) -> None:
     assert list(series.uncertainties) == list(series.curves) == ["tkd"]
     tkd, tv = examine(series).maps
     assert [picture.title for picture in tkd.pictures][:2] == [
-        "Susceptibility, Label of tkd", "Uncertainty, Label of tkd"
-    ]  # fmt: skip
+        "Susceptibility, Label of tkd",
+        "Uncertainty, Label of tkd",
+    ]
     assert tkd.fit is not None
     assert tv.fit is None
     assert not any("Uncertainty" in picture.title for picture in tv.pictures)

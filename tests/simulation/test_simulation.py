@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import ndimage
+from volumes import simulated_head
 
 from qsmbids.physics import b0_direction, forward_field, radians_per_ppm, voxel_size
 from qsmbids.simulation import TISSUES, HeadRecipe, simulate_head
-from qsmbids.simulation.field import solid_harmonics
-from qsmbids.simulation.grid import Deformation, Grid, SmoothField, axes_of
+from qsmbids.simulation.head_field import solid_harmonics
+from qsmbids.simulation.head_grid import Deformation, Grid, SmoothField, axes_of
 
 SMALL = HeadRecipe(
     shape=(56, 70, 70), voxel_size=(3.0, 3.0, 3.0), field_strength=3.0, echo_times=(0.005, 0.02)
@@ -94,7 +95,7 @@ def test_background_is_harmonic_inside_the_brain(noiseless):
 
 def test_air_spaces_make_the_strongest_background():
     def spread(recipe):
-        h = simulate_head(recipe)
+        h = simulated_head(recipe)
         return h.total_field[h.brain_mask].std()
 
     assert spread(COARSE) > 1.5 * spread(replace(COARSE, sinuses=False))
@@ -141,7 +142,7 @@ def test_solid_harmonics_have_no_laplacian():
 
 
 def test_shim_evens_out_the_field():
-    flat = simulate_head(COARSE)
+    flat = simulated_head(COARSE)
     raw = simulate_head(replace(COARSE, shim=False))
     mask = flat.brain_mask
     assert flat.total_field[mask].std() < 0.8 * raw.total_field[mask].std()
@@ -149,7 +150,7 @@ def test_shim_evens_out_the_field():
 
 
 def test_a_seed_is_reproducible_and_leaves_the_anatomy_alone():
-    first, again = simulate_head(COARSE), simulate_head(COARSE)
+    first, again = simulated_head(COARSE), simulate_head(COARSE)
     other = simulate_head(replace(COARSE, seed=1))
     np.testing.assert_array_equal(first.phase, again.phase)
     np.testing.assert_array_equal(first.brain_mask, other.brain_mask)

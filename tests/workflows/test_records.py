@@ -14,7 +14,7 @@ import pytest
 from qsmbids.bids import Series
 from qsmbids.errors import InputError
 from qsmbids.settings import Settings
-from qsmbids.workflows import plan, records, signatures
+from qsmbids.workflows import plan, records, resources, signatures
 
 
 @pytest.fixture
@@ -135,9 +135,9 @@ def test_stages_have_the_names_people_use() -> None:
 
 
 def test_larger_series_take_more(series: Series, settings: Settings) -> None:
-    assert plan.series_memory(2000**2, 4) > plan.series_memory(1000**2, 4)
-    assert plan.series_memory(10**7, 8) > plan.series_memory(10**7, 2)
-    work, output = plan.disk_space(series, settings, 10**6)
+    assert resources.series_memory(2000**2, 4) > resources.series_memory(1000**2, 4)
+    assert resources.series_memory(10**7, 8) > resources.series_memory(10**7, 2)
+    work, output = resources.disk_space(series, settings, 10**6)
     assert work >= 4 * 4e6
     assert output >= 9 * 4e6
 

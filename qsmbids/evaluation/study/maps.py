@@ -15,23 +15,11 @@ _UNNAMED = "chi"  # what a map without desc is called
 
 @dataclass(frozen=True)
 class Map:
-    """One map to be measured.
+    """One map to be measured, or why there is none."""
 
-    Attributes
-    ----------
-    method : str
-        What the tables call it.
-    image : Derivative or None
-        The map; None if there is none.
-    mask : Path or None
-        Where it is known.
-    problem : str
-        Why there is no map.
-    """
-
-    method: str
+    method: str  # what the tables call it
     image: Derivative | None
-    mask: Path | None = None
+    mask: Path | None = None  # where it is known
     problem: str = ""
 
 

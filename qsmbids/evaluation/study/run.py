@@ -67,17 +67,8 @@ class Study:
 def run_study(job: EvaluationJob, tell: Told) -> Study:
     """Measure every map, compare the methods and write tables and provenance.
 
-    Parameters
-    ----------
-    job : EvaluationJob
-        What to compare.
-    tell : callable
-        Is told of each scan: its rows, its images if they could be read, and how far it is.
-
-    Raises
-    ------
-    UsageError, InputError
-        As `find_scans` does.
+    ``tell`` is told of each scan: its rows, its images if they could be read, and how far it is.
+    Raises what `find_scans` raises.
     """
     scans, root = find_scans(job)
     make_writable(job.folder)

@@ -125,10 +125,7 @@ class Row:
 
 
 def write_tables(
-    folder: Path,
-    rows: Sequence[Row],
-    summary: Sequence[Summary],
-    tests: Sequence[PairedTest],
+    folder: Path, rows: Sequence[Row], summary: Sequence[Summary], tests: Sequence[PairedTest]
 ) -> None:
     """Write ``metrics``, ``summary``, ``comparisons`` and ``regions`` as TSV and JSON."""
     _write(folder, "metrics", (row.cells() for row in rows))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -46,13 +46,18 @@ class Domain:
         Voxels along the cut faces of a measured field's patch that its data term leaves out.
     """
 
-    sources: Mapping[str, float]
+    sources: Mapping[str, float] = field(default_factory=lambda: {"shapes": 0.6, "heads": 0.4})
     corruption: Corruption = field(default_factory=Corruption)
     shapes: Shapes = field(default_factory=Shapes)
     variation: Variation = field(default_factory=Variation)
     grain: Grain = field(default_factory=Grain)
     augmentation: tuple[str, ...] = ()
     rim: int = 8
+
+    def alone(self, sources: Mapping[str, float], **changes: Any) -> Domain:
+        """Return the domain alone, of a recipe too, with other sources and further changes."""
+        own = {one.name: getattr(self, one.name) for one in fields(Domain)}
+        return Domain(**own | {"sources": sources, **changes})
 
 
 class FieldSamples:

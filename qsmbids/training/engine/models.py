@@ -1,15 +1,19 @@
-"""The network of a recipe: made, started from the weights of another, given to an optimizer."""
+"""The network of a recipe: made, started from other weights, with its loss, its running mean."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
 from qsmbids.errors import InputError, UsageError
 from qsmbids.networks.architectures import ARCHITECTURES
 from qsmbids.networks.base import Network
 from qsmbids.networks.weights import load_weights
 from qsmbids.networks.weights_file import digest, locate
+from qsmbids.training.data.batches import Batch
 from qsmbids.training.methods.recipe import Recipe
 
 
@@ -74,3 +78,39 @@ def parameter_groups(model: Network, learning_rate: float) -> list[dict[str, Any
     rest = [p for name, p in model.named_parameters() if name not in ("trust", "doubt")]
     both = ({"params": rest, "lr": learning_rate}, {"params": single, "lr": 10 * learning_rate})
     return [group for group in both if group["params"]]
+
+
+class StepLoss(nn.Module):
+    """A network together with its loss, so that one call is one step.
+
+    Distributed training wants that: it gathers the gradients once a call, and a loss may use
+    the network more than once.
+    """
+
+    def __init__(self, model: Network, recipe: Recipe):
+        super().__init__()
+        self.model, self.recipe = model, recipe
+
+    def forward(self, batch: Batch, progress: float) -> Tensor:
+        """Return the recipe's loss."""
+        return self.recipe.loss(self.model, batch, progress)
+
+
+def averaged_model(model: Network, decay: float) -> AveragedModel:
+    """Return torch's exponential running mean of a network, which forgets faster at first.
+
+    Parameters
+    ----------
+    model : Network
+        The network; its copy computes in evaluation mode, without gradients.
+    decay : float
+        Share of the mean that a step keeps, in the end; 0 to keep the weights themselves.
+    """
+
+    def update(averaged: Any, current: Any, count: Any) -> None:
+        done = int(count) + 1
+        now = min(decay, (1 + done) / (10 + done))
+        get_ema_multi_avg_fn(now)(averaged, current, count)  # type: ignore[no-untyped-call]
+
+    mean = AveragedModel(model, multi_avg_fn=update, use_buffers=True)
+    return mean.requires_grad_(False).eval()

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from qsmbids.errors import InputError
 from qsmbids.networks.base import Network, prepare
@@ -21,7 +19,13 @@ from qsmbids.training.data.sources import Data
 from qsmbids.training.engine.batches import Batches, load_batches, to_device
 from qsmbids.training.engine.clock import Clock
 from qsmbids.training.engine.distributed import Distributed
-from qsmbids.training.engine.models import build, parameter_groups, start_from
+from qsmbids.training.engine.models import (
+    StepLoss,
+    averaged_model,
+    build,
+    parameter_groups,
+    start_from,
+)
 from qsmbids.training.engine.process import CallOnSignal
 from qsmbids.training.methods.recipe import Recipe
 from qsmbids.training.methods.schedules import SCHEDULES
@@ -38,22 +42,6 @@ class Callback:
 
     def on_end(self, trainer: Trainer, complete: bool) -> None:
         """Do what is due after the last step, which is the training's last if ``complete``."""
-
-
-class StepLoss(nn.Module):
-    """A network together with its loss, so that one call is one step.
-
-    Distributed training wants that: it gathers the gradients once a call, and a loss may use
-    the network more than once.
-    """
-
-    def __init__(self, model: Network, recipe: Recipe):
-        super().__init__()
-        self.model, self.recipe = model, recipe
-
-    def forward(self, batch: Batch, progress: float) -> Tensor:
-        """Return the recipe's loss."""
-        return self.recipe.loss(self.model, batch, progress)
 
 
 class Trainer:
@@ -98,10 +86,7 @@ class Trainer:
         if use_bfloat16 is None:
             use_bfloat16 = has_bfloat16(self.processes.device)
         prepare(self.model, use_bfloat16)
-        self._ema = AveragedModel(
-            self.model, multi_avg_fn=ema_with_warm_up(recipe.ema), use_buffers=True
-        )
-        self._ema.requires_grad_(False).eval()
+        self._ema = averaged_model(self.model, recipe.ema)
         self.step_loss = self.processes.wrap(StepLoss(self.model, recipe))
         groups = parameter_groups(self.model, recipe.learning_rate)
         self.optimizer = torch.optim.Adam(groups, recipe.learning_rate)
@@ -224,20 +209,3 @@ class Trainer:
         torch.set_rng_state(state["random"].cpu())
         self.clock.step, self.clock.seconds = state["step"], state["seconds"]
         self.scores, self.started_from = state["scores"], state["start"]
-
-
-def ema_with_warm_up(decay: float) -> Callable[[Any, Any, Any], None]:
-    """Return torch's exponential running mean, which forgets faster in its first steps.
-
-    Parameters
-    ----------
-    decay : float
-        Share of the mean that a step keeps, in the end; 0 to keep the weights themselves.
-    """
-
-    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor) -> None:
-        done = int(count) + 1
-        now = min(decay, (1 + done) / (10 + done))
-        get_ema_multi_avg_fn(now)(averaged, current, count)  # type: ignore[no-untyped-call]
-
-    return update

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,32 +12,14 @@ from qsmbids.networks.losses import LABEL_LOSSES, data_term, masked_mean, total_
 from qsmbids.training.data import SOURCES
 from qsmbids.training.data.augmentation import AUGMENTATIONS
 from qsmbids.training.data.batches import Batch, dipole_of
-from qsmbids.training.data.corruption import Corruption
-from qsmbids.training.data.deformed_maps import Variation
-from qsmbids.training.data.grain import Grain
 from qsmbids.training.data.samples import Domain, FieldSamples
-from qsmbids.training.data.shapes import Shapes
 from qsmbids.training.data.sources import TARGET, Data
 from qsmbids.training.methods.recipe import Recipe, Sampler, check_choice, check_shares
 
 
 @dataclass(frozen=True)
-class InversionRecipe(Recipe):
-    """A method that learns from local fields.
-
-    Parameters
-    ----------
-    sources, corruption, shapes, variation, grain, augmentation, rim
-        The fields that it learns from, see `qsmbids.training.data.samples.Domain`.
-    """
-
-    sources: Mapping[str, float] = field(default_factory=lambda: {"shapes": 0.6, "heads": 0.4})
-    corruption: Corruption = field(default_factory=Corruption)
-    shapes: Shapes = field(default_factory=Shapes)
-    variation: Variation = field(default_factory=Variation)
-    grain: Grain = field(default_factory=Grain)
-    augmentation: tuple[str, ...] = ()
-    rim: int = 8
+class InversionRecipe(Domain, Recipe):
+    """A method that learns from local fields: a recipe with the options of a `Domain`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -61,32 +42,21 @@ class InversionRecipe(Recipe):
         """Names of what it learns from."""
         return tuple(self.sources)
 
-    @property
-    def domain(self) -> Domain:
-        """The fields that it learns from."""
-        return Domain(
-            self.sources,
-            self.corruption,
-            self.shapes,
-            self.variation,
-            self.grain,
-            self.augmentation,
-            self.rim,
-        )
-
     def samplers(self, data: Data) -> tuple[Sampler, ...]:
         """Return what draws the samples of a training."""
-        return (FieldSamples(self.domain, data, max(self.patches)),)
+        return (FieldSamples(self, data, max(self.patches)),)
 
     def held_out(self, data: Data) -> dict[str, Sampler]:
         """Return what draws samples of each source that training never sees."""
-        return self.each_source(self.domain, data)
+        return self.each_source(self, data)
 
     def each_source(self, domain: Domain, data: Data) -> dict[str, Sampler]:
         """Return what draws held-out samples of a domain's sources, one by one."""
-        alone = {name: replace(domain, sources={name: 1.0}) for name in domain.sources}
         largest = max(self.patches)
-        return {name: FieldSamples(one, data, largest, True) for name, one in alone.items()}
+        return {
+            name: FieldSamples(domain.alone({name: 1.0}), data, largest, held_out=True)
+            for name in domain.sources
+        }
 
     def score(self, model: Network, batch: Batch, domain: int = 0) -> Tensor:
         """Return each map's NRMSE, or what it leaves of a measured field, in %."""

@@ -12,7 +12,7 @@ Chang et al., "Domain-specific batch normalization", CVPR 2019.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -64,8 +64,7 @@ class QsmInvNetPlus(LabelRecipe):
     @property
     def target_domain(self) -> Domain:
         """The fields without labels."""
-        sources = self.target_sources or self.sources
-        return replace(self.domain, sources=sources, corruption=self.target)
+        return self.alone(self.target_sources or self.sources, corruption=self.target)
 
     def samplers(self, data: Data) -> tuple[Sampler, ...]:
         """Return what draws the samples of both domains."""

@@ -12,7 +12,7 @@ from qsmbids.masking.masking_methods import METHODS
 from qsmbids.masking.morphology import Mask, fill_holes, largest_component
 from qsmbids.masking.plausibility import demand_brain, doubts
 from qsmbids.masking.result import Extraction
-from qsmbids.masking.signal import positive, signal_mask
+from qsmbids.masking.threshold import positive, signal_mask
 
 _LEAST_ZEROS = 0.2  # of the voxels of a stripped image
 _SAME = 0.88  # Dice coefficient of brain and signal; a defaced head has 0.8 at most

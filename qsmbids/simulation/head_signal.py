@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qsmbids.physics import hz_per_ppm, radians_per_ppm
-from qsmbids.simulation.grid import Grid, SmoothField
-from qsmbids.simulation.recipe import HeadRecipe
+from qsmbids.simulation.head_grid import Grid, SmoothField
+from qsmbids.simulation.head_recipe import HeadRecipe
 from qsmbids.simulation.tissues import TISSUES, Canvas
 
 Float = NDArray[np.float32]

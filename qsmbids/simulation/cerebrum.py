@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qsmbids.simulation.atlas import Sampled
-from qsmbids.simulation.grid import Grid, SmoothField
-from qsmbids.simulation.shapes import ellipsoid, mirrored, tube
+from qsmbids.simulation.head_grid import Grid, SmoothField
+from qsmbids.simulation.solids import Placed, Point, ellipsoid, mirrored, tube
 from qsmbids.simulation.tissues import TISSUES, Canvas
 
 Float = NDArray[np.float32]
@@ -83,6 +83,24 @@ CAUDATE += [(25, -31, 17), (29, -38, 8)]
 CAUDATE_RADII = [6.0, 7.5, 6.0, 4.5, 3.5, 3.0, 2.0, 1.5]
 
 
+def _solids(grid: Grid, maps: Sampled, side: int) -> dict[str, tuple[Placed | None, Float]]:
+    """Return the solid of each nucleus on one side, -1 or 1, and what cuts it to shape."""
+    grey, parenchyma = _ramp(maps.gm, 0.22, 0.45), _ramp(maps.t1, 0.50, 0.62)
+
+    def at(centre: Point, radii: Point, turn: float = 0.0) -> Placed | None:
+        return ellipsoid(grid, mirrored(centre, side), radii, side * turn)
+
+    caudate = tube(grid, [mirrored(p, side) for p in CAUDATE], CAUDATE_RADII)
+    return {
+        "thalamus": (at((11.5, -18, 7), (9, 15, 9), 25), _ramp(maps.gm, 0.15, 0.5)),
+        "caudate": (caudate, grey),
+        "putamen": (at((26, 2, 1), (6.5, 18, 13), 14), grey),
+        "pallidum": (at((19.5, -4, -1), (4.2, 9.5, 6.5), 24), parenchyma),
+        "substantia nigra": (at((10, -18, -12), (2.6, 7.5, 4.2), 40), parenchyma),
+        "red nucleus": (at((5, -21, -9), (3.1, 3.4, 4.2)), parenchyma),
+    }
+
+
 def _paint_nuclei(
     canvas: Canvas,
     grid: Grid,
@@ -91,23 +109,8 @@ def _paint_nuclei(
     values: np.random.Generator | None,
 ) -> None:
     """Paint each nucleus: a solid at its place, cut to shape by the template's intensities."""
-    grey = _ramp(maps.gm, 0.22, 0.45)
-    parenchyma = _ramp(maps.t1, 0.50, 0.62)
     for side in (-1, 1):
-        solids = {
-            "thalamus": (ellipsoid(grid, mirrored((11.5, -18, 7), side), (9, 15, 9), side * 25),
-                         _ramp(maps.gm, 0.15, 0.5)),
-            "caudate": (tube(grid, [mirrored(p, side) for p in CAUDATE], CAUDATE_RADII), grey),
-            "putamen": (ellipsoid(grid, mirrored((26, 2, 1), side), (6.5, 18, 13), side * 14),
-                        grey),
-            "pallidum": (ellipsoid(grid, mirrored((19.5, -4, -1), side), (4.2, 9.5, 6.5),
-                                   side * 24), parenchyma),
-            "substantia nigra": (ellipsoid(grid, mirrored((10, -18, -12), side), (2.6, 7.5, 4.2),
-                                           side * 40), parenchyma),
-            "red nucleus": (ellipsoid(grid, mirrored((5, -21, -9), side), (3.1, 3.4, 4.2)),
-                            parenchyma),
-        }  # fmt: skip
-        for name, (placed, cut) in solids.items():
+        for name, (placed, cut) in _solids(grid, maps, side).items():
             chi = TISSUES[name].chi * (1 + _vary(values, 0.12))
             if placed is None:
                 continue

@@ -1,47 +1,38 @@
-"""From reconstructions to rows: inversion, mean and spread, the papers' figures beside them."""
+"""From scores to tables: mean and spread, paired tests, the papers' figures beside them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.methods import Case
 from benchmarks.papers.ledger import Record
 from qsmbids.evaluation import METRICS, compare, summarise
 from qsmbids.evaluation.comparison import holm
-from qsmbids.inversion import METHODS, invert
-from qsmbids.simulation import Head
 
 Records = Mapping[str, Mapping[str, Record]]
 """By method and case; a case is ``anatomy/rest``."""
 Paper = Mapping[str, Mapping[str, str]]
 """A paper's figures by row and metric."""
-DIGITS = {"psnr": 1, "nrmse": 1, "hfen": 1, "ssim": 3, "xsim": 3,
-          "deviation_from_linear_slope": 3, "calcification_streak": 3}  # fmt: skip
+DIGITS = {
+    "psnr": 1,
+    "nrmse": 1,
+    "hfen": 1,
+    "ssim": 3,
+    "xsim": 3,
+    "deviation_from_linear_slope": 3,
+    "calcification_streak": 3,
+}
 
-QUICK = {"zs-uqsm+": {"patch_iterations": 1, "patch_size": 16, "iterations": 1, "filters": 2},
-         "dip": {"iterations": 2, "filters": 2}, "qsminvnet": {"iterations": 1},
-         "qsminvnet+": {"iterations": 1}}  # fmt: skip
+QUICK = {
+    "zs-uqsm+": {"patch_iterations": 1, "patch_size": 16, "iterations": 1, "filters": 2},
+    "dip": {"iterations": 2, "filters": 2},
+    "qsminvnet": {"iterations": 1},
+    "qsminvnet+": {"iterations": 1},
+}
 """Options with which a method only shows that it runs."""
-
-
-def inverted(case: Case, head: Head, method: str, **options: object) -> NDArray[np.float32]:
-    """Return the map that a method makes of a case, without its uncertainty."""
-    if "uncertainty" in METHODS[method].defaults():
-        options = {"uncertainty": False, **options}
-    return invert(
-        case["field"], case["mask"], voxel_size=head.voxel_size, b0_dir=head.b0_dir,
-        weight=case["weight"], magnitude=case["magnitude"], method=method, **options,
-    )  # fmt: skip
-
-
-def weights_of(rows: Mapping[str, tuple[str, Mapping[str, object]]]) -> dict[str, str]:
-    """Return the name of the weights that each row's method reads with its options, if any."""
-    used = {row: {**METHODS[method].defaults(), **how} for row, (method, how) in rows.items()}
-    return {row: str(values["weights"]) for row, values in used.items() if "weights" in values}
 
 
 def score_table(
@@ -64,8 +55,11 @@ def score_table(
             if paper:
                 cells.append(paper.get(method, {}).get(metric, ""))
         rows.append(cells)
-        failures += [f"- {method} failed on {name}: {one['error']}"
-                     for name, one in cases.items() if "error" in one]  # fmt: skip
+        failures += [
+            f"- {method} failed on {name}: {one['error']}"
+            for name, one in cases.items()
+            if "error" in one
+        ]
     return [*table(head, rows), *(["", *failures] if failures else [])]
 
 
@@ -90,18 +84,31 @@ def pair_table(
             both = set.intersection(*(set(one) for one in scores.values()))
             tests += compare({name: _by_anatomy(scores[name], both, metric) for name in pair})
         corrected = zip(
-            holm([test.p_t for test in tests]), holm([test.p_wilcoxon for test in tests]),
+            holm([test.p_t for test in tests]),
+            holm([test.p_wilcoxon for test in tests]),
             strict=True,
-        )  # fmt: skip
+        )
         for test, (p_t, p_wilcoxon) in zip(tests, corrected, strict=True):
             told = [paper.get((test.first, test.second), {}).get(metric, "")] if paper else []
             rows.append(
-                [f"{test.first}, {test.second}", _title(metric), str(test.n),
-                 _spread(metric, test.difference, test.sd), _p(p_t), _p(p_wilcoxon), *told]
-            )  # fmt: skip
+                [
+                    f"{test.first}, {test.second}",
+                    _title(metric),
+                    str(test.n),
+                    _spread(metric, test.difference, test.sd),
+                    _p(p_t),
+                    _p(p_wilcoxon),
+                    *told,
+                ]
+            )
     head = ["first, second", "", "anatomies", "first minus second", "p, t-test", "p, Wilcoxon"]
     head += ["p, paper"] if paper else []
     return table(head, rows)
+
+
+def figures(shown: Sequence[str], rows: Mapping[Any, Sequence[str]]) -> dict[Any, dict[str, str]]:
+    """Return a paper's figures by row and metric."""
+    return {name: dict(zip(shown, values, strict=True)) for name, values in rows.items()}
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -105,7 +105,7 @@ class Deformation:
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     """
 
     def __init__(self, rng: np.random.Generator):

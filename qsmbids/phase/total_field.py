@@ -16,8 +16,8 @@ from qsmbids.phase.consistency import check_echo_times
 from qsmbids.phase.echoes import Voxels, fit_one, fit_series
 from qsmbids.phase.filtered import high_pass_doubt
 from qsmbids.phase.fits import wrapped
-from qsmbids.phase.noise import field_noise
 from qsmbids.phase.phase_methods import FITS, UNWRAPPING
+from qsmbids.phase.signal_noise import field_noise
 from qsmbids.physics import hz_per_ppm
 
 Float = NDArray[np.float32]

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from qsmbids.simulation.grid import Box, Grid
+from qsmbids.simulation.head_grid import Box, Grid
 
 Float = NDArray[np.float32]
 Point = Sequence[float]

@@ -10,7 +10,7 @@ from scipy import ndimage
 from scipy.interpolate import CubicSpline
 
 from qsmbids.physics import forward_field
-from qsmbids.simulation.grid import Axes, along_axis
+from qsmbids.simulation.head_grid import Axes, along_axis
 
 Float = NDArray[np.float32]
 

@@ -1,0 +1,1 @@
+"""Scripts that print figures: ``python -m benchmarks.NAME``; docs/measurements.md shows them."""

@@ -1,0 +1,77 @@
+"""Memory and disk that a series takes, told before it is processed; nothing heavy is imported."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from qsmbids.bids import Series
+from qsmbids.errors import InputError
+from qsmbids.inversion import METHODS
+from qsmbids.settings import Settings
+from qsmbids.workflows.plan import images
+
+# Peak memory in volumes of float32, measured: fixed part, and part for each echo.
+_VOLUMES = {
+    "LoadSeries": (4, 4),
+    "LoadField": (4, 1),
+    "BrainMask": (14, 0),
+    "FieldMap": (22, 4),
+    "Relaxometry": (6, 2),
+    "Background": (20, 0),
+    "Inversion": (35, 0),  # a mask that fills the grid
+    "WriteDerivatives": (5, 0),
+    "SaveImage": (5, 0),
+    "StoreSubject": (5, 0),
+    "NoteOrientation": (1, 0),
+    "Align": (12, 5),  # each orientation
+    "Combine": (16, 8),
+}
+_PROCESS_GB = 0.15
+_NETWORK_GB = 0.8  # torch, and the brain network on 2 mm voxels, whatever the scan's are
+
+
+def stage_memory(interface: str, voxels: int, echoes: int, method: str | None = None) -> float:
+    """Return the peak memory of a stage in GB; some inversions take more than the others."""
+    fixed, each = _VOLUMES[interface]
+    volumes = fixed + each * echoes
+    if interface == "Inversion" and method is not None:
+        volumes = max(volumes, METHODS[method].volumes)
+    network = _NETWORK_GB if interface == "BrainMask" else 0.0
+    return _PROCESS_GB + network + volumes * voxels * 4e-9
+
+
+def voxels_of(series: Series) -> int:
+    """Return the voxels of one volume, from the header.
+
+    Raises
+    ------
+    InputError
+        If the first image is no longer what it was when the series was found.
+    """
+    import nibabel as nib
+
+    from qsmbids.bids.check import UNREADABLE
+
+    try:
+        image: Any = nib.load(series.images[0])
+        return math.prod(image.shape[:3])
+    except UNREADABLE as error:
+        raise InputError(
+            f"{series.images[0].name} was changed or removed after the dataset was searched; run "
+            "the same command again."
+        ) from error
+
+
+def series_memory(voxels: int, echoes: int, methods: Iterable[str] = ()) -> float:
+    """Return the peak memory in GB of the stage that takes most."""
+    stages = [stage_memory(name, voxels, echoes) for name in _VOLUMES]
+    return max(stages + [stage_memory("Inversion", voxels, echoes, name) for name in methods])
+
+
+def disk_space(series: Series, settings: Settings, voxels: int) -> tuple[int, int]:
+    """Return the bytes that a series takes in the work directory and in the output folder."""
+    volume = 4 * voxels
+    kept = 2 * max(len(series.echo_times), 1) + 10 + len(settings.methods)
+    return kept * volume, len(images(series, settings)) * volume
