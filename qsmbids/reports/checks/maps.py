@@ -9,7 +9,7 @@ from math import inf
 import numpy as np
 
 from qsmbids.bids.volume import Image
-from qsmbids.phase.noise import noise_from_magnitude
+from qsmbids.phase.signal_noise import noise_from_magnitude
 from qsmbids.physics import DipoleConvolution
 from qsmbids.reports.checks.check import Check
 from qsmbids.reports.view import Mask

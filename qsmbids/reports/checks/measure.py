@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from qsmbids.masking import signal_mask
 from qsmbids.masking.plausibility import at_border
-from qsmbids.phase.noise import noise_from_magnitude
+from qsmbids.phase.signal_noise import noise_from_magnitude
 from qsmbids.reports.checks.echoes import movement
 from qsmbids.reports.checks.extraction import against_network
 from qsmbids.reports.checks.pairing import pairing

@@ -10,8 +10,8 @@ import scipy.fft as sf
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from qsmbids.phase.sign import TISSUE_MINUS_AIR
-from qsmbids.physics.dipole import frequencies
+from qsmbids.phase.field_sign import TISSUE_MINUS_AIR
+from qsmbids.physics.kernel import frequencies
 from qsmbids.reports.checks.blocks import Blocks
 
 Float = NDArray[np.float32]
