@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from qsmbids.background import remove_background
 from qsmbids.physics import DipoleConvolution
+from qsmbids.training.fibres import fibre_field
 from qsmbids.training.noise import SmoothNoise
 from qsmbids.training.shapes import paint
 
@@ -51,6 +52,11 @@ class Degradation:
     clean : float
         Share of the samples whose field, before any removal, has noise alone: no background, no
         field beyond the model and no wrong voxels.
+    fibres : float
+        Field that bundles add beside their mean susceptibility, see `fibre_field`.
+    grain : float
+        Share of the samples whose field beyond the model has a power law's spectrum, down to
+        single voxels, and is larger at the mask's surface.
     """
 
     background: float = 0.4
@@ -64,6 +70,8 @@ class Degradation:
     removal: float = 0.0
     quiet: float = 1 / 50
     clean: float = 0.0
+    fibres: float = 0.0
+    grain: float = 0.0
 
 
 CLEAN = Degradation(0.0, 0.0, 1e-4, 0.0, 0.0, 1.0, 1.0, (1.0, 1.0))
@@ -133,8 +141,13 @@ def degraded(
     magnitude = random_magnitude(rng, noise, chi, field / np.float32(spread))
     if how.background:
         field += _outer_field(rng, mask, dipole, spread * rng.uniform(0, how.background))
+    if how.fibres:
+        fibres = fibre_field(
+            rng, chi, mask, noise=noise, voxel_size=dipole.voxel_size, b0_dir=dipole.b0_dir
+        )
+        field += np.float32(spread * how.fibres * rng.random()) * fibres
     if how.model:
-        rough = noise(np.exp(rng.uniform(np.log(1.0), np.log(8.0))))
+        rough = _beyond_the_model(rng, mask, noise, how)
         field += np.float32(spread * how.model * rng.random() ** 2) * rough
     error, magnitude = _measured(rng, noise, magnitude, how)
     field += error
@@ -149,6 +162,19 @@ def degraded(
         "chi": chi,
         "weight": np.where(mask, magnitude, 0).astype(np.float32),
     }
+
+
+def _beyond_the_model(
+    rng: np.random.Generator, mask: Mask, noise: SmoothNoise, how: Degradation
+) -> Float:
+    """Return a random field of about unit variance."""
+    if rng.random() >= how.grain:
+        return noise(np.exp(rng.uniform(np.log(1.0), np.log(8.0))))
+    rough = noise.power_law(rng.uniform(1.0, 3.0))
+    if rng.random() < 0.7:
+        depth = ndimage.distance_transform_edt(mask).astype(np.float32)
+        rough *= 1 + np.float32(rng.uniform(0, 1.5)) * np.exp(-depth / np.float32(rng.uniform(2, 8)))
+    return rough
 
 
 def random_magnitude(

@@ -14,7 +14,7 @@ __all__ = ["RECIPES", "Recipe", "find_recipe"]
 
 _NET = {"base": 16, "levels": 5}
 # Every measured field has been through a background removal, which keeps more than its sources.
-_REMOVED = Degradation(removal=0.35)
+_REMOVED = Degradation(removal=0.35, fibres=0.6, grain=0.5)
 _GRAINY = Grain(share=0.85)
 _UQSM = Recipe(
     name="uqsm",
