@@ -57,8 +57,8 @@ def fibre_field(
     v /= np.maximum(np.linalg.norm(v, axis=0), np.float32(1e-6))
     share = _bundles(rng, chi, mask, noise)
     along = np.tensordot(b, v, 1)
-    tensor = share * (along * v - (b / 3)[:, None, None, None])  # T b
-    field = field_of_magnetization(tensor, dipole.voxel_size, b)
+    tensor = share * (along * v - (b / np.float32(3))[:, None, None, None])  # T b
+    field = field_of_magnetization(np.asarray(tensor, np.float32), dipole.voxel_size, b)
     field /= max(float(field[mask].std()), 1e-9)
     offset = share * (np.float32(rng.uniform(-0.5, 1)) - (1 - along**2))
     offset /= max(float(offset[mask].std()), 1e-9)
