@@ -15,6 +15,7 @@ from training_tiny import add_subject, tiny
 
 from qsmbids.errors import InputError, UsageError
 from qsmbids.networks.base import unets
+from qsmbids.networks.unrolled import UnrolledNet
 from qsmbids.networks.weights import load_weights, save_weights
 from qsmbids.networks.weights_file import digest
 from qsmbids.training.__main__ import main as training_command
@@ -25,6 +26,7 @@ from qsmbids.training.engine.models import build
 from qsmbids.training.engine.trainer import Trainer
 from qsmbids.training.methods import find_recipe
 from qsmbids.training.run import train
+from qsmbids.training.ship import ship_mean
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -170,6 +172,7 @@ from pathlib import Path
 from qsmbids.training import __main__
 from qsmbids.training.engine import batches, curves
 from qsmbids.training.run import train
+from qsmbids.training.ship import ship_mean
 from training_tiny import tiny
 batches.CHECKED = {{16: 1.0}}
 curves.find_spec = lambda name: None
@@ -214,3 +217,23 @@ def test_the_command_leaves_the_precision_open_unless_told(monkeypatch, tmp_path
     monkeypatch.setattr("sys.argv", ["train", "--recipe", "dcnet", "--out", str(tmp_path), *flags])
     assert training_command() == 0
     assert given["bfloat16"] is asked
+
+
+def test_the_mean_of_trainings_is_shipped_with_what_each_was(tmp_path):
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for seed, folder in enumerate(folders):
+        folder.mkdir()
+        torch.manual_seed(seed)
+        model = UnrolledNet(iterations=2, base=4, levels=2)
+        save_weights(model, folder / "weights.safetensors", {"name": "dcnet", "steps": 5 + seed})
+    path = ship_mean(folders, "both", {"NRMSE": 20.0}, tmp_path)
+    mean, card = load_weights(path)
+    first, second = (load_weights(folder / "weights.safetensors")[0] for folder in folders)
+    for name, value in mean.state_dict().items():
+        both = (first.state_dict()[name] + second.state_dict()[name]) / 2
+        torch.testing.assert_close(value, both, atol=1e-3, rtol=1e-3)
+    assert (card["name"], card["steps"], card["scores"]) == ("both", 11, {"NRMSE": 20.0})
+    assert [part["steps"] for part in card["mean_of"]] == [5, 6]
+    save_weights(UnrolledNet(base=8, levels=2), folders[1] / "weights.safetensors", {})
+    with pytest.raises(InputError, match="another network"):
+        ship_mean(folders, "both", {}, tmp_path)

@@ -43,8 +43,8 @@ def refused(capsys, code, *arguments):
 
 def test_recipe_defaults_to_the_method(tmp_path):
     assert job(tmp_path, "--method", "uqsm+").recipe == "uqsm+"
-    other = job(tmp_path, "--method", "dcnet", "--recipe", "dcnet2")
-    assert (other.recipe, other.folder.name) == ("dcnet2", "dcnet2")
+    other = job(tmp_path, "--method", "dcnet", "--recipe", "synthnet")
+    assert (other.recipe, other.folder.name) == ("synthnet", "synthnet")
 
 
 def test_a_dataset_is_learned_from_where_no_labels_are_needed(tmp_path):

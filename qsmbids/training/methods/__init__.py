@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 RECIPES = {
     "dcnet": "qsmbids.training.methods.dcnet:DCNET",
-    "dcnet2": "qsmbids.training.methods.dcnet:DCNET2",
     "synthnet": "qsmbids.training.methods.jochmann:SYNTHNET",
     "uqsm": "qsmbids.training.methods.uqsm:UQSM",
     "uqsm+": "qsmbids.training.methods.uqsm_plus:UQSM_PLUS",

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from qsmbids.physics import DipoleConvolution
 from qsmbids.training.data.corruption.background_removal import remove_random_background
 from qsmbids.training.data.corruption.background_residue import outer_field
-from qsmbids.training.data.corruption.beyond_model import smooth_field
+from qsmbids.training.data.corruption.beyond_model import unexplained_field
+from qsmbids.training.data.corruption.fibres import fibre_field
 from qsmbids.training.data.corruption.noise import add_noise, random_magnitude
 from qsmbids.training.data.corruption.wrong_voxels import put_wrong_voxels
 from qsmbids.training.data.random_fields import SmoothNoise
@@ -30,7 +31,7 @@ class Corruption:
     background : float
         Residual field of sources outside of the mask.
     model : float
-        Smooth field that no susceptibility explains: anisotropy, exchange, flow, motion.
+        Field that no susceptibility explains: exchange, flow, motion, errors of the phase.
     noise : float
         Noise in ppm at full magnitude, at most.
     wrong : float
@@ -51,6 +52,10 @@ class Corruption:
     clean : float
         Share of the samples whose field, before any removal, has noise alone: no background, no
         field beyond the model and no wrong voxels.
+    fibres : float
+        Field that bundles of fibres add beside their mean susceptibility, see `fibres`.
+    rough : float
+        Share of the samples whose field beyond the model is rough, see `beyond_model`.
     """
 
     background: float = 0.4
@@ -64,6 +69,8 @@ class Corruption:
     removal: float = 0.0
     quiet: float = 1 / 50
     clean: float = 0.0
+    fibres: float = 0.0
+    rough: float = 0.0
 
 
 CLEAN = Corruption(0.0, 0.0, 1e-4, 0.0, 0.0, 1.0, 1.0, (1.0, 1.0))
@@ -103,15 +110,18 @@ def corrupt(
         zero outside the mask), float32.
     """
     if how.clean and rng.random() < how.clean:
-        how = replace(how, background=0.0, model=0.0, wrong=0.0)
+        how = replace(how, background=0.0, model=0.0, wrong=0.0, fibres=0.0)
     chi = _demeaned(chi, mask, np.float32(rng.uniform(*how.scale)))
     field = dipole(chi)
     deviation = max(float(field[mask].std()), 1e-5)
     magnitude = random_magnitude(rng, noise, chi, field / np.float32(deviation))
     if how.background:
         field += outer_field(rng, mask, dipole, deviation * rng.uniform(0, how.background))
+    if how.fibres:
+        size = np.float32(deviation * how.fibres * rng.random())
+        field += size * fibre_field(rng, chi, mask, noise=noise, dipole=dipole)
     if how.model:
-        field += smooth_field(rng, noise, deviation * how.model)
+        field += unexplained_field(rng, noise, mask, deviation * how.model, how.rough)
     field, magnitude = add_noise(rng, noise, field, magnitude, how.noise, how.quiet)
     if how.wrong:
         put_wrong_voxels(rng, field, mask, magnitude, how.wrong)
