@@ -21,6 +21,7 @@ _VOLUMES = {
     "Relaxometry": (6, 2),
     "Background": (20, 0),
     "Inversion": (35, 0),  # a mask that fills the grid
+    "MeasureQuality": (14, 1),
     "WriteDerivatives": (5, 0),
     "SaveImage": (5, 0),
     "StoreSubject": (5, 0),
@@ -38,7 +39,7 @@ def stage_memory(interface: str, voxels: int, echoes: int, method: str | None = 
     volumes = fixed + each * echoes
     if interface == "Inversion" and method is not None:
         volumes = max(volumes, METHODS[method].volumes)
-    network = _NETWORK_GB if interface == "BrainMask" else 0.0
+    network = _NETWORK_GB if interface in ("BrainMask", "MeasureQuality") else 0.0
     return _PROCESS_GB + network + volumes * voxels * 4e-9
 
 
