@@ -41,6 +41,8 @@ class Check:
     def range(self) -> str:
         """The expected range in words."""
         low, high = self.expected
+        if math.isinf(low) and math.isinf(high):
+            return "any"
         if math.isinf(low) or math.isinf(high):
             end = f"at most {figure(high)}" if math.isinf(low) else f"at least {figure(low)}"
             return f"{end} {self.unit}".strip()
