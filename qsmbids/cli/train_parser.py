@@ -61,7 +61,9 @@ def level_options() -> argparse.ArgumentParser:
     other = options.add_argument_group("other")
     add_other(other, "say more")
     # what a run of the participant level may ask for besides
-    options.set_defaults(input="anat", method=(), weights=(), no_fieldmaps=False, mode="run")
+    options.set_defaults(
+        input="anat", method=(), weights=(), no_fieldmaps=False, mode="run", strict=False
+    )
     return options
 
 
