@@ -81,11 +81,13 @@ papers: $(INSTALLED) ## make the papers' tables again, docs/results
 	@for table in cosmos challenge "trainings augmentation" "trainings training-data" "trainings domains"; do \
 	  $(BIN)/python -m benchmarks.papers.$$table || exit 1; done
 
-readme: $(INSTALLED) ## write the README's tables from the registries
+readme: $(INSTALLED) ## write the README's tables and the Boutiques descriptor from registries and parser
 	$(BIN)/python docs/readme.py
+	$(BIN)/python docs/descriptor.py
 
-docker: ## build the container image, with torch from TORCH_INDEX if that is given
-	docker build $(if $(TORCH_INDEX),--build-arg TORCH_INDEX=$(TORCH_INDEX)) -t qsmbids .
+docker: ## build the container image for the CPU, or with DEVICE=cuda
+	docker build $(if $(TORCH_INDEX),--build-arg TORCH_INDEX=$(TORCH_INDEX)) $(if $(DEVICE),--build-arg DEVICE=$(DEVICE)) \
+	  --build-arg REVISION=$$(git rev-parse HEAD) -t qsmbids .
 
 clean: ## remove what the targets above made
 	rm -rf .venv demo demo-real build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
