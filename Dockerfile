@@ -56,7 +56,7 @@ ENV PATH=/opt/qsmbids/bin:$PATH \
 COPY --from=build /opt/qsmbids /opt/qsmbids
 COPY --from=sbom /qsmbids.cdx.json /usr/share/sbom/qsmbids.cdx.json
 
-RUN useradd --system --uid 1000 --no-create-home qsmbids \
+RUN useradd --uid 1000 --no-create-home qsmbids \
     && mkdir -p "$MPLCONFIGDIR" "$TEMPLATEFLOW_HOME" \
     && chmod -R a+rwX /var/cache/qsmbids
 
