@@ -13,7 +13,10 @@ from qsmbids.settings import Settings
 
 BIDS_VERSION = "1.10.0"
 CODE_URL = "https://github.com/qsmbids/qsmbids"
-IGNORED = ("*.html", "logs", "**/figures", "**/log", "training", "evaluation", "work")
+IGNORED = (
+    *("*.html", "logs", "**/figures", "**/log", "training", "evaluation", "work"),
+    *("*_regions.tsv", "*_regions.json"),
+)
 
 
 def write_dataset_description(settings: Settings) -> None:
