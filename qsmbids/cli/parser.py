@@ -23,7 +23,7 @@ Exit codes: 0 all is well, 1 something failed, 2 the command cannot be understoo
 Every option may stand in a TOML file given with --config-file, under its name without dashes.
 """
 _LEVEL = (
-    "participant: make the maps; group: gather the maps' figures in one table; train: train a "
+    "participant: make the maps; group: write the page and the tables of all; train: train a "
     "network; evaluate: compare maps with a reference; see qsmbids BIDS OUT train --help and "
     "qsmbids BIDS OUT evaluate --help"
 )
