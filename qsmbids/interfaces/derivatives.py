@@ -20,7 +20,7 @@ from qsmbids.interfaces.images import write_image
 from qsmbids.interfaces.outputs import OUTPUTS, chimap, curve_path, uncertainty_map
 
 _DETAILS = (
-    *("Weights", "UncertaintyWeights", "Fit", "Device"),
+    *("Weights", "SecondNetwork", "UncertaintyWeights", "Fit", "Device"),
     *("ConditionNumber", "AnglesBetweenOrientations", "SourcesOutsideMasks"),
 )
 STAGES = ("reading", "masking", "mapping", "decay", "background", "inversion")
