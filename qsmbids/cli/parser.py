@@ -12,6 +12,7 @@ from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.cli import values
 from qsmbids.cli.arguments import DATA, PROCESSING, RUNNING, add, add_all, add_other
 from qsmbids.cli.levels import parse_level
+from qsmbids.contrast import SEPARATION, WEIGHTING
 from qsmbids.inversion import COMBINATIONS, DEFAULT
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.masking import METHODS as MASKING
@@ -83,6 +84,18 @@ def level_options() -> argparse.ArgumentParser:
     add(processing, "--weights", metavar="[METHOD=]FILE", **several)
     add_all(processing, PROCESSING)
     processing.add_argument(
+        "--swi",
+        action="store_true",
+        help="a susceptibility-weighted image too, and its minimum over slabs (swi.slab, in mm)",
+    )
+    processing.add_argument(
+        "--separation",
+        choices=[*SEPARATION],
+        default="",
+        help="paramagnetic and diamagnetic parts of each map too; r2star: by R2*, without a map of "
+        "R2, whose limits docs/measurements.md shows",
+    )
+    processing.add_argument(
         "--no-fieldmaps", action="store_true", help="do not write total and local field maps"
     )
     running = options.add_argument_group("how to run")
@@ -113,7 +126,7 @@ def to_settings(args: argparse.Namespace) -> Settings:
     check_folders(bids_dir, output_dir, work_dir)
     chosen = tuple(dict.fromkeys(args.method))
     methods = tuple(name for name in chosen if name in INVERSION)
-    known = {**INVERSION, **COMBINATIONS, **BACKGROUND, **MASKING}
+    known = {**INVERSION, **COMBINATIONS, **BACKGROUND, **MASKING, **WEIGHTING, **SEPARATION}
     options = values.method_options(args.option, known)
     extraction = EXTRACTORS.get(args.brain_extraction, args.brain_extraction)
     options = with_weights(options, args.weights, (*methods, extraction))
@@ -138,6 +151,8 @@ def to_settings(args: argparse.Namespace) -> Settings:
         phase_sign=args.phase_sign,
         brain_extraction=args.brain_extraction,
         background=args.background,
+        swi=args.swi,
+        separation=args.separation,
         write_fields=not args.no_fieldmaps,
         mode=mode,
         validate=not args.skip_bids_validation,

@@ -15,9 +15,16 @@ from qsmbids.interfaces.outputs import note_path, quality_path, subject_path
 from qsmbids.interfaces.quality import MeasureQuality
 from qsmbids.settings import Settings
 from qsmbids.workflows.node import stage_node
-from qsmbids.workflows.plan import gives_uncertainty, node_name, writes_local_field
+from qsmbids.workflows.plan import (
+    gives_uncertainty,
+    node_name,
+    separates,
+    weights,
+    writes_local_field,
+)
 from qsmbids.workflows.stages import init_stages_wf, outputs_of
 
+_OF_THE_MAP = ("chi", "curves", "uncertainty")
 _LOCAL_FIELD = {"field": "local", "mask": "eroded", "weight": "weight", "grid": "grid"}
 
 
@@ -58,7 +65,13 @@ def init_series_wf(series: Series, settings: Settings, *, voxels: int) -> Workfl
         write(name, WriteDerivatives(), {"grid": "grid", "reading": "reading", **links}, **common)
     for method in settings.methods:
         links = {"grid": "grid", "reading": "reading", **_maps(method, series, settings)}
-        write(f"chi_{desc_label(method)}", WriteDerivatives(), links, method=method, **common)
+        label = desc_label(method)
+        write(f"chi_{label}", WriteDerivatives(), links, method=method, **common)
+        if separates(series, settings):
+            links = {name: source for name, source in links.items() if name not in _OF_THE_MAP}
+            links |= {name: f"{name}_{label}" for name in ("paramagnetic", "diamagnetic")}
+            links |= {"decay": "decay", "separation": f"separation_{label}"}
+            write(f"parts_{label}", WriteDerivatives(), links, method=method, **common)
     if series.start == "raw":
         links = _same("magnitude", "phase", "grid", "weight")
         links |= {"mask": "brain", "field": "total"}
@@ -114,6 +127,8 @@ def _derivatives(series: Series, settings: Settings) -> Iterator[tuple[str, dict
             yield "field", _same("total", "magnitude", *before)
     if series.shows_decay:
         yield "decay", _same("r2star", "t2star", "s0", "masking", "decay")
+    if weights(series, settings):
+        yield "weighting", _same("swi", "minimum", *before, "background", "weighting")
     if series.start != "local-field":
         images = ["eroded"]
         if writes_local_field(series, settings):
