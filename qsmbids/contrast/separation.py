@@ -17,7 +17,7 @@ LIMITS = (
     "thick slices both parts are too large.",
     "Iron and myelin are taken to raise R2* equally much per ppm, whatever their shape; fibres "
     "across B0 look more diamagnetic than fibres along it.",
-    "The parts add up to the map, whose zero is the mean of its mask and not that of water.",
+    "The parts add up to the map, whose zero is that of its reference and not that of water.",
 )
 """What a reader of the parts must know."""
 

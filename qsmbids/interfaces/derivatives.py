@@ -35,6 +35,7 @@ STAGES = (
     *("reading", "masking", "mapping", "decay", "background", "inversion"),
     *("weighting", "separation"),
 )
+_WHOLE = "mask"
 _MAPS: dict[str, Callable[[str], Output]] = {
     "chi": chimap,
     "uncertainty": uncertainty_map,
@@ -74,6 +75,7 @@ class _WriteInputs(StageInputs):
     inversion = traits.Dict()
     weighting = traits.Dict()
     separation = traits.Dict()
+    reference = traits.Dict(desc="of the stage that put chi relative to a region")
 
 
 class WriteDerivatives(Stage):
@@ -123,14 +125,19 @@ class WriteDerivatives(Stage):
         }
         if "Limits" in last:
             block["Limits"] = last["Limits"]
-        if isdefined(inputs.chi):
+        if isdefined(inputs.method):
             from qsmbids.inversion import COMBINATIONS, METHODS
 
-            block |= {name: last[name] for name in _DETAILS if name in last}
             several = inputs.method in COMBINATIONS
             entry = COMBINATIONS[inputs.method] if several else METHODS[inputs.method]
             region = "region that all orientations share" if several else "eroded mask"
-            block["MethodLabel"] = entry.label
+            if isdefined(inputs.reference):
+                warnings += inputs.reference["Warnings"]
+                moved = inputs.reference["Method"] != _WHOLE
+                region = f"region {inputs.reference['Method']}" if moved else region
+            if isdefined(inputs.chi):
+                block |= {name: last[name] for name in _DETAILS if name in last}
+                block["MethodLabel"] = entry.label
             block["Reference"] = f"the mean over the {region}, which is set to 0 ppm"
         return block
 

@@ -8,11 +8,14 @@ from hashlib import blake2b
 from pathlib import Path
 
 from qsmbids.bids import Series
+from qsmbids.bids.segmentations import segmentation_label
 from qsmbids.interfaces.outputs import (
     OUTPUTS,
     Output,
     chimap,
     part_map,
+    region_labels,
+    region_table,
     subject_path,
     uncertainty_map,
 )
@@ -29,6 +32,8 @@ LABELS = {
     "inversion": "inversion",
     "weighting": "susceptibility weighting",
     "separation": "separation",
+    "regions": "regions",
+    "reference": "reference",
     "write": "writing",
     "report": "report",
 }
@@ -36,7 +41,7 @@ LABELS = {
 # How long a stage takes beside the others, roughly: to tell the time left.
 _SHARES = {
     **{"reading": 1, "masking": 10, "mapping": 5, "decay": 1, "background": 4},
-    **{"alignment": 6, "inversion": 4, "weighting": 1, "separation": 1},
+    **{"alignment": 6, "inversion": 4, "regions": 1, "weighting": 1, "separation": 1},
 }
 
 _ODD = re.compile(r"[^A-Za-z0-9_]")
@@ -138,9 +143,23 @@ def gives_uncertainty(method: str, processing: Processing) -> bool:
     return bool(METHODS[method].resolve(processing.options.get(method, {})).get("uncertainty"))
 
 
+def region_sets(series: Series, settings: Settings) -> list[str]:
+    """Return what the regions of a series come from: labels of ``seg`` in the names of files."""
+    if series.segmentation is None:
+        return []
+    return [segmentation_label(series.segmentation)]
+
+
+def moves_zero(series: Series, settings: Settings) -> bool:
+    """Tell whether susceptibility is put relative to a region instead of the whole mask."""
+    return settings.reference != "mask" and bool(region_sets(series, settings))
+
+
 def outputs(series: Series, settings: Settings) -> list[Path]:
     """Return the paths of the files that a series will have."""
     paths = [image.path(settings.output_dir, series) for image in images(series, settings)]
+    for name in region_sets(series, settings):
+        paths += [path(settings.output_dir, series, name) for path in (region_table, region_labels)]
     folder = settings.subjects_dir
     if folder is None or series.orientations:
         return paths
@@ -185,7 +204,11 @@ def steps(series: Series, settings: Settings) -> Iterable[tuple[str, str]]:
 
 
 def _steps_beside(series: Series, settings: Settings) -> Iterable[tuple[str, str]]:
-    """Yield what is made of the maps and the local field."""
+    """Yield what is made of the maps, and beside them."""
+    if series.segmentation is not None:
+        yield LABELS["regions"], f"of {series.segmentation.name}"
+    if moves_zero(series, settings):
+        yield LABELS["reference"], settings.reference
     if separates(series, settings):
         yield LABELS["separation"], _with_options(settings.separation, settings)
     if weights(series, settings):

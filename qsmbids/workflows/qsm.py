@@ -25,7 +25,7 @@ _IMAGES = {
     "minimum": "swi_minimum",
 }
 """Arrays that `init_qsm_wf` gives as images, and how it calls them."""
-_MAPS = ("chi_", "uncertainty_", "paramagnetic_", "diamagnetic_")
+_MAPS = ("chi_", "uncertainty_")
 
 
 def init_qsm_wf(
@@ -63,8 +63,8 @@ def init_qsm_wf(
         (``ppm``, ``Hz``, ``rad/s``), ``b0_dir`` (along the voxel axes, if not the affine's);
         ``mask`` (NIfTI; without it the brain is found in the magnitude). Outputs, NIfTI files on
         the grid of the input: for each method ``chi_<label>`` and, where it is given,
-        ``uncertainty_<label>``, ``paramagnetic_<label>`` and ``diamagnetic_<label>`` (ppm), the
-        label being `qsmbids.bids.desc_label` of its name; ``swi`` and ``swi_minimum``;
+        ``uncertainty_<label>`` (ppm), the label being `qsmbids.bids.desc_label` of its name;
+        with ``Processing.swi``, ``swi`` and ``swi_minimum``;
         ``total_field``, ``local_field`` (ppm), ``brain_mask``, ``reliable_mask``, ``mask``
         (where susceptibility is known); ``r2star`` (1/s), ``t2star`` (s), ``s0``.
     """

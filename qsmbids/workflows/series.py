@@ -22,9 +22,10 @@ from qsmbids.workflows.plan import (
     weights,
     writes_local_field,
 )
+from qsmbids.workflows.regions import Regions
+from qsmbids.workflows.separation import add_separation
 from qsmbids.workflows.stages import init_stages_wf, outputs_of
 
-_OF_THE_MAP = ("chi", "curves", "uncertainty")
 _LOCAL_FIELD = {"field": "local", "mask": "eroded", "weight": "weight", "grid": "grid"}
 
 
@@ -63,15 +64,25 @@ def init_series_wf(series: Series, settings: Settings, *, voxels: int) -> Workfl
     common = {"series": series, "output_dir": str(settings.output_dir)}
     for name, links in _derivatives(series, settings):
         write(name, WriteDerivatives(), {"grid": "grid", "reading": "reading", **links}, **common)
+    regions = Regions(workflow, stages, series, settings, size)
     for method in settings.methods:
         links = {"grid": "grid", "reading": "reading", **_maps(method, series, settings)}
-        label = desc_label(method)
-        write(f"chi_{label}", WriteDerivatives(), links, method=method, **common)
+        name, chi = f"chi_{desc_label(method)}", regions.chi(method)
+        write(name, WriteDerivatives(), links, method=method, **common)
+        for trait, (node, field) in chi.items():
+            workflow.connect(node, field, workflow.get_node(f"write_{name}"), trait)
         if separates(series, settings):
-            links = {name: source for name, source in links.items() if name not in _OF_THE_MAP}
-            links |= {name: f"{name}_{label}" for name in ("paramagnetic", "diamagnetic")}
-            links |= {"decay": "decay", "separation": f"separation_{label}"}
-            write(f"parts_{label}", WriteDerivatives(), links, method=method, **common)
+            add_separation(
+                workflow,
+                stages,
+                chi,
+                _telling(links),
+                series=series,
+                settings=settings,
+                method=method,
+                size=size,
+            )
+    regions.measure()
     if series.start == "raw":
         links = _same("magnitude", "phase", "grid", "weight")
         links |= {"mask": "brain", "field": "total"}
@@ -137,9 +148,9 @@ def _derivatives(series: Series, settings: Settings) -> Iterator[tuple[str, dict
 
 
 def _maps(method: str, series: Series, settings: Settings) -> dict[str, str]:
-    """Return what the node that writes the map of a method takes."""
+    """Return what the node that writes the map of a method takes besides the map."""
     label = desc_label(method)
-    made = ["chi", "curves"]
+    made = ["curves"]
     if gives_uncertainty(method, settings):
         made.append("uncertainty")
     before = ["masking"]
@@ -150,6 +161,11 @@ def _maps(method: str, series: Series, settings: Settings) -> dict[str, str]:
         **_same(*before),
         "inversion": f"inversion_{label}",
     }
+
+
+def _telling(links: dict[str, str]) -> dict[str, str]:
+    """Return what of the links tells how a map was made, and is not the map itself."""
+    return {trait: one for trait, one in links.items() if trait not in ("curves", "uncertainty")}
 
 
 def _same(*names: str) -> dict[str, str]:

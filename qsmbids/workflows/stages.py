@@ -10,7 +10,7 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline.engine import Node, Workflow
 
 from qsmbids.bids import desc_label
-from qsmbids.interfaces.contrast import Separation, Weighting
+from qsmbids.interfaces.contrast import Weighting
 from qsmbids.interfaces.fields import BrainMask, FieldMap, Relaxometry
 from qsmbids.interfaces.read_field import LoadField
 from qsmbids.interfaces.read_series import LoadSeries
@@ -95,8 +95,6 @@ class _Builder:
             self._remove_background()
         for method in self.processing.methods:
             self._invert(method)
-            if self.processing.separation and decay and "field_strength" in self.inputs:
-                self._separate(method)
         if self.processing.swi and not from_field:
             self._weight()
         node = Node(IdentityInterface(fields=list(self.made)), name="outputnode")
@@ -194,16 +192,6 @@ class _Builder:
             settings,
             {**takes, "field_file": "field_file"},
             {f"{name}_{label}": name for name in makes},
-        )
-
-    def _separate(self, method: str) -> None:
-        label, how = desc_label(method), self.processing.separation
-        self._add(
-            f"separation_{label}",
-            Separation(),
-            {"method": how, "options": self._options(how)},
-            {"chi": f"chi_{label}", "mask": "eroded", **_same("r2star", "field_strength")},
-            {f"{name}_{label}": name for name in ("paramagnetic", "diamagnetic")},
         )
 
     def _weight(self) -> None:
