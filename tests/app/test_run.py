@@ -240,6 +240,7 @@ def test_a_dry_run_touches_nothing(
     assert f"sub-01_desc-{desc_label(DEFAULT)}_Chimap.nii.gz" in text
     assert "best-path unwrapping, linear fit" in text
     assert "1 series to process" in text
+    assert "dcnet-tv (weights=dcnet, trust=0.0, strong=0.5," in text
     assert list(tmp_path.iterdir()) == []
 
 
@@ -256,6 +257,18 @@ def test_reports_texts_and_table(
     assert main([str(dataset), str(out), "group"]) == 0
     rows = (out / "group.tsv").read_text().splitlines()
     assert [row.split("\t")[0] for row in rows[1:]] == ["sub-01", "sub-02", "sub-bad"]
+
+
+def test_who_is_missing_is_named_a_line_each(
+    dataset: Path, finished: tuple[Path, int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, _ = finished
+    capsys.readouterr()
+    assert run(dataset, out, "--method", "tkd", "--dry-run", "--missing") == 0
+    assert capsys.readouterr().out == "bad\n"
+    assert run(dataset, tmp_path / "out", "--method", "tkd", "--dry-run", "--missing") == 0
+    assert capsys.readouterr().out == "01\n02\nbad\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_methods_text_alone_is_no_result(
