@@ -12,6 +12,7 @@ from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.cli import values
 from qsmbids.cli.arguments import DATA, PROCESSING, RUNNING, add, add_all, add_other
 from qsmbids.cli.levels import parse_level
+from qsmbids.contrast import SEPARATION, WEIGHTING
 from qsmbids.errors import UsageError
 from qsmbids.inversion import COMBINATIONS, DEFAULT
 from qsmbids.inversion import METHODS as INVERSION
@@ -84,8 +85,21 @@ def level_options() -> argparse.ArgumentParser:
     add(processing, "--weights", metavar="[METHOD=]FILE", **several)
     add_all(processing, PROCESSING)
     processing.add_argument(
+        "--swi",
+        action="store_true",
+        help="a susceptibility-weighted image too, and its minimum over slabs (swi.slab, in mm)",
+    )
+    processing.add_argument(
+        "--separation",
+        choices=[*SEPARATION],
+        default="",
+        help="paramagnetic and diamagnetic parts of each map too; r2star: by R2*, without a map of "
+        "R2, whose limits docs/measurements.md shows",
+    )
+    processing.add_argument(
         "--no-fieldmaps", action="store_true", help="do not write total and local field maps"
     )
+    _add_regions(options.add_argument_group("regions"))
     running = options.add_argument_group("how to run")
     add_all(running, RUNNING)
     running.add_argument(
@@ -109,6 +123,22 @@ def level_options() -> argparse.ArgumentParser:
     return options
 
 
+def _add_regions(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--segmentation",
+        action="store_true",
+        help="measure the regions of a segmentation by FreeSurfer, FastSurfer or SynthSeg that "
+        "--derivatives hold",
+    )
+    group.add_argument(
+        "--reference",
+        metavar="REGION",
+        default="mask",
+        help="what susceptibility is relative to; mask: the mean over the whole map (default); "
+        "csf: the fluid in the ventricles; or a region's name, such as splenium",
+    )
+
+
 def to_settings(args: argparse.Namespace) -> Settings:
     """Check the arguments against each other and return the settings."""
     from qsmbids.workflows import machine
@@ -120,7 +150,7 @@ def to_settings(args: argparse.Namespace) -> Settings:
     check_folders(bids_dir, output_dir, work_dir)
     chosen = tuple(dict.fromkeys(args.method))
     methods = tuple(name for name in chosen if name in INVERSION)
-    known = {**INVERSION, **COMBINATIONS, **BACKGROUND, **MASKING}
+    known = {**INVERSION, **COMBINATIONS, **BACKGROUND, **MASKING, **WEIGHTING, **SEPARATION}
     options = values.method_options(args.option, known)
     extraction = EXTRACTORS.get(args.brain_extraction, args.brain_extraction)
     options = with_weights(options, args.weights, (*methods, extraction))
@@ -128,6 +158,10 @@ def to_settings(args: argparse.Namespace) -> Settings:
         raise UsageError("--missing goes with --dry-run: it prints labels and does nothing.")
     mode = "missing" if args.missing else args.mode
     mode = "group" if args.level == "group" else mode
+    if args.reference != "mask" and not args.segmentation:
+        raise UsageError(
+            f"--reference {args.reference} needs regions; add --segmentation with --derivatives."
+        )
     settings = Settings(
         bids_dir=bids_dir,
         output_dir=output_dir,
@@ -148,6 +182,10 @@ def to_settings(args: argparse.Namespace) -> Settings:
         phase_sign=args.phase_sign,
         brain_extraction=args.brain_extraction,
         background=args.background,
+        swi=args.swi,
+        separation=args.separation,
+        segmentation=args.segmentation,
+        reference=args.reference.lower(),
         write_fields=not args.no_fieldmaps,
         mode=mode,
         validate=not args.skip_bids_validation,

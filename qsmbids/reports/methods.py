@@ -7,6 +7,7 @@ from typing import Any
 
 from qsmbids import __version__
 from qsmbids.background import METHODS as BACKGROUND
+from qsmbids.contrast import SEPARATION, WEIGHTING
 from qsmbids.inversion import COMBINATIONS
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.masking import METHODS as MASKING
@@ -21,6 +22,8 @@ REGISTRIES: tuple[tuple[Registry, str], ...] = (
     (BACKGROUND, "The background field was removed"),
     (INVERSION, "Magnetic susceptibility was computed"),
     (COMBINATIONS, "Magnetic susceptibility was computed"),
+    (SEPARATION, "Paramagnetic and diamagnetic sources were told apart"),
+    (WEIGHTING, "A susceptibility-weighted image was made"),
 )
 """Each registry and how a sentence about one of its methods begins."""
 
