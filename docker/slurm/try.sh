@@ -62,8 +62,10 @@ job=$(sed -n 's/.*in job \([0-9]*\);.*/\1/p' <<<"$told")
 group=$(sed -n 's/Submitted batch job //p' <<<"$told")
 check "a task for each of $participants participants" grep -q "^$participants participants" <<<"$told"
 
-scancel "${job}_3"                                              # while it waits or runs
-scontrol update JobId="${job}_5" MinMemoryNode=120              # too little: it runs out of memory
+scontrol update JobId="${job}_5" MinMemoryNode=120 # too little: it runs out of memory
+until [[ $(state "${job}_2") == RUNNING ]]; do sleep 1; done
+sleep 3
+scancel "${job}_2"
 while [[ $(count) -lt 4 ]]; do sleep 2; done
 scontrol update NodeName="$(hostname -s)" State=DRAIN Reason=trial
 while [[ $(squeue --noheader --states=RUNNING | wc -l) -gt 0 ]]; do sleep 2; done
@@ -73,7 +75,8 @@ check "the drained node starts nothing ($before maps)" [ "$(count)" = "$before" 
 scontrol update NodeName="$(hostname -s)" State=RESUME
 wait_for "$group"
 
-echo "task 3: $(state "${job}_3"), task 5: $(state "${job}_5"), group: $(state "$group")"
+echo "task 2: $(state "${job}_2"), task 5: $(state "${job}_5"), group: $(state "$group")"
+check "task 5 ran out of memory" grep -q "exceeded memory" "out/logs/slurm/${job}_5.txt"
 check "$((participants - 2)) maps" [ "$(count)" = "$((participants - 2))" ]
 check "the group page says who is missing" grep -q "sub-05" out/group.html
 

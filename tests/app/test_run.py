@@ -144,6 +144,23 @@ def test_another_option_recomputes_what_depends_on_it(
     assert changed == {"sub-01_desc-tkd_Chimap.nii.gz"}
 
 
+def test_echoes_leave_the_work_folder_and_another_method_reads_them_anew(
+    dataset: Path, finished: tuple[Path, int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ("--method", "tkd", "--participant-label", "02", "-v")
+    assert run(dataset, tmp_path / "out", *more) == 0
+    folder = tmp_path / "work/qsmbids/sub_02/stages"
+    assert not [*folder.rglob("phase-*.npy"), *folder.rglob("magnitude-*.npy")]
+    capsys.readouterr()
+    assert run(dataset, tmp_path / "out", *more, "--method", "tkd", "tikhonov") == 0
+    lines = capsys.readouterr().out.splitlines()
+    again = {line for line in lines if "sub-02: " in line and "writing" not in line}
+    unchanged = {line.split(": ")[1] for line in again if line.endswith("unchanged")}
+    assert {"total field", "R2* and T2*", "background removal"} <= unchanged
+    assert maps(tmp_path / "out", "02").items() > maps(finished[0], "02").items()
+    assert not [*folder.rglob("phase-*.npy")]
+
+
 def test_a_killed_run_resumes_to_the_same_bytes(
     dataset: Path, finished: tuple[Path, int], tmp_path: Path
 ) -> None:
