@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from qsmbids.bids import Inventory, Series, with_orientations
-from qsmbids.errors import InputError
+from qsmbids.errors import InputError, readable
 from qsmbids.inversion import COMBINATIONS
 from qsmbids.settings import Settings
 from qsmbids.workflows import plan, records
@@ -23,7 +23,7 @@ def run(settings: Settings) -> int:
     if settings.mode == "missing":
         return _name_missing(inventory, settings)
     if settings.mode == "dry-run":
-        print(describe_run(inventory, settings))
+        print(readable(describe_run(inventory, settings)))
         return int(any(item.error for item in inventory.skipped))
     if settings.mode == "boilerplate-only":
         from qsmbids.workflows.boilerplate import write_boilerplate
@@ -42,7 +42,7 @@ def _name_missing(inventory: Inventory, settings: Settings) -> int:
 
     for item in inventory.skipped:
         if item.error:
-            print(item.reason, file=sys.stderr)
+            print(readable(item.reason), file=sys.stderr)
     for label in missing_labels(inventory, settings):
         print(label)
     return 0

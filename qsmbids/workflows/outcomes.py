@@ -133,7 +133,7 @@ class Outcomes:
         self._listener.series_ended(state.series, None)
 
     def _drop_echoes(self, series: Series) -> None:
-        """Remove the echoes, half of a work folder; a run that needs them reads the images again."""
+        """Remove the echoes, half of a work folder; what needs them reads the images again."""
         folder = self._settings.work_dir / TOP / plan.node_name(series.key) / "stages" / "reading"
         for name in ("magnitude", "phase"):
             for path in folder.glob(f"{name}-*.npy"):
