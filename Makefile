@@ -18,7 +18,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-real test test-fast lint format types imports check bench speed papers docs gallery docker clean
+.PHONY: help install demo demo-real test test-fast fuzz lint format types imports check bench speed papers docs gallery descriptor docker clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,10 @@ test: $(INSTALLED) ## run every test
 test-fast: $(INSTALLED) ## run the tests that take seconds, side by side
 	$(BIN)/python -m pytest -m "not slow" -n auto
 
+MINUTES ?= 10
+fuzz: $(INSTALLED) ## try hostile input for MINUTES, with new seeds; prints what was tried and what broke
+	PYTHONPATH=tests/helpers $(BIN)/python -W ignore -m tests.hostile.fuzz --minutes $(MINUTES)
+
 lint: $(INSTALLED) ## check style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -87,11 +91,15 @@ docs: $(INSTALLED) ## build the site, check its links, print its path
 	$(BIN)/python -m docs.tools.links $(SITE)
 	@echo "Open $(abspath $(SITE))/index.html"
 
-gallery: $(INSTALLED) ## make the gallery's pictures of right and wrong maps again
-	$(BIN)/python -m docs.tools.gallery
+gallery: demo-real ## make the gallery's pictures of right and wrong maps again
+	$(BIN)/python -m docs.tools.gallery $(DEMO_REAL)/out
 
-docker: ## build the container image, with torch from TORCH_INDEX if that is given
-	docker build $(if $(TORCH_INDEX),--build-arg TORCH_INDEX=$(TORCH_INDEX)) -t qsmbids .
+descriptor: $(INSTALLED) ## write the Boutiques descriptor from the parser
+	$(BIN)/python -m docs.tools.descriptor
+
+docker: ## build the container image for the CPU, or with DEVICE=cuda
+	docker build $(if $(TORCH_INDEX),--build-arg TORCH_INDEX=$(TORCH_INDEX)) $(if $(DEVICE),--build-arg DEVICE=$(DEVICE)) \
+	  --build-arg REVISION=$$(git rev-parse HEAD) -t qsmbids .
 
 clean: ## remove what the targets above made
 	rm -rf .venv demo demo-real $(SITE) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -30,6 +30,7 @@ napoleon_google_docstring = False
 napoleon_use_ivar = True
 autodoc_typehints = "none"  # the docstrings say types and units
 autodoc_member_order = "bysource"
+suppress_warnings = ["ref.python"]  # words such as mask, which are attributes of several classes
 
 html_theme = "furo"
 html_title = f"qsmbids {release}"

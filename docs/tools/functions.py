@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator
 from importlib import import_module
 
-from docs.tools.tables import assignments, registries, source_link
+from docs.tools.tables import assignments, chosen, registries, source_link
 from qsmbids.registry import Method
 
 STAGES = {
@@ -15,6 +15,7 @@ STAGES = {
     "qsmbids.masking": (),
     "qsmbids.background": (),
     "qsmbids.inversion": (),
+    "qsmbids.contrast": (),
     "qsmbids.registration": (),
     "qsmbids.regions": (),
     "qsmbids.inference.predict": ("predict",),
@@ -33,6 +34,8 @@ HEADINGS = {
     "fit": "Fit of the field over echoes",
     "background": "Background removal",
     "method": "Inversion",
+    "separation": "Separation",
+    "swi": "Susceptibility weighting",
 }
 
 
@@ -62,7 +65,7 @@ def equations() -> Iterator[str]:
             for name, method in named.items():
                 own = assignments(method.defaults()) or "no options"
                 sources = ", ".join(map(source_link, method.citations))
-                yield f"- `--{option} {name}`: {own}. {sources}"
+                yield f"- `{chosen(option, name)}`: {own}. {sources}"
             yield from _directive("autofunction", target.replace(":", "."))
 
 

@@ -1,7 +1,7 @@
 """The gallery of right and wrong maps: a simulated head, spoilt in one way each, and what is said.
 
 ``make gallery`` maps the evidence cases of the checks' tests and writes a picture each and
-``lights.json``; the page shows them.
+``lights.json``, which the page shows; and the README's picture of the real head.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CASES = {
     "mask +15": "A mask that is too large",
     "hole": "A mask with a hole",
     "strength": "Half the field strength in the sidecar",
-    "thick": "Slices of 6 mm",
+    "thick": "Thick slices",
     "slab": "A slab instead of the whole head",
 }
 """Cases of ``tests/helpers/corruptions.py``, and what is wrong in each."""
@@ -41,7 +41,7 @@ def page() -> Iterator[str]:
     told = json.loads((FOLDER / "lights.json").read_text("utf-8"))
     for case, title in CASES.items():
         texts = told[case] or ["All numbers lie in their ranges."]
-        picture = f"images/gallery/{_stem(case)}.webp"
+        picture = f"images/gallery/{_label(case)}.webp"
         yield from ("", f"## {title}", "", f"![The map of this case]({picture})", "")
         yield from (f"> {escaped(text)}\n>" for text in texts)
     yield ""
@@ -54,25 +54,29 @@ def make() -> None:
     from qsmbids.cli.main import main
     from qsmbids.simulation import HeadRecipe, simulate_head
 
-    edges = {"shape": (82, 103, 103), "voxel_size": (2.0, 2.0, 2.0)}
+    grid = {"shape": (66, 82, 82), "voxel_size": (2.5, 2.5, 2.5)}
     times = (0.005, 0.011, 0.017, 0.023, 0.029)
-    head = HeadRecipe(**edges, field_strength=3.0, echo_times=times, snr=80.0)
+    head = HeadRecipe(**grid, field_strength=3.0, echo_times=times, snr=80.0)
     scan = corruptions.scan_of(simulate_head(head))
     FOLDER.mkdir(parents=True, exist_ok=True)
     told = {}
-    for case in CASES:
-        with tempfile.TemporaryDirectory() as name:
-            root, out = Path(name, "bids"), Path(name, "out")
-            corruptions.write(corruptions.CASES[case](scan), root, "a")
+    with tempfile.TemporaryDirectory() as name:
+        for sign in ("auto", "negative"):
+            cases = [case for case in CASES if (case == "sign") == (sign == "negative")]
+            root, out = Path(name, sign), Path(name, f"{sign}-out")
+            for case in cases:
+                corruptions.write(corruptions.CASES[case](scan), root, _label(case))
             command = [str(root), str(out), "participant", "-w", str(Path(name, "work"))]
-            command += ["--method", "tv", "--skip-bids-validation", "--derivatives"]
-            extra = [str(path) for path in root.glob("derivatives/*")]
-            command = [*command, *extra] if extra else command[:-1]
-            if case == "sign":
-                command += ["--phase-sign", "negative"]
-            main([*command, "--nprocs", "1"])
-            told[case] = _red(out / "logs/sub-a/sub-a_lights.json")
-            _draw(out / "sub-a/anat/sub-a_desc-tv_Chimap.nii.gz", FOLDER / f"{_stem(case)}.webp")
+            command += ["--method", "tv", "--phase-sign", sign, "--skip-bids-validation"]
+            masks = [f"--derivatives={path}" for path in root.glob("derivatives/*")]
+            main([*command, *masks, "--nprocs", "1"])
+            for case in cases:
+                series = f"sub-{_label(case)}"
+                told[case] = _red(out / f"logs/{series}/{series}_lights.json")
+                _draw(
+                    out / f"{series}/anat/{series}_desc-tv_Chimap.nii.gz",
+                    FOLDER / f"{_label(case)}.webp",
+                )
     text = json.dumps(told, indent=1, ensure_ascii=False)
     (FOLDER / "lights.json").write_text(f"{text}\n", encoding="utf-8")
 
@@ -99,10 +103,12 @@ def _draw(chi: Path, out: Path) -> None:
     image.resize((WIDTH, round(image.height * WIDTH / image.width))).save(out, quality=80)
 
 
-def _stem(case: str) -> str:
-    return case.replace(" ", "-").replace("+", "")
+def _label(case: str) -> str:
+    return "".join(letter for letter in case if letter.isalnum())
 
 
 if __name__ == "__main__":
+    [real] = Path(sys.argv[1]).glob("sub-01/anat/*_desc-dcnettv_Chimap.nii.gz")
+    _draw(real, FOLDER.parent / "real-head.webp")
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "helpers"))
     make()

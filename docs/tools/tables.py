@@ -14,6 +14,7 @@ from typing import Any
 from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.cli.command import Command
 from qsmbids.cli.levels import PARSERS
+from qsmbids.contrast import SEPARATION, WEIGHTING
 from qsmbids.inversion import COMBINATIONS
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.masking import METHODS as MASKING
@@ -33,6 +34,8 @@ def registries() -> dict[str, Mapping[str, Method]]:
         "fit": FITS,
         "background": BACKGROUND,
         "method": {**INVERSION, **COMBINATIONS},
+        "separation": SEPARATION,
+        "swi": WEIGHTING,
     }
 
 
@@ -42,13 +45,18 @@ def methods() -> Iterator[str]:
     for option, registry in registries().items():
         for name, method in registry.items():
             sources = ", ".join(map(source_link, method.citations))
-            yield f"| `--{option} {name}` | {method.label} | {sources} |"
+            yield f"| `{chosen(option, name)}` | {method.label} | {sources} |"
+
+
+def chosen(option: str, name: str) -> str:
+    """Return how the command line chooses a method; one that has no other is switched on."""
+    return f"--{option}" if option == name else f"--{option} {name}"
 
 
 def options() -> Iterator[str]:
     """Yield a row for each method that has options: their names and defaults."""
     yield from ("| method | its options and their defaults |", "|---|---|")
-    for option in ("brain-extraction", "background", "method"):
+    for option in ("brain-extraction", "background", "method", "separation", "swi"):
         for name, method in registries()[option].items():
             if own := assignments(method.defaults()):
                 yield f"| `{name}` | {own} |"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from qsmbids.bids.sidecar import read_curves
 from qsmbids.errors import InputError
+from qsmbids.files import load_json
 
 ROLES: dict[tuple[str, str], str] = {
     ("", "magnitude"): "magnitude",
@@ -18,6 +18,8 @@ ROLES: dict[tuple[str, str], str] = {
     ("total", "fieldmap"): "total",
     ("local", "fieldmap"): "local",
     ("registration", "T2starw"): "registration",
+    ("swi", "T2starw"): "swi",
+    ("swiMinIP", "T2starw"): "minimum",
     ("", "R2starmap"): "r2star",
     ("", "T2starmap"): "t2star",
     ("", "S0map"): "s0",
@@ -25,7 +27,8 @@ ROLES: dict[tuple[str, str], str] = {
 """(desc, suffix) of a derivative and the part that it plays in a report."""
 
 MASK_DOUBT = "The brain mask is doubtful"
-_UNCERTAINTY = "Uncertainty"
+_BESIDE = ("Uncertainty", "Paramagnetic", "Diamagnetic")
+"""What follows the method in the ``desc`` of an image that belongs to its map."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,8 @@ class Series:
         Derivatives by the part they play, see ``ROLES``.
     chimaps : dict
         Susceptibility maps by ``desc``.
-    uncertainties : dict
-        Maps of their uncertainty by the ``desc`` of the susceptibility map.
+    uncertainties, paramagnetic, diamagnetic : dict
+        Maps of their uncertainty and of their parts, by the ``desc`` of the susceptibility map.
     curves : dict
         The course of the fit that made a map, by its ``desc``: values of each iteration by name.
     measured : dict
@@ -71,6 +74,8 @@ class Series:
     images: dict[str, Derivative] = field(default_factory=dict)
     chimaps: dict[str, Derivative] = field(default_factory=dict)
     uncertainties: dict[str, Derivative] = field(default_factory=dict)
+    paramagnetic: dict[str, Derivative] = field(default_factory=dict)
+    diamagnetic: dict[str, Derivative] = field(default_factory=dict)
     curves: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     measured: dict[str, dict[str, float]] = field(default_factory=dict)
 
@@ -84,7 +89,28 @@ class Series:
     @property
     def every(self) -> list[Derivative]:
         """All derivatives of the series."""
-        return [*self.chimaps.values(), *self.uncertainties.values(), *self.images.values()]
+        beside = (self.uncertainties, self.paramagnetic, self.diamagnetic)
+        maps = [one for images in (self.chimaps, *beside) for one in images.values()]
+        return [*maps, *self.images.values()]
+
+    @property
+    def telling(self) -> list[Derivative]:
+        """The derivatives whose sidecars together tell of every stage, in the order of the run."""
+        made = (self.images, self.chimaps, self.paramagnetic)
+        return [one for images in made for one in images.values()]
+
+    def add(self, desc: str, suffix: str, image: Derivative) -> None:
+        """Put an image where its name says that it belongs."""
+        if suffix != "Chimap":
+            self.images[ROLES[desc, suffix]] = image
+            return
+        kind = next((end for end in _BESIDE if desc.endswith(end)), "")
+        homes = {
+            "Uncertainty": self.uncertainties,
+            "Paramagnetic": self.paramagnetic,
+            "Diamagnetic": self.diamagnetic,
+        }
+        homes.get(kind, self.chimaps)[desc.removesuffix(kind) or "chi"] = image
 
     def metadata(self, name: str) -> Any:
         """Return the first value of a sidecar key among the maps and images, or None."""
@@ -108,8 +134,8 @@ class Failure:
 def read_json(path: Path) -> dict[str, Any]:
     """Return a JSON object; empty if the file is absent, damaged or holds something else."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except (OSError, ValueError, RecursionError):
+        content = load_json(path)
+    except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -147,13 +173,8 @@ def find_series(output_dir: Path, participant: str) -> list[Series]:
         *entities, suffix = path.name.split(".")[0].split("_")
         desc = next((e.removeprefix("desc-") for e in entities if e.startswith("desc-")), "")
         key = "_".join(e for e in entities if not e.startswith("desc-"))
-        if suffix == "Chimap" and desc.endswith(_UNCERTAINTY):
-            method = desc.removesuffix(_UNCERTAINTY)
-            found.setdefault(key, Series(key)).uncertainties[method] = Derivative(path)
-        elif suffix == "Chimap":
-            found.setdefault(key, Series(key)).chimaps[desc or "chi"] = Derivative(path)
-        elif (desc, suffix) in ROLES:
-            found.setdefault(key, Series(key)).images[ROLES[desc, suffix]] = Derivative(path)
+        if suffix == "Chimap" or (desc, suffix) in ROLES:
+            found.setdefault(key, Series(key)).add(desc, suffix, Derivative(path))
     logs = output_dir / "logs" / f"sub-{participant}"
     for series in found.values():
         series.measured = read_json(logs / f"{series.key}_quality.json")

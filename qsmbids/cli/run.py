@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from qsmbids.bids import Inventory, Series, with_orientations
+from qsmbids.errors import readable
 from qsmbids.inversion import COMBINATIONS
 from qsmbids.settings import Settings
 from qsmbids.workflows import plan, records
@@ -19,7 +20,7 @@ def run(settings: Settings) -> int:
         return _from_results(settings)
     inventory = _find(settings)
     if settings.mode == "dry-run":
-        print(describe_run(inventory, settings))
+        print(readable(describe_run(inventory, settings)))
         return int(any(item.error for item in inventory.skipped))
     if settings.mode == "boilerplate-only":
         from qsmbids.workflows.boilerplate import write_boilerplate
@@ -107,7 +108,7 @@ def _series(series: Series, settings: Settings, ready: bool) -> Iterator[str]:
     yield f"  {series.key}: {series.start}{strength}" + (f", echoes at {echoes} ms" * bool(echoes))
     for stage, how in plan.steps(series, settings):
         yield f"    {stage}: {how}"
-    for warning in series.warnings:
+    for warning in [*series.warnings, *plan.left_out(series, settings)]:
         yield f"    note: {warning}"
     for path in plan.outputs(series, settings):
         yield f"    -> {path.relative_to(settings.output_dir)}"

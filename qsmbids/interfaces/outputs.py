@@ -40,6 +40,8 @@ OUTPUTS = {
     "local": Output("fieldmap", "local", "fmap"),
     "magnitude": Output("magnitude", None, "fmap"),
     "registration": Output("T2starw", "registration", sort="registration"),
+    "swi": Output("T2starw", "swi", sort="swi"),
+    "minimum": Output("T2starw", "swiMinIP", sort="minimum"),
     "r2star": Output("R2starmap"),
     "t2star": Output("T2starmap"),
     "s0": Output("S0map"),
@@ -54,6 +56,11 @@ def chimap(method: str) -> Output:
 def uncertainty_map(method: str) -> Output:
     """Return where the uncertainty of that map goes."""
     return Output("Chimap", f"{method}Uncertainty", sort="Uncertainty")
+
+
+def part_map(method: str, sign: str) -> Output:
+    """Return where the paramagnetic or the diamagnetic part of that map goes."""
+    return Output("Chimap", f"{method}{sign}", sort=sign)
 
 
 def region_table(output_dir: Path, series: Series, atlas: str) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -84,6 +84,8 @@ class _Examiner:
             ("total", self._total),
             ("local", self._local),
             ("r2star", self._r2star),
+            ("swi", self._weighted),
+            ("minimum", self._minimum),
         ):
             image = self._cut(self.series.images.get(role))
             if image is not None:
@@ -97,6 +99,7 @@ class _Examiner:
                 inside[label] = chi[self._mask_of(chi)]
                 evidence = self._map(desc, label, chi, inside[label])
                 self._uncertainty(desc, evidence)
+                evidence.pictures += self._parts(desc, label)
                 evidence.fit = self._fit(desc, label)
                 self.evidence.maps.append(evidence)
         filled = {label: values for label, values in inside.items() if values.size}
@@ -233,6 +236,28 @@ class _Examiner:
         window = figures.positive_window(image[self._mask_of(image)], 98)
         caption = "Expect veins and iron-rich deep grey matter bright, and where signal is lost."
         return self._planes("R2*", caption, _without_zeros(image), window, "1/s")
+
+    def _weighted(self, image: Image) -> Picture:
+        window = figures.positive_window(image[self._mask_of(image)], 99.5)
+        caption = "Expect veins and bleedings dark; what is dark may be paramagnetic or calcified."
+        return self._planes("Susceptibility-weighted image", caption, image, window, "a.u.")
+
+    def _minimum(self, image: Image) -> Picture:
+        window = figures.positive_window(image[self._mask_of(image)], 99.5)
+        caption = "Its least value over an axial slab about each slice: veins join to trees."
+        return self._planes("Minimum-intensity projection", caption, image, window, "a.u.")
+
+    def _parts(self, desc: str, label: str) -> Iterator[Picture]:
+        """Give the paramagnetic part of a map, with what limits it, and the diamagnetic part."""
+        positive, negative = self.series.paramagnetic.get(desc), self.series.diamagnetic.get(desc)
+        limits = " ".join(map(str, positive.provenance.get("Limits") or [])) if positive else ""
+        for sign, derivative, window, caption in (
+            ("Paramagnetic", positive, (0.0, 0.15), limits),
+            ("Diamagnetic", negative, (-0.15, 0.0), "Dark is strong. The same limits hold."),
+        ):
+            image = self._cut(derivative)
+            if image is not None:
+                yield self._planes(f"{sign} part, {label}", caption, image, window, "ppm")
 
     def _map(self, desc: str, label: str, chi: Image, inside: Image) -> MapEvidence:
         view, shown = self._view(), _without_zeros(chi)
