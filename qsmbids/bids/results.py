@@ -15,6 +15,7 @@ ROLES: dict[tuple[str, str], str] = {
     ("", "magnitude"): "magnitude",
     ("brain", "mask"): "brain",
     ("eroded", "mask"): "eroded",
+    ("reliable", "mask"): "reliable",
     ("total", "fieldmap"): "total",
     ("local", "fieldmap"): "local",
     ("registration", "T2starw"): "registration",
@@ -25,7 +26,11 @@ ROLES: dict[tuple[str, str], str] = {
 """(desc, suffix) of a derivative and the part that it plays in a report."""
 
 MASK_DOUBT = "The brain mask is doubtful"
-_UNCERTAINTY = "Uncertainty"
+PICTURES = ("wrapped", "unwrapped", "noise", "residual")
+"""What a run has drawn of the echoes, for the participant's page."""
+RUN = "run.json"
+"""In a participant's log folder: by what the last run that processed it was made."""
+_BESIDE = {"Uncertainty": "uncertainties", "Before": "before"}
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,10 @@ class Series:
         Susceptibility maps by ``desc``.
     uncertainties : dict
         Maps of their uncertainty by the ``desc`` of the susceptibility map.
+    before : dict
+        Maps of a network from before it was fitted to the field, by the same ``desc``.
+    pictures : dict
+        What the run has drawn of the echoes: paths by name, see ``PICTURES``.
     curves : dict
         The course of the fit that made a map, by its ``desc``: values of each iteration by name.
     measured : dict
@@ -71,6 +80,8 @@ class Series:
     images: dict[str, Derivative] = field(default_factory=dict)
     chimaps: dict[str, Derivative] = field(default_factory=dict)
     uncertainties: dict[str, Derivative] = field(default_factory=dict)
+    before: dict[str, Derivative] = field(default_factory=dict)
+    pictures: dict[str, Path] = field(default_factory=dict)
     curves: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     measured: dict[str, dict[str, float]] = field(default_factory=dict)
 
@@ -84,7 +95,8 @@ class Series:
     @property
     def every(self) -> list[Derivative]:
         """All derivatives of the series."""
-        return [*self.chimaps.values(), *self.uncertainties.values(), *self.images.values()]
+        maps = (self.chimaps, self.uncertainties, self.before, self.images)
+        return [derivative for one in maps for derivative in one.values()]
 
     def metadata(self, name: str) -> Any:
         """Return the first value of a sidecar key among the maps and images, or None."""
@@ -147,9 +159,10 @@ def find_series(output_dir: Path, participant: str) -> list[Series]:
         *entities, suffix = path.name.split(".")[0].split("_")
         desc = next((e.removeprefix("desc-") for e in entities if e.startswith("desc-")), "")
         key = "_".join(e for e in entities if not e.startswith("desc-"))
-        if suffix == "Chimap" and desc.endswith(_UNCERTAINTY):
-            method = desc.removesuffix(_UNCERTAINTY)
-            found.setdefault(key, Series(key)).uncertainties[method] = Derivative(path)
+        end = next((end for end in _BESIDE if desc.endswith(end)), "")
+        if suffix == "Chimap" and end:
+            beside = getattr(found.setdefault(key, Series(key)), _BESIDE[end])
+            beside[desc.removesuffix(end)] = Derivative(path)
         elif suffix == "Chimap":
             found.setdefault(key, Series(key)).chimaps[desc or "chi"] = Derivative(path)
         elif (desc, suffix) in ROLES:
@@ -157,6 +170,8 @@ def find_series(output_dir: Path, participant: str) -> list[Series]:
     logs = output_dir / "logs" / f"sub-{participant}"
     for series in found.values():
         series.measured = read_json(logs / f"{series.key}_quality.json")
+        drawn = {name: logs / f"{series.key}_{name}.webp" for name in PICTURES}
+        series.pictures = {name: path for name, path in drawn.items() if path.is_file()}
         for desc in series.chimaps:
             curves = read_curves(logs / f"{series.key}_desc-{desc}_curve.tsv")
             if curves:

@@ -22,6 +22,11 @@ KINDS: dict[str, dict[str, Any]] = {
         "Units": "ppm",
         "SkullStripped": True,
     },
+    "Before_Chimap": {
+        "Description": "Susceptibility by the network as it was before it was fitted to this field",
+        "Units": "ppm",
+        "SkullStripped": True,
+    },
     "R2starmap": {
         "Description": "Transverse relaxation rate R2* from gradient-echo magnitude",
         "Units": "1/s",
@@ -100,8 +105,10 @@ def sidecar(series: Series, *, kind: str, provenance: Mapping[str, Any]) -> dict
         content["MagneticFieldStrength"] = series.field_strength
     if series.manufacturer is not None:
         content["Manufacturer"] = series.manufacturer
+    if series.echo_times:
+        content["EchoTime"] = [*series.echo_times]
     content["Sources"] = list(series.sources)
-    content["Qsmbids"] = dict(provenance)
+    content["Qsmbids"] = {**provenance, "Acquisition": dict(series.acquisition)}
     return content
 
 

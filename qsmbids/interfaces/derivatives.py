@@ -17,7 +17,13 @@ from qsmbids.interfaces import arrays
 from qsmbids.interfaces.axis_order import turn_back
 from qsmbids.interfaces.base import Stage, StageInputs, WrittenOutputs, saved_array
 from qsmbids.interfaces.images import write_image
-from qsmbids.interfaces.outputs import OUTPUTS, chimap, curve_path, uncertainty_map
+from qsmbids.interfaces.outputs import (
+    OUTPUTS,
+    chimap,
+    curve_path,
+    map_before_fit,
+    uncertainty_map,
+)
 
 _DETAILS = (
     *("Weights", "UncertaintyWeights", "Fit", "Device"),
@@ -43,6 +49,7 @@ class _WriteInputs(StageInputs):
     s0 = File(exists=True)
     chi = File(exists=True, desc="ppm")
     uncertainty = File(exists=True, desc="of chi, ppm")
+    before = File(exists=True, desc="chi of a network before it was fitted to the field, ppm")
     curves = traits.Dict(desc="the course of the fit that made chi")
     reading = traits.Dict()
     masking = traits.Dict()
@@ -62,10 +69,11 @@ class WriteDerivatives(Stage):
     def _compute(self, cwd: str) -> None:
         series, written = self.inputs.series, []
         provenance = self._provenance()
-        made = {"chi": chimap, "uncertainty": uncertainty_map}
+        made = {"chi": chimap, "uncertainty": uncertainty_map, "before": map_before_fit}
         for name in (*OUTPUTS, *made):
             source = getattr(self.inputs, name)
             if not isdefined(source):
+                self._forget(name)
                 continue
             output = made[name](self.inputs.method) if name in made else OUTPUTS[name]
             path = output.path(Path(self.inputs.output_dir), series)
@@ -79,6 +87,14 @@ class WriteDerivatives(Stage):
             output_dir, method = Path(self.inputs.output_dir), self.inputs.method
             write_curves(curve_path(output_dir, series, method), self.inputs.curves)
         self._results["written"] = written
+
+    def _forget(self, name: str) -> None:
+        """Remove the map from before a fit that an earlier run has left, if this one has none."""
+        if name == "before" and isdefined(self.inputs.chi):
+            output = map_before_fit(self.inputs.method)
+            path = output.path(Path(self.inputs.output_dir), self.inputs.series)
+            path.unlink(missing_ok=True)
+            path.with_name(path.name.replace(".nii.gz", ".json")).unlink(missing_ok=True)
 
     def _provenance(self) -> dict[str, Any]:
         """Return what the sidecars say under ``Qsmbids``."""

@@ -43,6 +43,7 @@ def process(inventory: Inventory, settings: Settings, draw: Draw | None = None) 
     _demand_registration(todo)
     with locks.held(todo, settings), Progress(settings, inventory, todo, draw) as progress:
         _note_skipped(inventory, settings, progress)
+        records.note_run(settings, {series.participant for series in todo}, progress.path)
         if todo:
             with Validation(settings, progress):
                 _process(todo, _share_threads(settings, len(todo)), progress)

@@ -22,6 +22,7 @@ _VOLUMES = {
     "Background": (20, 0),
     "Inversion": (35, 0),  # a mask that fills the grid
     "MeasureQuality": (14, 1),
+    "DrawEchoes": (8, 1),
     "WriteDerivatives": (5, 0),
     "SaveImage": (5, 0),
     "StoreSubject": (5, 0),

@@ -11,7 +11,8 @@ from nipype.pipeline.engine import Workflow
 from qsmbids.bids import Series, desc_label
 from qsmbids.interfaces.derivatives import WriteDerivatives
 from qsmbids.interfaces.local_fields import NoteOrientation, StoreSubject
-from qsmbids.interfaces.outputs import note_path, quality_path, subject_path
+from qsmbids.interfaces.outputs import note_path, picture_paths, quality_path, subject_path
+from qsmbids.interfaces.pictures import DrawEchoes
 from qsmbids.interfaces.quality import MeasureQuality
 from qsmbids.settings import Settings
 from qsmbids.workflows.node import stage_node
@@ -64,6 +65,10 @@ def init_series_wf(series: Series, settings: Settings, *, voxels: int) -> Workfl
         links |= {"mask": "brain", "field": "total"}
         path = str(quality_path(settings.output_dir, series))
         write("quality", MeasureQuality(), links, path=path, given=series.mask is not None)
+        links = _same("phase", "brain", "unwrapped", "noise", "residual", "grid")
+        paths = {name: str(p) for name, p in picture_paths(settings.output_dir, series).items()}
+        told = {"echo_times": list(series.echo_times), "difference": series.difference}
+        write("pictures", DrawEchoes(), links, paths=paths, strength=series.field_strength, **told)
     if settings.subjects_dir is not None:
         more = {"reference": str(series.reference)} if series.reference is not None else {}
         path = str(subject_path(settings.subjects_dir, series))
@@ -124,7 +129,7 @@ def _derivatives(series: Series, settings: Settings) -> Iterator[tuple[str, dict
 def _maps(method: str, series: Series, settings: Settings) -> dict[str, str]:
     """Return what the node that writes the map of a method takes."""
     label = desc_label(method)
-    made = ["chi", "curves"]
+    made = ["chi", "curves", "before"]
     if gives_uncertainty(method, settings):
         made.append("uncertainty")
     before = ["masking"]
