@@ -51,6 +51,9 @@ class Settings(Processing):
     database_dir: Path | None = None
     input: str = "anat"  # of raw data: anat (gradient echoes), fmap (field maps), all
     start: str = "auto"  # auto (raw first), nearest (fields first), raw, total-field, local-field
+    # regions and the zero of susceptibility
+    segmentation: bool = False  # label images of other tools, from the derivatives
+    reference: str = "mask"  # the mean over the whole mask, or a region's name
     # outputs
     write_fields: bool = True
     subjects_dir: Path | None = None  # where local fields go to train networks on
@@ -81,6 +84,8 @@ class Settings(Processing):
             "background": self.background,
             "weights": {name: dict(files) for name, files in sorted(self.weights.items())},
             "write_fields": self.write_fields,
+            "segmentation": self.segmentation,
+            "reference": self.reference,
         }
 
     def combining(self) -> dict[str, Any]:

@@ -13,7 +13,10 @@ from qsmbids.settings import Settings
 
 BIDS_VERSION = "1.10.0"
 CODE_URL = "https://github.com/qsmbids/qsmbids"
-IGNORED = ("*.html", "logs", "**/figures", "**/log", "training", "evaluation", "work")
+IGNORED = (
+    *("*.html", "logs", "**/figures", "**/log", "training", "evaluation", "work"),
+    *("group*", "*_regions.tsv", "*_regions.json"),
+)
 
 
 def write_dataset_description(settings: Settings) -> None:
@@ -23,8 +26,13 @@ def write_dataset_description(settings: Settings) -> None:
     """
     output = settings.output_dir
     write_json(output / "dataset_description.json", _description(settings))
-    write_text(output / ".bidsignore", "\n".join(IGNORED) + "\n")
+    write_ignored(output)
     write_text(output / "README", _README)
+
+
+def write_ignored(output: Path) -> None:
+    """Write ``.bidsignore``: what in the output folder is no derivative."""
+    write_text(output / ".bidsignore", "\n".join(IGNORED) + "\n")
 
 
 def make_writable(folder: Path) -> None:
@@ -69,6 +77,7 @@ _README = """\
 Quantitative susceptibility maps made by qsmbids.
 
 sub-*.html               a page for each participant: open it first
+group.html, group.tsv    all participants, written by `group`
 *_Chimap.nii.gz          susceptibility in ppm, one map a method (desc-<method>)
 *_R2starmap, *_T2starmap, *_S0map
                          decay rate in 1/s, decay time in s, signal at echo time 0

@@ -14,6 +14,7 @@ from qsmbids.bids.layout import Dataset
 from qsmbids.bids.leftovers import ANY_START, left_out, nothing_to_do, stale
 from qsmbids.bids.names import entities_of, fmap_entities, join
 from qsmbids.bids.participants import wanted_participants
+from qsmbids.bids.segmentations import with_segmentation
 from qsmbids.bids.series import Inventory, Series, Skipped
 from qsmbids.errors import InputError
 from qsmbids.settings import Settings
@@ -60,6 +61,9 @@ def find_series(settings: Settings) -> Inventory:
             skipped.append(
                 Skipped(f"sub-{label}", label, reason, error=bool(settings.participants))
             )
+    if settings.segmentation:
+        moved = settings.reference != "mask"
+        series = tuple(with_segmentation(one, settings.derivatives, moved) for one in series)
     return Inventory(series, tuple(skipped), participants)
 
 

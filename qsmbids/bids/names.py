@@ -66,6 +66,8 @@ def derivative_path(
     series: Series,
     suffix: str,
     *,
+    space: str | None = None,
+    seg: str | None = None,
     desc: str | None = None,
     datatype: str = "anat",
     extension: str = ".nii.gz",
@@ -80,8 +82,9 @@ def derivative_path(
         What the output was made from.
     suffix : str
         The BIDS suffix, such as ``Chimap``.
-    desc : str, optional
-        The label of the ``desc`` entity; a method's name is turned into letters and digits.
+    space, seg, desc : str, optional
+        Labels of these entities, of which only letters and digits are kept, as of the name of
+        a method (``desc``) or an atlas (``seg``).
     datatype : str
         The folder, ``anat`` or ``fmap``.
     extension : str
@@ -96,5 +99,6 @@ def derivative_path(
     if series.session is not None:
         folder /= f"ses-{series.session}"
     stem = join(fmap_entities(series.entities)) if datatype == "fmap" else series.key
-    label = f"_desc-{desc_label(desc)}" if desc else ""
-    return folder / datatype / f"{stem}{label}_{suffix}{extension}"
+    given = {"space": space, "seg": seg, "desc": desc}
+    labels = "".join(f"_{name}-{desc_label(label)}" for name, label in given.items() if label)
+    return folder / datatype / f"{stem}{labels}_{suffix}{extension}"

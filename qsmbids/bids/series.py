@@ -55,6 +55,8 @@ class Series:
         The name of that dataset, and rather than which other masks it was taken.
     reference : Path or None
         A susceptibility map made elsewhere, to learn from and to compare with.
+    segmentation : Path or None
+        Labels of the participant's brain regions from a derivatives dataset, on any grid.
     orientations : tuple of Series
         The series of several head orientations that are made into one map; empty for a series
         of its own. ``start`` then is ``orientations``.
@@ -86,6 +88,7 @@ class Series:
     mask: Path | None = None
     mask_source: str | None = None
     reference: Path | None = None
+    segmentation: Path | None = None
     orientations: tuple[Series, ...] = ()
     sources: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -104,7 +107,8 @@ class Series:
     @property
     def images(self) -> tuple[Path, ...]:
         """All input images."""
-        single = tuple(path for path in (self.field, self.mask, self.reference) if path is not None)
+        others = (self.field, self.mask, self.reference, self.segmentation)
+        single = tuple(path for path in others if path is not None)
         own = self.magnitude + self.phase + self.real + self.imaginary + single
         return sum((one.images for one in self.orientations), own)
 

@@ -12,6 +12,7 @@ from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.cli import values
 from qsmbids.cli.arguments import DATA, PROCESSING, RUNNING, add, add_all, add_other
 from qsmbids.cli.levels import parse_level
+from qsmbids.errors import UsageError
 from qsmbids.inversion import COMBINATIONS, DEFAULT
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.masking import METHODS as MASKING
@@ -22,7 +23,7 @@ Exit codes: 0 all is well, 1 something failed, 2 the command cannot be understoo
 Every option may stand in a TOML file given with --config-file, under its name without dashes.
 """
 _LEVEL = (
-    "participant: make the maps; group: gather the maps' figures in one table; train: train a "
+    "participant: make the maps; group: write the page and the tables of all; train: train a "
     "network; evaluate: compare maps with a reference; see qsmbids BIDS OUT train --help and "
     "qsmbids BIDS OUT evaluate --help"
 )
@@ -85,6 +86,7 @@ def level_options() -> argparse.ArgumentParser:
     processing.add_argument(
         "--no-fieldmaps", action="store_true", help="do not write total and local field maps"
     )
+    _add_regions(options.add_argument_group("regions"))
     running = options.add_argument_group("how to run")
     add_all(running, RUNNING)
     running.add_argument(
@@ -100,6 +102,22 @@ def level_options() -> argparse.ArgumentParser:
         modes.add_argument(f"--{mode}", dest="mode", help=text, **how)
     add_other(other, "say more; -vv: Nipype's log too")
     return options
+
+
+def _add_regions(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--segmentation",
+        action="store_true",
+        help="measure the regions of a segmentation by FreeSurfer, FastSurfer or SynthSeg that "
+        "--derivatives hold",
+    )
+    group.add_argument(
+        "--reference",
+        metavar="REGION",
+        default="mask",
+        help="what susceptibility is relative to; mask: the mean over the whole map (default); "
+        "csf: the fluid in the ventricles; or a region's name, such as splenium",
+    )
 
 
 def to_settings(args: argparse.Namespace) -> Settings:
@@ -118,6 +136,10 @@ def to_settings(args: argparse.Namespace) -> Settings:
     extraction = EXTRACTORS.get(args.brain_extraction, args.brain_extraction)
     options = with_weights(options, args.weights, (*methods, extraction))
     mode = "group" if args.level == "group" else args.mode
+    if args.reference != "mask" and not args.segmentation:
+        raise UsageError(
+            f"--reference {args.reference} needs regions; add --segmentation with --derivatives."
+        )
     settings = Settings(
         bids_dir=bids_dir,
         output_dir=output_dir,
@@ -138,6 +160,8 @@ def to_settings(args: argparse.Namespace) -> Settings:
         phase_sign=args.phase_sign,
         brain_extraction=args.brain_extraction,
         background=args.background,
+        segmentation=args.segmentation,
+        reference=args.reference.lower(),
         write_fields=not args.no_fieldmaps,
         mode=mode,
         validate=not args.skip_bids_validation,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from qsmbids.bids import Inventory, Series, with_orientations
@@ -12,7 +13,9 @@ from qsmbids.workflows import plan, records
 
 def run(settings: Settings) -> int:
     """Do what the settings ask for and return the exit code, 0 or 1."""
-    if settings.mode in ("group", "reports-only"):
+    if settings.mode == "group":
+        return _group(settings)
+    if settings.mode == "reports-only":
         return _from_results(settings)
     inventory = _find(settings)
     if settings.mode == "dry-run":
@@ -29,17 +32,29 @@ def run(settings: Settings) -> int:
     return process(inventory, settings, make_live)
 
 
+def _group(settings: Settings) -> int:
+    """Write the page and the tables of the study from what stands in the output folder."""
+    from qsmbids.bids.dataset import write_ignored
+    from qsmbids.bids.participants import bare
+    from qsmbids.bids.results import participants_made
+    from qsmbids.reports.group import write_group
+    from qsmbids.workflows.missing import missing_rows
+
+    wanted = {bare(label, "sub-") for label in settings.participants}
+    made = [one for one in participants_made(settings.output_dir) if one in wanted or not wanted]
+    write_ignored(settings.output_dir)
+    group = write_group(settings.output_dir, settings.bids_dir, made, missing_rows(settings, made))
+    counts = Counter(row.status for row in group.rows)
+    print(", ".join(f"{number} {status}" for status, number in counts.most_common()))
+    print(group.page)
+    return 0
+
+
 def _from_results(settings: Settings) -> int:
-    """Write tables or pages from what stands in the output folder."""
+    """Write the participants' pages from what stands in the output folder."""
     from qsmbids.bids.results import participants_made
 
     participants = participants_made(settings.output_dir, settings.participants)
-    if settings.mode == "group":
-        from qsmbids.reports.group import write_group_table
-
-        path, rows = write_group_table(settings.output_dir, participants)
-        print(f"{path}: {rows} rows")
-        return 0
     from qsmbids.interfaces.reporting import write_report
 
     for participant in participants:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from qsmbids.regions.parcellation import plain_name
 from qsmbids.simulation import TISSUES
 
 Mask = NDArray[np.bool_]
@@ -67,7 +68,7 @@ def regions_by_name(labels: ArrayLike, names: Mapping[int, str]) -> Regions:
         A region of which there is no label is empty.
     """
     values = np.asarray(labels)
-    plain = {label: _plain(name) for label, name in names.items()}
+    plain = {label: f" {plain_name(name)}" for label, name in names.items()}
 
     def where(*wanted: str) -> Mask:
         kinds = [label for label, name in plain.items() if any(f" {one}" in name for one in wanted)]
@@ -79,9 +80,3 @@ def regions_by_name(labels: ArrayLike, names: Mapping[int, str]) -> Regions:
         calcification=where("calcification"),
         nuclei={name: where(name) for name in NUCLEI},
     )
-
-
-def _plain(name: str) -> str:
-    """Return a name as it is compared, each word after a space: ``" left grey matter"``."""
-    words = name.lower().replace("_", " ").replace("-", " ").split()
-    return "".join(f" {word}" for word in words).replace(" gray", " grey")

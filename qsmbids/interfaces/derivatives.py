@@ -30,6 +30,7 @@ _DETAILS = (
     *("ConditionNumber", "AnglesBetweenOrientations", "SourcesOutsideMasks"),
 )
 STAGES = ("reading", "masking", "mapping", "decay", "background", "inversion")
+_WHOLE = "mask"
 
 
 class _WriteInputs(StageInputs):
@@ -57,6 +58,7 @@ class _WriteInputs(StageInputs):
     decay = traits.Dict()
     background = traits.Dict()
     inversion = traits.Dict()
+    reference = traits.Dict(desc="of the stage that put chi relative to a region")
 
 
 class WriteDerivatives(Stage):
@@ -121,6 +123,10 @@ class WriteDerivatives(Stage):
             several = inputs.method in COMBINATIONS
             entry = COMBINATIONS[inputs.method] if several else METHODS[inputs.method]
             region = "region that all orientations share" if several else "eroded mask"
+            if isdefined(inputs.reference):
+                warnings += inputs.reference["Warnings"]
+                moved = inputs.reference["Method"] != _WHOLE
+                region = f"region {inputs.reference['Method']}" if moved else region
             block["MethodLabel"] = entry.label
             block["Reference"] = f"the mean over the {region}, which is set to 0 ppm"
         return block

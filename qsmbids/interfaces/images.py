@@ -108,6 +108,29 @@ def read_on_grid(path: Path, grid: Mapping[str, Any]) -> NDArray[np.float32]:
     return data
 
 
+def read_labels(path: Path) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Return the labels (x, y, z) of a NIfTI or MGH file and its affine.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, not three-dimensional, or holds other numbers than whole ones.
+    """
+    import nibabel as nib
+
+    try:
+        image: Any = nib.load(path)
+        values, affine = np.asarray(image.dataobj), np.asarray(image.affine, dtype=np.float64)
+    except (*UNREADABLE, FileNotFoundError) as error:
+        raise InputError(f"{path.name} is damaged, or no image; copy it again.") from error
+    values = values[..., 0] if values.ndim == 4 and values.shape[3] == 1 else values
+    with np.errstate(invalid="ignore"):
+        labels = values.astype(np.int32)
+    if labels.ndim != 3 or not np.array_equal(labels, values):
+        raise InputError(f"{path.name} is no image of labels: one volume of whole numbers.")
+    return labels, affine
+
+
 def check_grid(
     path: Path, shape: Sequence[int], affine: NDArray[np.float64], grid: Mapping[str, Any]
 ) -> None:

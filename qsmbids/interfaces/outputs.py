@@ -62,6 +62,16 @@ def map_before_fit(method: str) -> Output:
     return Output("Chimap", f"{method}Before", sort="Before")
 
 
+def region_table(output_dir: Path, series: Series, atlas: str) -> Path:
+    """Return where the table of a series' regions goes, beside the image of their labels."""
+    return derivative_path(output_dir, series, "regions", seg=atlas, extension=".tsv")
+
+
+def region_labels(output_dir: Path, series: Series, atlas: str) -> Path:
+    """Return where the image of the regions' labels goes."""
+    return derivative_path(output_dir, series, "dseg", seg=atlas)
+
+
 def curve_path(output_dir: Path, series: Series, method: str) -> Path:
     """Return where the course of a method's fit goes: a table, one row an iteration."""
     name = f"{series.key}_desc-{desc_label(method)}_curve.tsv"

@@ -81,6 +81,23 @@ def resample_mask(
     return _sample(share, 1, "constant", affine, onto, shape, motion) > INSIDE
 
 
+def resample_labels(
+    labels: ArrayLike, *, affine: ArrayLike, onto: ArrayLike, shape: Sequence[int]
+) -> NDArray[np.int32]:
+    """Return the label at each voxel of another grid, by both affines; 0 outside of the image.
+
+    Parameters
+    ----------
+    labels : (x, y, z) array_like of int
+        Up to 2^24.
+    affine, onto, shape
+        As in `resample`.
+    """
+    numbers = np.asarray(labels, dtype=np.float32)
+    found = _sample(numbers, 0, "constant", affine, onto, shape, np.eye(4))
+    return np.asarray(found, dtype=np.int32)
+
+
 def b0_after(
     b0_dir: Sequence[float], *, affine: ArrayLike, onto: ArrayLike, motion: ArrayLike
 ) -> Vector:

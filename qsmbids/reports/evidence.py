@@ -59,6 +59,9 @@ def examine(series: Series) -> Evidence:
         evidence.maps.append(one)
         before = images.cut(series.before.get(desc))
         if before is not None:
+            # a map relative to a region is moved; the other shows what the fit did beside that
+            mask = images.mask_of(chi)
+            before = np.where(mask, before + (chi[mask].mean() - before[mask].mean()), 0)
             name = f"{one.label} before its fit"
             picture = main_picture(images, name, before)
             made.append(Compared(f"{desc}{BEFORE}", name, before, picture))

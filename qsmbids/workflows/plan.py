@@ -8,7 +8,16 @@ from hashlib import blake2b
 from pathlib import Path
 
 from qsmbids.bids import Series
-from qsmbids.interfaces.outputs import OUTPUTS, Output, chimap, subject_path, uncertainty_map
+from qsmbids.bids.segmentations import segmentation_label
+from qsmbids.interfaces.outputs import (
+    OUTPUTS,
+    Output,
+    chimap,
+    region_labels,
+    region_table,
+    subject_path,
+    uncertainty_map,
+)
 from qsmbids.inversion import METHODS
 from qsmbids.settings import Processing, Settings
 
@@ -20,6 +29,8 @@ LABELS = {
     "decay": "R2* and T2*",
     "background": "background removal",
     "inversion": "inversion",
+    "regions": "regions",
+    "reference": "reference",
     "write": "writing",
     "report": "report",
 }
@@ -27,7 +38,7 @@ LABELS = {
 # How long a stage takes beside the others, roughly: to tell the time left.
 _SHARES = {
     **{"reading": 1, "masking": 10, "mapping": 5, "decay": 1, "background": 4},
-    **{"alignment": 6, "inversion": 4},
+    **{"alignment": 6, "inversion": 4, "regions": 1},
 }
 
 _ODD = re.compile(r"[^A-Za-z0-9_]")
@@ -101,9 +112,23 @@ def gives_uncertainty(method: str, processing: Processing) -> bool:
     return bool(METHODS[method].resolve(processing.options.get(method, {})).get("uncertainty"))
 
 
+def region_sets(series: Series, settings: Settings) -> list[str]:
+    """Return what the regions of a series come from: labels of ``seg`` in the names of files."""
+    if series.segmentation is None:
+        return []
+    return [segmentation_label(series.segmentation)]
+
+
+def moves_zero(series: Series, settings: Settings) -> bool:
+    """Tell whether susceptibility is put relative to a region instead of the whole mask."""
+    return settings.reference != "mask" and bool(region_sets(series, settings))
+
+
 def outputs(series: Series, settings: Settings) -> list[Path]:
     """Return the paths of the files that a series will have."""
     paths = [image.path(settings.output_dir, series) for image in images(series, settings)]
+    for name in region_sets(series, settings):
+        paths += [path(settings.output_dir, series, name) for path in (region_table, region_labels)]
     folder = settings.subjects_dir
     if folder is None or series.orientations:
         return paths
@@ -144,6 +169,14 @@ def steps(series: Series, settings: Settings) -> Iterable[tuple[str, str]]:
         yield LABELS["background"], _with_options(settings.background, settings)
     for method in settings.methods:
         yield LABELS["inversion"], _with_options(method, settings)
+    yield from _region_steps(series, settings)
+
+
+def _region_steps(series: Series, settings: Settings) -> Iterable[tuple[str, str]]:
+    if series.segmentation is not None:
+        yield LABELS["regions"], f"of {series.segmentation.name}"
+    if moves_zero(series, settings):
+        yield LABELS["reference"], settings.reference
 
 
 def _with_options(method: str, settings: Settings) -> str:

@@ -87,7 +87,8 @@ def warnings_of(series: Series, settings: Settings) -> list[str]:
     """Return what the sidecars of a series warn of, each once."""
     found: dict[str, None] = {}
     for path in outputs(series, settings):
-        sidecar = path.with_name(path.name.removesuffix(".nii.gz") + ".json")
+        stem = path.name.removesuffix(".nii.gz").removesuffix(".tsv")
+        sidecar = path.with_name(f"{stem}.json")
         try:
             told = json.loads(sidecar.read_text(encoding="utf-8"))["Qsmbids"]["Warnings"]
             found |= dict.fromkeys(str(text) for text in told)

@@ -23,6 +23,9 @@ _VOLUMES = {
     "Inversion": (35, 0),  # a mask that fills the grid
     "MeasureQuality": (14, 1),
     "DrawEchoes": (8, 1),
+    "Segmentation": (14, 0),  # with the segmentation itself, on another grid
+    "Reference": (4, 0),
+    "MeasureRegions": (8, 0),
     "WriteDerivatives": (5, 0),
     "SaveImage": (5, 0),
     "StoreSubject": (5, 0),

@@ -17,6 +17,7 @@ from qsmbids.interfaces.quality import MeasureQuality
 from qsmbids.settings import Settings
 from qsmbids.workflows.node import stage_node
 from qsmbids.workflows.plan import gives_uncertainty, node_name, writes_local_field
+from qsmbids.workflows.regions import Regions
 from qsmbids.workflows.stages import init_stages_wf, outputs_of
 
 _LOCAL_FIELD = {"field": "local", "mask": "eroded", "weight": "weight", "grid": "grid"}
@@ -57,9 +58,14 @@ def init_series_wf(series: Series, settings: Settings, *, voxels: int) -> Workfl
     common = {"series": series, "output_dir": str(settings.output_dir)}
     for name, links in _derivatives(series, settings):
         write(name, WriteDerivatives(), {"grid": "grid", "reading": "reading", **links}, **common)
+    regions = Regions(workflow, stages, series, settings, size)
     for method in settings.methods:
         links = {"grid": "grid", "reading": "reading", **_maps(method, series, settings)}
-        write(f"chi_{desc_label(method)}", WriteDerivatives(), links, method=method, **common)
+        name = f"chi_{desc_label(method)}"
+        write(name, WriteDerivatives(), links, method=method, **common)
+        for trait, (node, field) in regions.chi(method).items():
+            workflow.connect(node, field, workflow.get_node(f"write_{name}"), trait)
+    regions.measure()
     if series.start == "raw":
         links = _same("magnitude", "phase", "grid", "weight")
         links |= {"mask": "brain", "field": "total"}
@@ -127,9 +133,9 @@ def _derivatives(series: Series, settings: Settings) -> Iterator[tuple[str, dict
 
 
 def _maps(method: str, series: Series, settings: Settings) -> dict[str, str]:
-    """Return what the node that writes the map of a method takes."""
+    """Return what the node that writes the map of a method takes besides the map."""
     label = desc_label(method)
-    made = ["chi", "curves", "before"]
+    made = ["curves", "before"]
     if gives_uncertainty(method, settings):
         made.append("uncertainty")
     before = ["masking"]

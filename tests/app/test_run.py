@@ -66,6 +66,7 @@ def test_good_series_are_done_beside_a_bad_one(finished: tuple[Path, int]) -> No
         }
         assert (out / "logs" / f"sub-{label}" / "CITATION.md").is_file()
     assert not maps(out, "bad")
+    assert not list(out.glob("group*"))  # only the level of that name writes it
 
 
 def test_the_failure_is_told_where_people_look(finished: tuple[Path, int]) -> None:
@@ -97,7 +98,8 @@ def test_the_sidecar_tells_all_stages(finished: tuple[Path, int]) -> None:
     assert any("sign of the phase" in text for text in block["Warnings"])
 
 
-def test_the_output_is_valid_bids(finished: tuple[Path, int]) -> None:
+def test_the_output_is_valid_bids(dataset: Path, finished: tuple[Path, int]) -> None:
+    assert main([str(dataset), str(finished[0]), "group"]) == 0
     validator = shutil.which("bids-validator-deno") or Path(sys.executable).with_name(
         "bids-validator-deno"
     )
@@ -252,8 +254,8 @@ def test_reports_texts_and_table(
     assert run(dataset, out, "--boilerplate-only", "--participant-label", "02") == 0
     assert "total-variation" in capsys.readouterr().out
     assert main([str(dataset), str(out), "group"]) == 0
-    rows = (out / "logs" / "group.tsv").read_text().splitlines()
-    assert [row.split("\t")[0] for row in rows] == ["participant", "sub-01", "sub-02", "sub-bad"]
+    rows = (out / "group.tsv").read_text().splitlines()
+    assert [row.split("\t")[0] for row in rows[1:]] == ["sub-01", "sub-02", "sub-bad"]
 
 
 def test_a_methods_text_alone_is_no_result(

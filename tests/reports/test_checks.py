@@ -150,12 +150,12 @@ def test_the_run_says_last_what_is_red_and_strict_makes_it_an_exit_code(
     assert "All these numbers lie in their ranges" in (out / "sub-good.html").read_text()
     assert main(command) == 0
     assert main([str(root), str(out), "group"]) == 0
-    rows = [row.split("\t") for row in (out / "logs/group.tsv").read_text().splitlines()]
+    rows = [row.split("\t") for row in (out / "group.tsv").read_text().splitlines()]
     bad = dict(zip(rows[0], rows[2], strict=True))
     assert int(bad["red"]) >= 1
-    assert bad["leading"].startswith("Phase and magnitude match")
+    assert bad["message"].startswith("Phase and magnitude match")
     assert float(bad["phase_and_magnitude_match"]) < 0
-    words = json.loads((out / "logs/group.json").read_text())
+    words = json.loads((out / "group.json").read_text())
     assert set(words) == set(rows[0])
 
 

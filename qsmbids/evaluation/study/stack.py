@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qsmbids.bids import check
+from qsmbids.bids.labels import label_names
 from qsmbids.bids.results import Derivative
 from qsmbids.bids.volume import Grid, Volume, read
 from qsmbids.errors import InputError
 from qsmbids.evaluation import Regions, regions_by_name
-from qsmbids.evaluation.study.labels import label_names
 from qsmbids.evaluation.study.maps import Map, Scan
 
 Image = NDArray[np.float32]

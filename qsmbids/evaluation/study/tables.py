@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from qsmbids.bids import write_json, write_text
 from qsmbids.bids.names import entities_of
+from qsmbids.bids.tables import write_table
 from qsmbids.evaluation import METRICS, RESOURCES, PairedTest, Summary
 
 OK, FAILED = "ok", "failed"
-_MISSING = "n/a"  # as BIDS writes it
 
 _SERIES = {
     "participant_id": "participant",
@@ -143,16 +141,4 @@ def write_tables(
 
 
 def _write(folder: Path, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
-    columns = COLUMNS[name]
-    lines = ["\t".join(columns)]
-    lines += ["\t".join(_cell(row.get(column)) for column in columns) for row in rows]
-    write_text(folder / f"{name}.tsv", "\n".join(lines) + "\n")
-    write_json(folder / f"{name}.json", columns)
-
-
-def _cell(value: Any) -> str:
-    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
-        return _MISSING
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return " ".join(str(value).split())
+    write_table(folder / f"{name}.tsv", COLUMNS[name], rows)

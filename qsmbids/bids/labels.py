@@ -5,7 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from qsmbids.bids.names import entities_of, join
 from qsmbids.errors import InputError
+
+
+def label_table(path: Path) -> Path | None:
+    """Return the table that names a label image's values: beside it, or inherited from above.
+
+    Parameters
+    ----------
+    path : Path
+        The label image.
+    """
+    stem = path.name.removesuffix(".gz").rpartition(".")[0]
+    named = {name: value for name, value in entities_of(path).items() if name in ("seg", "desc")}
+    shared = dict.fromkeys([f"{join(named)}_dseg.tsv".lstrip("_"), "dseg.tsv"])
+    above = [folder / name for folder in path.parents[:4] for name in shared]
+    tables = [path.with_name(f"{stem}.tsv"), *above]
+    return next((one for one in tables if one.is_file()), None)
 
 
 def label_names(path: Path) -> Mapping[int, str]:
@@ -16,9 +33,7 @@ def label_names(path: Path) -> Mapping[int, str]:
     InputError
         If there is no table that can be read.
     """
-    stem = path.name.split(".")[0]
-    tables = [path.with_name(f"{stem}.tsv"), *(folder / "dseg.tsv" for folder in path.parents[:4])]
-    table = next((one for one in tables if one.is_file()), None)
+    table = label_table(path)
     if table is None:
         raise InputError(
             f"{path.name} has no table of its labels; write dseg.tsv (columns index and name) "

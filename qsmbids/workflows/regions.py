@@ -1,0 +1,114 @@
+"""The part of a series' workflow that measures regions and sets the zero of susceptibility."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nipype.pipeline.engine import Node, Workflow
+
+from qsmbids.bids import Series, desc_label
+from qsmbids.interfaces.regions import MeasureRegions, Reference, Segmentation
+from qsmbids.settings import Settings
+from qsmbids.workflows.node import stage_node
+from qsmbids.workflows.plan import gives_uncertainty, moves_zero, region_sets
+
+Source = tuple[Node, str]
+
+
+class Regions:
+    """Adds the regions of a series to its workflow, and what is measured in them.
+
+    Parameters
+    ----------
+    workflow, stages : Workflow
+        That of the series, and its inner one of all stages.
+    series : Series
+        What is processed.
+    settings : Settings
+        How.
+    size : dict
+        ``voxels`` and ``echoes``, from which the memory of each node is told.
+    """
+
+    def __init__(
+        self,
+        workflow: Workflow,
+        stages: Workflow,
+        series: Series,
+        settings: Settings,
+        size: dict[str, int],
+    ):
+        self._workflow, self._stages, self._size = workflow, stages, size
+        self._series, self._settings = series, settings
+        self._known = "eroded"
+        self._brain = "eroded" if series.start == "local-field" else "brain"
+        self._found = {name: self._find(name) for name in region_sets(series, settings)}
+        self._referred = self._refer() if moves_zero(series, settings) else {}
+
+    def chi(self, method: str) -> dict[str, Source]:
+        """Return where the map of a method comes from, and what is said of its zero."""
+        node = self._referred.get(method)
+        if node is None:
+            return {"chi": self._of_stages(f"chi_{desc_label(method)}")}
+        return {"chi": (node, "chi"), "reference": (node, "stage")}
+
+    def measure(self) -> None:
+        """Add the nodes that write the tables."""
+        methods = list(self._settings.methods)
+        for name, found in self._found.items():
+            inputs = {
+                "series": self._series,
+                "output_dir": str(self._settings.output_dir),
+                "atlas": name,
+            }
+            links = {
+                "grid": self._of_stages("grid"),
+                "mask": self._of_stages(self._known),
+                "labels": (found, "labels"),
+                "names": (found, "names"),
+                "regions": (found, "stage"),
+            }
+            if self._series.shows_decay:
+                names = {"r2star": "r2star", "brain": self._brain}
+                links |= {trait: self._of_stages(one) for trait, one in names.items()}
+            for method in methods:
+                label = desc_label(method)
+                links |= {f"{trait}_{label}": one for trait, one in self.chi(method).items()}
+                if gives_uncertainty(method, self._settings):
+                    one = f"uncertainty_{label}"
+                    links[one] = self._of_stages(one)
+            self._add(MeasureRegions(methods), f"write_regions_{desc_label(name)}", inputs, links)
+
+    def _find(self, name: str) -> Node:
+        """Add the node that finds regions on the grid of the series."""
+        inputs = {"segmentation": str(self._series.segmentation)}
+        links = {"grid": self._of_stages("grid"), "mask": self._of_stages(self._brain)}
+        return self._add(Segmentation(), f"regions_{desc_label(name)}", inputs, links)
+
+    def _refer(self) -> dict[str, Node]:
+        """Add a node for each map that puts it relative to a region of the first parcellation."""
+        regions = next(iter(self._found.values()))
+        nodes = {}
+        for method in self._settings.methods:
+            label = desc_label(method)
+            links = {
+                "chi": self._of_stages(f"chi_{label}"),
+                "mask": self._of_stages(self._known),
+                "labels": (regions, "labels"),
+                "names": (regions, "names"),
+            }
+            inputs = {"reference": self._settings.reference}
+            nodes[method] = self._add(Reference(), f"reference_{label}", inputs, links)
+        return nodes
+
+    def _of_stages(self, name: str) -> Source:
+        return self._stages, f"outputnode.{name}"
+
+    def _add(
+        self, interface: Any, name: str, inputs: dict[str, Any], links: dict[str, Source]
+    ) -> Node:
+        node = stage_node(interface, name, {"key": self._series.key, **inputs}, **self._size)
+        self._workflow.add_nodes([node])
+        for trait, (source, field) in links.items():
+            self._workflow.connect(source, field, node, trait)
+        return node
