@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from qsmbids.background import METHODS as BACKGROUND
+from qsmbids.contrast import SEPARATION, WEIGHTING
 from qsmbids.inversion import COMBINATIONS
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.masking import METHODS as MASKING
@@ -26,6 +27,8 @@ def registries() -> dict[str, Mapping[str, Method]]:
         "fit": FITS,
         "background": BACKGROUND,
         "method": {**INVERSION, **COMBINATIONS},
+        "separation": SEPARATION,
+        "swi": WEIGHTING,
     }
 
 
@@ -35,13 +38,14 @@ def methods() -> Iterator[str]:
     for option, registry in registries().items():
         for name, method in registry.items():
             sources = ", ".join(map(_source, method.citations))
-            yield f"| `--{option} {name}` | {method.label} | {sources} |"
+            choice = f"--{option}" if option == name else f"--{option} {name}"
+            yield f"| `{choice}` | {method.label} | {sources} |"
 
 
 def options() -> Iterator[str]:
     """Yield a row for each method that has options: their names and defaults."""
     yield from ("| method | its options and their defaults |", "|---|---|")
-    for option in ("brain-extraction", "background", "method"):
+    for option in ("brain-extraction", "background", "method", "separation", "swi"):
         for name, method in registries()[option].items():
             own = ", ".join(f"`{key}={_plain(value)}`" for key, value in method.defaults().items())
             if own:

@@ -23,6 +23,7 @@ class Processing:
     phase_sign: str = "auto"  # auto, positive, negative
     brain_extraction: str = "auto"  # auto (derivatives, else network), network, hd-bet, none
     background: str = "jdf"
+    swi: bool = False  # a susceptibility-weighted image too
     weights: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # SHA-256 of files
     device: str = "auto"  # of networks: auto, cpu, cuda
     omp_nthreads: int = 0  # 0: shared out among the series that run side by side
@@ -56,6 +57,7 @@ class Settings(Processing):
     reference: str = "mask"  # the mean over the whole mask, or a region's name
     # outputs
     write_fields: bool = True
+    separation: str = ""  # how to tell paramagnetic and diamagnetic parts apart; empty: not at all
     subjects_dir: Path | None = None  # where local fields go to train networks on
     # how to run
     mode: str = "run"  # run, dry-run, reports-only, boilerplate-only
@@ -82,6 +84,8 @@ class Settings(Processing):
             "phase_sign": self.phase_sign,
             "brain_extraction": self.brain_extraction,
             "background": self.background,
+            "swi": self.swi,
+            "separation": self.separation,
             "weights": {name: dict(files) for name, files in sorted(self.weights.items())},
             "write_fields": self.write_fields,
             "segmentation": self.segmentation,

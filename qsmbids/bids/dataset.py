@@ -81,6 +81,10 @@ group.html, group.tsv    all participants, written by `group`
 *_Chimap.nii.gz          susceptibility in ppm, one map a method (desc-<method>)
 *_R2starmap, *_T2starmap, *_S0map
                          decay rate in 1/s, decay time in s, signal at echo time 0
+*_desc-swi_T2starw, *_desc-swiMinIP_T2starw
+                         susceptibility-weighted image, and its minimum over axial slabs
+*_desc-<method>Paramagnetic_Chimap, *Diamagnetic_Chimap
+                         what sources of either sign add to the map, in ppm
 *_mask.nii.gz            desc-brain: the brain; desc-reliable: where its phase can be trusted;
                          desc-eroded: where susceptibility was computed
 *_fieldmap.nii.gz        desc-total and desc-local: the field in Hz before and after removal of

@@ -19,6 +19,8 @@ ROLES: dict[tuple[str, str], str] = {
     ("total", "fieldmap"): "total",
     ("local", "fieldmap"): "local",
     ("registration", "T2starw"): "registration",
+    ("swi", "T2starw"): "swi",
+    ("swiMinIP", "T2starw"): "minimum",
     ("", "R2starmap"): "r2star",
     ("", "T2starmap"): "t2star",
     ("", "S0map"): "s0",
@@ -30,7 +32,8 @@ PICTURES = ("wrapped", "unwrapped", "noise", "residual")
 """What a run has drawn of the echoes, for the participant's page."""
 RUN = "run.json"
 """In a participant's log folder: by what the last run that processed it was made."""
-_BESIDE = {"Uncertainty": "uncertainties", "Before": "before"}
+_BESIDE = ("Uncertainty", "Before", "Paramagnetic", "Diamagnetic")
+"""What follows the method in the ``desc`` of an image that belongs to its map."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,8 @@ class Series:
         Derivatives by the part they play, see ``ROLES``.
     chimaps : dict
         Susceptibility maps by ``desc``.
-    uncertainties : dict
-        Maps of their uncertainty by the ``desc`` of the susceptibility map.
+    uncertainties, paramagnetic, diamagnetic : dict
+        Maps of their uncertainty and of their parts, by the ``desc`` of the susceptibility map.
     before : dict
         Maps of a network from before it was fitted to the field, by the same ``desc``.
     pictures : dict
@@ -80,6 +83,8 @@ class Series:
     images: dict[str, Derivative] = field(default_factory=dict)
     chimaps: dict[str, Derivative] = field(default_factory=dict)
     uncertainties: dict[str, Derivative] = field(default_factory=dict)
+    paramagnetic: dict[str, Derivative] = field(default_factory=dict)
+    diamagnetic: dict[str, Derivative] = field(default_factory=dict)
     before: dict[str, Derivative] = field(default_factory=dict)
     pictures: dict[str, Path] = field(default_factory=dict)
     curves: dict[str, dict[str, list[float]]] = field(default_factory=dict)
@@ -95,8 +100,29 @@ class Series:
     @property
     def every(self) -> list[Derivative]:
         """All derivatives of the series."""
-        maps = (self.chimaps, self.uncertainties, self.before, self.images)
-        return [derivative for one in maps for derivative in one.values()]
+        beside = (self.uncertainties, self.before, self.paramagnetic, self.diamagnetic)
+        maps = [one for images in (self.chimaps, *beside) for one in images.values()]
+        return [*maps, *self.images.values()]
+
+    @property
+    def telling(self) -> list[Derivative]:
+        """The derivatives whose sidecars together tell of every stage, in the order of the run."""
+        made = (self.images, self.chimaps, self.paramagnetic)
+        return [one for images in made for one in images.values()]
+
+    def add(self, desc: str, suffix: str, image: Derivative) -> None:
+        """Put an image where its name says that it belongs."""
+        if suffix != "Chimap":
+            self.images[ROLES[desc, suffix]] = image
+            return
+        kind = next((end for end in _BESIDE if desc.endswith(end)), "")
+        homes = {
+            "Uncertainty": self.uncertainties,
+            "Before": self.before,
+            "Paramagnetic": self.paramagnetic,
+            "Diamagnetic": self.diamagnetic,
+        }
+        homes.get(kind, self.chimaps)[desc.removesuffix(kind) or "chi"] = image
 
     def metadata(self, name: str) -> Any:
         """Return the first value of a sidecar key among the maps and images, or None."""
@@ -159,14 +185,8 @@ def find_series(output_dir: Path, participant: str) -> list[Series]:
         *entities, suffix = path.name.split(".")[0].split("_")
         desc = next((e.removeprefix("desc-") for e in entities if e.startswith("desc-")), "")
         key = "_".join(e for e in entities if not e.startswith("desc-"))
-        end = next((end for end in _BESIDE if desc.endswith(end)), "")
-        if suffix == "Chimap" and end:
-            beside = getattr(found.setdefault(key, Series(key)), _BESIDE[end])
-            beside[desc.removesuffix(end)] = Derivative(path)
-        elif suffix == "Chimap":
-            found.setdefault(key, Series(key)).chimaps[desc or "chi"] = Derivative(path)
-        elif (desc, suffix) in ROLES:
-            found.setdefault(key, Series(key)).images[ROLES[desc, suffix]] = Derivative(path)
+        if suffix == "Chimap" or (desc, suffix) in ROLES:
+            found.setdefault(key, Series(key)).add(desc, suffix, Derivative(path))
     logs = output_dir / "logs" / f"sub-{participant}"
     for series in found.values():
         series.measured = read_json(logs / f"{series.key}_quality.json")

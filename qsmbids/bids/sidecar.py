@@ -27,6 +27,26 @@ KINDS: dict[str, dict[str, Any]] = {
         "Units": "ppm",
         "SkullStripped": True,
     },
+    "Paramagnetic_Chimap": {
+        "Description": "Susceptibility of the paramagnetic sources in each voxel, at least 0",
+        "Units": "ppm",
+        "SkullStripped": True,
+    },
+    "Diamagnetic_Chimap": {
+        "Description": "Susceptibility of the diamagnetic sources in each voxel, at most 0",
+        "Units": "ppm",
+        "SkullStripped": True,
+    },
+    "swi_T2starw": {
+        "Description": "Susceptibility-weighted image: magnitude times masks of the local field",
+        "Units": "arbitrary",
+        "SkullStripped": False,
+    },
+    "minimum_T2starw": {
+        "Description": "Minimum of the susceptibility-weighted image over axial slabs",
+        "Units": "arbitrary",
+        "SkullStripped": True,
+    },
     "R2starmap": {
         "Description": "Transverse relaxation rate R2* from gradient-echo magnitude",
         "Units": "1/s",

@@ -12,6 +12,7 @@ from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.cli import values
 from qsmbids.cli.arguments import DATA, PROCESSING, RUNNING, add, add_all, add_other
 from qsmbids.cli.levels import parse_level
+from qsmbids.contrast import SEPARATION, WEIGHTING
 from qsmbids.errors import UsageError
 from qsmbids.inversion import COMBINATIONS, DEFAULT
 from qsmbids.inversion import METHODS as INVERSION
@@ -82,7 +83,20 @@ def level_options() -> argparse.ArgumentParser:
     )
     several = {"nargs": "+", "action": "extend", "default": []}
     add(processing, "--weights", metavar="[METHOD=]FILE", **several)
+    add(processing, "--preset")
     add_all(processing, PROCESSING)
+    processing.add_argument(
+        "--swi",
+        action="store_true",
+        help="a susceptibility-weighted image too, and its minimum over slabs (swi.slab, in mm)",
+    )
+    processing.add_argument(
+        "--separation",
+        choices=[*SEPARATION],
+        default="",
+        help="paramagnetic and diamagnetic parts of each map too; r2star: by R2*, without a map of "
+        "R2, whose limits docs/measurements.md shows",
+    )
     processing.add_argument(
         "--no-fieldmaps", action="store_true", help="do not write total and local field maps"
     )
@@ -131,8 +145,9 @@ def to_settings(args: argparse.Namespace) -> Settings:
     check_folders(bids_dir, output_dir, work_dir)
     chosen = tuple(dict.fromkeys(args.method))
     methods = tuple(name for name in chosen if name in INVERSION)
-    known = {**INVERSION, **COMBINATIONS, **BACKGROUND, **MASKING}
-    options = values.method_options(args.option, known)
+    known = {**INVERSION, **COMBINATIONS, **BACKGROUND, **MASKING, **WEIGHTING, **SEPARATION}
+    published = values.as_published(args.preset, methods)
+    options = values.method_options(args.option, known, published)
     extraction = EXTRACTORS.get(args.brain_extraction, args.brain_extraction)
     options = with_weights(options, args.weights, (*methods, extraction))
     mode = "group" if args.level == "group" else args.mode
@@ -160,6 +175,8 @@ def to_settings(args: argparse.Namespace) -> Settings:
         phase_sign=args.phase_sign,
         brain_extraction=args.brain_extraction,
         background=args.background,
+        swi=args.swi,
+        separation=args.separation,
         segmentation=args.segmentation,
         reference=args.reference.lower(),
         write_fields=not args.no_fieldmaps,

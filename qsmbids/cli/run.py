@@ -107,7 +107,7 @@ def _series(series: Series, settings: Settings, ready: bool) -> Iterator[str]:
     yield f"  {series.key}: {series.start}{strength}" + (f", echoes at {echoes} ms" * bool(echoes))
     for stage, how in plan.steps(series, settings):
         yield f"    {stage}: {how}"
-    for warning in series.warnings:
+    for warning in [*series.warnings, *plan.left_out(series, settings)]:
         yield f"    note: {warning}"
     for path in plan.outputs(series, settings):
         yield f"    -> {path.relative_to(settings.output_dir)}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qsmbids.errors import UsageError
+from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.options import convert
 from qsmbids.registry import Method
 
@@ -54,9 +55,14 @@ def derivatives(given: Sequence[str], flag: str = "--derivatives") -> dict[str, 
     return found
 
 
-def method_options(given: Sequence[str], methods: Mapping[str, Method]) -> dict[str, Any]:
-    """Read ``METHOD.NAME=VALUE``, each value with the type of the option's default."""
-    found: dict[str, dict[str, Any]] = {}
+def method_options(
+    given: Sequence[str], methods: Mapping[str, Method], start: Mapping[str, Mapping[str, Any]] = {}
+) -> dict[str, Any]:
+    """Read ``METHOD.NAME=VALUE``, each value with the type of the option's default.
+
+    What stands in ``start``, such as `as_published`, holds where nothing else is given.
+    """
+    found = {name: dict(options) for name, options in start.items()}
     for text in given:
         left, equals, value = text.partition("=")
         name, dot, option = left.partition(".")
@@ -73,6 +79,17 @@ def method_options(given: Sequence[str], methods: Mapping[str, Method]) -> dict[
         except ValueError as error:
             raise UsageError(f"--option {text}: {error}.") from error
         found.setdefault(name, {})[option] = read
+    return found
+
+
+def as_published(preset: str, asked: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """Return the options of the methods asked for by which they are their papers'."""
+    if preset != "paper":
+        return {}
+    found = {name: INVERSION[name].paper for name in asked if INVERSION[name].paper}
+    if not found:
+        able = ", ".join(name for name, method in INVERSION.items() if method.paper)
+        raise UsageError(f"--preset paper is for: {able}; ask for one of them by --method.")
     return found
 
 

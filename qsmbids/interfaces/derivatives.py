@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +20,31 @@ from qsmbids.interfaces.base import Stage, StageInputs, WrittenOutputs, saved_ar
 from qsmbids.interfaces.images import write_image
 from qsmbids.interfaces.outputs import (
     OUTPUTS,
+    Output,
     chimap,
     curve_path,
     map_before_fit,
+    part_map,
     uncertainty_map,
 )
 
 _DETAILS = (
-    *("Weights", "UncertaintyWeights", "Fit", "Device"),
+    *("Weights", "SecondNetwork", "UncertaintyWeights", "Fit", "Device"),
     *("ConditionNumber", "AnglesBetweenOrientations", "SourcesOutsideMasks"),
 )
-STAGES = ("reading", "masking", "mapping", "decay", "background", "inversion")
+STAGES = (
+    *("reading", "masking", "mapping", "decay", "background", "inversion"),
+    *("weighting", "separation"),
+)
 _WHOLE = "mask"
+_MAPS: dict[str, Callable[[str], Output]] = {
+    "chi": chimap,
+    "uncertainty": uncertainty_map,
+    "before": map_before_fit,
+    "paramagnetic": partial(part_map, sign="Paramagnetic"),
+    "diamagnetic": partial(part_map, sign="Diamagnetic"),
+}
+"""Where the maps of a method go."""
 
 
 class _WriteInputs(StageInputs):
@@ -45,12 +59,16 @@ class _WriteInputs(StageInputs):
     local = File(exists=True, desc="ppm")
     magnitude = File(exists=True, desc="(echo, x, y, z)")
     registration = File(exists=True, desc="checkerboard of head orientations")
+    swi = File(exists=True)
+    minimum = File(exists=True, desc="of the susceptibility-weighted image over slabs")
     r2star = File(exists=True)
     t2star = File(exists=True)
     s0 = File(exists=True)
     chi = File(exists=True, desc="ppm")
     uncertainty = File(exists=True, desc="of chi, ppm")
     before = File(exists=True, desc="chi of a network before it was fitted to the field, ppm")
+    paramagnetic = File(exists=True, desc="part of chi, ppm")
+    diamagnetic = File(exists=True, desc="part of chi, ppm")
     curves = traits.Dict(desc="the course of the fit that made chi")
     reading = traits.Dict()
     masking = traits.Dict()
@@ -58,6 +76,8 @@ class _WriteInputs(StageInputs):
     decay = traits.Dict()
     background = traits.Dict()
     inversion = traits.Dict()
+    weighting = traits.Dict()
+    separation = traits.Dict()
     reference = traits.Dict(desc="of the stage that put chi relative to a region")
 
 
@@ -71,13 +91,12 @@ class WriteDerivatives(Stage):
     def _compute(self, cwd: str) -> None:
         series, written = self.inputs.series, []
         provenance = self._provenance()
-        made = {"chi": chimap, "uncertainty": uncertainty_map, "before": map_before_fit}
-        for name in (*OUTPUTS, *made):
+        for name in (*OUTPUTS, *_MAPS):
             source = getattr(self.inputs, name)
             if not isdefined(source):
                 self._forget(name)
                 continue
-            output = made[name](self.inputs.method) if name in made else OUTPUTS[name]
+            output = _MAPS[name](self.inputs.method) if name in _MAPS else OUTPUTS[name]
             path = output.path(Path(self.inputs.output_dir), series)
             values = _CONVERT.get(name, _same)(arrays.load(source), series.field_strength)
             grid = self.inputs.grid
@@ -116,10 +135,11 @@ class WriteDerivatives(Stage):
             "B0Direction": inputs.grid["stored"]["b0_dir"],
             "Stages": stages,
         }
-        if isdefined(inputs.chi):
+        if "Limits" in last:
+            block["Limits"] = last["Limits"]
+        if isdefined(inputs.method):
             from qsmbids.inversion import COMBINATIONS, METHODS
 
-            block |= {name: last[name] for name in _DETAILS if name in last}
             several = inputs.method in COMBINATIONS
             entry = COMBINATIONS[inputs.method] if several else METHODS[inputs.method]
             region = "region that all orientations share" if several else "eroded mask"
@@ -127,7 +147,9 @@ class WriteDerivatives(Stage):
                 warnings += inputs.reference["Warnings"]
                 moved = inputs.reference["Method"] != _WHOLE
                 region = f"region {inputs.reference['Method']}" if moved else region
-            block["MethodLabel"] = entry.label
+            if isdefined(inputs.chi):
+                block |= {name: last[name] for name in _DETAILS if name in last}
+                block["MethodLabel"] = entry.label
             block["Reference"] = f"the mean over the {region}, which is set to 0 ppm"
         return block
 

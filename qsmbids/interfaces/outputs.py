@@ -41,6 +41,8 @@ OUTPUTS = {
     "local": Output("fieldmap", "local", "fmap"),
     "magnitude": Output("magnitude", None, "fmap"),
     "registration": Output("T2starw", "registration", sort="registration"),
+    "swi": Output("T2starw", "swi", sort="swi"),
+    "minimum": Output("T2starw", "swiMinIP", sort="minimum"),
     "r2star": Output("R2starmap"),
     "t2star": Output("T2starmap"),
     "s0": Output("S0map"),
@@ -60,6 +62,11 @@ def uncertainty_map(method: str) -> Output:
 def map_before_fit(method: str) -> Output:
     """Return where the map of a network goes from before it was fitted to the field."""
     return Output("Chimap", f"{method}Before", sort="Before")
+
+
+def part_map(method: str, sign: str) -> Output:
+    """Return where the paramagnetic or the diamagnetic part of that map goes."""
+    return Output("Chimap", f"{method}{sign}", sort=sign)
 
 
 def region_table(output_dir: Path, series: Series, atlas: str) -> Path:

@@ -9,7 +9,8 @@ from nipype.interfaces.base import DynamicTraitedSpec, Undefined, traits
 
 from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs
 
-_TOLD = ("Name", "Method", "Parameters", "Weights", "Fit")  # what the methods text says of a stage
+_TOLD = ("Name", "Method", "Parameters", "Weights", "SecondNetwork", "Fit")
+"""What the methods text says of a stage."""
 
 
 class _ReportInputs(DynamicTraitedSpec, StageInputs):
@@ -67,7 +68,7 @@ def stages_of(output_dir: Path, participant: str) -> list[dict[str, Any]]:
 
     stages: list[dict[str, Any]] = []
     for series in find_series(output_dir, participant):
-        for image in [*series.images.values(), *series.chimaps.values()]:
+        for image in series.telling:
             for stage in image.provenance.get("Stages") or []:
                 plain = {key: stage[key] for key in _TOLD if key in stage}
                 if plain not in stages:

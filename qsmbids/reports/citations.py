@@ -23,6 +23,27 @@ class Citation:
 
 
 CITATIONS: dict[str, Citation] = {
+    # weighting and separation
+    "haacke2004": Citation(
+        "Haacke EM, Xu Y, Cheng YC, Reichenbach JR. Susceptibility weighted imaging (SWI). "
+        "Magn Reson Med 52:612-618 (2004).",
+        "10.1002/mrm.20198",
+    ),
+    "denk2010": Citation(
+        "Denk C, Rauscher A. Susceptibility weighted imaging with multiple echoes. "
+        "J Magn Reson Imaging 31:185-191 (2010).",
+        "10.1002/jmri.21995",
+    ),
+    "shin2021": Citation(
+        "Shin HG, Lee J, Yun YH, et al. Chi-separation: magnetic susceptibility source separation "
+        "toward iron and myelin mapping in the brain. NeuroImage 240:118371 (2021).",
+        "10.1016/j.neuroimage.2021.118371",
+    ),
+    "dimov2022": Citation(
+        "Dimov AV, Gillen KM, Nguyen TD, et al. Magnetic susceptibility source separation solely "
+        "from gradient echo data: histological validation. Tomography 8:1544-1551 (2022).",
+        "10.3390/tomography8030127",
+    ),
     # inversion
     "shmueli2009": Citation(
         "Shmueli K, de Zwart JA, van Gelderen P, Li TQ, Dodd SJ, Duyn JH. Magnetic susceptibility "

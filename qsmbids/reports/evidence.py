@@ -18,13 +18,13 @@ from qsmbids.reports.map_evidence import (
     MapEvidence,
     b0_direction,
     examine_map,
-    main_picture,
 )
+from qsmbids.reports.map_pictures import main_picture
 from qsmbids.reports.picture import Picture
 from qsmbids.reports.series_pictures import series_pictures
 from qsmbids.reports.view import View
 
-_SHARED = ("magnitude", "registration", "total", "local", "r2star")
+_SHARED = ("magnitude", "registration", "total", "local", "r2star", "swi", "minimum")
 
 
 @dataclass

@@ -58,7 +58,7 @@ def weights_of(stages: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]
     """Return which weights were used: stage, name and SHA-256 of each, once."""
     found: dict[tuple[str, str, str], None] = {}
     for stage in stages:
-        for name in ("Weights", "UncertaintyWeights"):
+        for name in ("Weights", "SecondNetwork", "UncertaintyWeights"):
             used = stage.get(name)
             if isinstance(used, Mapping) and used.get("SHA256"):
                 where = "uncertainty" if name.startswith("Unc") else str(stage.get("Method") or "")

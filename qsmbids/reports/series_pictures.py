@@ -18,6 +18,21 @@ _OUTLINES = {
     "unreliable": ("doubtful phase (pink)", "Where it is pink the phase had no weight."),
 }
 
+_REGISTRATION = (
+    "A checkerboard of the first head orientation and the mean of the others. Expect edges that go "
+    "on from field to field; steps are a registration that failed."
+)
+_WEIGHTED = {
+    "swi": (
+        "Susceptibility-weighted image",
+        "Expect veins and bleedings dark; what is dark may be paramagnetic or calcified.",
+    ),
+    "minimum": (
+        "Minimum-intensity projection",
+        "Its least value over an axial slab about each slice: veins join to trees.",
+    ),
+}
+
 
 def series_pictures(images: SeriesImages, read: Mapping[str, Image]) -> Iterator[Picture]:
     """Give the pictures of a series in the order of its processing.
@@ -33,7 +48,7 @@ def series_pictures(images: SeriesImages, read: Mapping[str, Image]) -> Iterator
     if "magnitude" in read:
         yield _magnitude(images, read["magnitude"])
     if "registration" in read:
-        yield _registration(images, read["registration"])
+        yield _own_window(images, read["registration"], "Registration", _REGISTRATION)
     yield from _echoes(images, ("wrapped", "unwrapped"))
     if "total" in read:
         text = "Expect a smooth field inside the brain; a jump is a phase wrap that was left."
@@ -42,6 +57,9 @@ def series_pictures(images: SeriesImages, read: Mapping[str, Image]) -> Iterator
         text = "Slow shading towards the rim or the sinuses is background that was left."
         yield _field(images, read["local"], "Local field", text, windows.LOCAL_PPM)
     yield from _echoes(images, ("noise", "residual"))
+    for name, (title, caption) in _WEIGHTED.items():
+        if name in read:
+            yield _own_window(images, read[name], title, caption)
     if "r2star" in read:
         yield plane_picture(
             images,
@@ -84,13 +102,10 @@ def _magnitude(images: SeriesImages, image: Image) -> Picture:
     return plane_picture(images, image, "Magnitude", caption, window, "a.u.", masks)
 
 
-def _registration(images: SeriesImages, image: Image) -> Picture:
-    caption = (
-        "A checkerboard of the first head orientation and the mean of the others. Expect edges "
-        "that go on from field to field; steps are a registration that failed."
-    )
+def _own_window(images: SeriesImages, image: Image, title: str, caption: str) -> Picture:
+    """Return the picture of an image without a unit."""
     window = windows.own_window(image[images.mask_of(image)])
-    return plane_picture(images, image, "Registration", caption, window, "a.u.")
+    return plane_picture(images, image, title, caption, window, "a.u.")
 
 
 def _field(images: SeriesImages, field: Image, title: str, caption: str, window: Window) -> Picture:

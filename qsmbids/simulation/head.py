@@ -54,6 +54,7 @@ def simulate_head(recipe: HeadRecipe) -> Head:
     return Head(
         recipe=recipe,
         chi=canvas.chi,
+        paramagnetic=canvas.paramagnetic,
         labels=canvas.labels,
         brain_mask=mask,
         head_mask=canvas.labels != TISSUES["air"].label,

@@ -104,6 +104,8 @@ class Head:
         What it was made from.
     chi : (x, y, z) float32
         Susceptibility in ppm relative to water, in the whole field of view; air is 9.4.
+    paramagnetic : (x, y, z) float32
+        What of it is of positive sources, which raise the decay rate as negative ones do.
     labels : (x, y, z) uint8
         The tissue with the largest share of each voxel: ``TISSUES[name].label``.
     brain_mask, head_mask : (x, y, z) bool
@@ -125,6 +127,7 @@ class Head:
 
     recipe: HeadRecipe
     chi: Float
+    paramagnetic: Float
     labels: NDArray[np.uint8]
     brain_mask: NDArray[np.bool_]
     head_mask: NDArray[np.bool_]
@@ -147,6 +150,11 @@ class Head:
     def field_strength(self) -> float:
         """B0 in tesla."""
         return self.recipe.field_strength
+
+    @property
+    def diamagnetic(self) -> Float:
+        """What of `chi` is of negative sources, at most 0."""
+        return self.chi - self.paramagnetic
 
     @property
     def chi_brain(self) -> Float:

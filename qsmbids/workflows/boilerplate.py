@@ -7,7 +7,7 @@ from typing import Any
 
 from qsmbids.bids import Inventory, Series, write_dataset_description, write_text
 from qsmbids.settings import Settings
-from qsmbids.workflows import records
+from qsmbids.workflows import plan, records
 
 
 def write_boilerplate(inventory: Inventory, settings: Settings) -> list[str]:
@@ -29,6 +29,7 @@ def write_boilerplate(inventory: Inventory, settings: Settings) -> list[str]:
 def _planned(series: Series, settings: Settings) -> Iterator[dict[str, Any]]:
     """Yield the stages of a series as its sidecars will tell them."""
     from qsmbids.background import METHODS as BACKGROUND
+    from qsmbids.contrast import SEPARATION, WEIGHTING
     from qsmbids.inversion import COMBINATIONS
     from qsmbids.inversion import METHODS as INVERSION
     from qsmbids.networks.weights_file import describe
@@ -49,6 +50,12 @@ def _planned(series: Series, settings: Settings) -> Iterator[dict[str, Any]]:
     if series.start != "local-field":
         name = settings.background
         yield stage("Background", name, BACKGROUND[name].resolve(settings.options.get(name, {})))
+    for kind, name, registry in (
+        ("Separation", settings.separation if plan.separates(series, settings) else "", SEPARATION),
+        ("Weighting", "swi" if plan.weights(series, settings) else "", WEIGHTING),
+    ):
+        if name:
+            yield stage(kind, name, registry[name].resolve(settings.options.get(name, {})))
     for name in settings.methods:
         options = INVERSION[name].resolve(settings.options.get(name, {}))
         weights = {"Weights": describe(options["weights"])} if "weights" in options else {}

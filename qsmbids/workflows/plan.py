@@ -13,6 +13,7 @@ from qsmbids.interfaces.outputs import (
     OUTPUTS,
     Output,
     chimap,
+    part_map,
     region_labels,
     region_table,
     subject_path,
@@ -29,6 +30,8 @@ LABELS = {
     "decay": "R2* and T2*",
     "background": "background removal",
     "inversion": "inversion",
+    "weighting": "susceptibility weighting",
+    "separation": "separation",
     "regions": "regions",
     "reference": "reference",
     "write": "writing",
@@ -38,7 +41,7 @@ LABELS = {
 # How long a stage takes beside the others, roughly: to tell the time left.
 _SHARES = {
     **{"reading": 1, "masking": 10, "mapping": 5, "decay": 1, "background": 4},
-    **{"alignment": 6, "inversion": 4, "regions": 1},
+    **{"alignment": 6, "inversion": 4, "regions": 1, "weighting": 1, "separation": 1},
 }
 
 _ODD = re.compile(r"[^A-Za-z0-9_]")
@@ -82,6 +85,29 @@ def writes_local_field(series: Series, settings: Settings) -> bool:
     return settings.write_fields and series.start != "local-field" and known
 
 
+def weights(series: Series, settings: Settings) -> bool:
+    """Tell whether a susceptibility-weighted image is made: from echoes and their times."""
+    return settings.swi and series.start == "raw"
+
+
+def separates(series: Series, settings: Settings) -> bool:
+    """Tell whether maps are separated by sign: with R2*, and B0 to know what it stands for."""
+    return bool(settings.separation and series.shows_decay and series.field_strength)
+
+
+def left_out(series: Series, settings: Settings) -> list[str]:
+    """Return why something that was asked for is not made of a series."""
+    if series.orientations:
+        return []
+    found = []
+    if settings.swi and not weights(series, settings):
+        found.append("no susceptibility-weighted image (--swi): it starts from a field, not echoes")
+    if settings.separation and not separates(series, settings):
+        lack = "field strength" if series.shows_decay else "R2*, which takes two echoes"
+        found.append(f"no separation (--separation): there is no {lack}")
+    return found
+
+
 def images(series: Series, settings: Settings) -> list[Output]:
     """Return the images that a series will have."""
     if series.orientations:
@@ -97,8 +123,13 @@ def images(series: Series, settings: Settings) -> list[Output]:
         names += ["local", "magnitude"]
     if series.shows_decay:
         names += ["r2star", "t2star", "s0"]
+    if weights(series, settings):
+        names += ["swi", "minimum"]
     maps = [chimap(method) for method in settings.methods]
     maps += [uncertainty_map(m) for m in settings.methods if gives_uncertainty(m, settings)]
+    if separates(series, settings):
+        signs = ("Paramagnetic", "Diamagnetic")
+        maps += [part_map(method, sign) for method in settings.methods for sign in signs]
     return [OUTPUTS[name] for name in names] + maps
 
 
@@ -169,14 +200,19 @@ def steps(series: Series, settings: Settings) -> Iterable[tuple[str, str]]:
         yield LABELS["background"], _with_options(settings.background, settings)
     for method in settings.methods:
         yield LABELS["inversion"], _with_options(method, settings)
-    yield from _region_steps(series, settings)
+    yield from _steps_beside(series, settings)
 
 
-def _region_steps(series: Series, settings: Settings) -> Iterable[tuple[str, str]]:
+def _steps_beside(series: Series, settings: Settings) -> Iterable[tuple[str, str]]:
+    """Yield what is made of the maps, and beside them."""
     if series.segmentation is not None:
         yield LABELS["regions"], f"of {series.segmentation.name}"
     if moves_zero(series, settings):
         yield LABELS["reference"], settings.reference
+    if separates(series, settings):
+        yield LABELS["separation"], _with_options(settings.separation, settings)
+    if weights(series, settings):
+        yield LABELS["weighting"], _with_options("swi", settings)
 
 
 def _with_options(method: str, settings: Settings) -> str:

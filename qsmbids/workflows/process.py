@@ -12,7 +12,7 @@ from qsmbids.bids.dataset import make_writable
 from qsmbids.errors import InputError
 from qsmbids.inversion import METHODS
 from qsmbids.settings import Settings
-from qsmbids.workflows import locks, records, resources
+from qsmbids.workflows import locks, plan, records, resources
 from qsmbids.workflows.progress import Draw, Progress
 from qsmbids.workflows.validation import Validation
 
@@ -52,6 +52,9 @@ def process(inventory: Inventory, settings: Settings, draw: Draw | None = None) 
 
 
 def _process(todo: Sequence[Series], settings: Settings, progress: Progress) -> None:
+    for series in todo:
+        for reason in plan.left_out(series, settings):
+            progress.line(f"{series.key}: {reason}.")
     sizes = _sizes(todo, settings, progress)
     todo = [series for series in todo if series.key in sizes]
     if not todo:

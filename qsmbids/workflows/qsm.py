@@ -21,6 +21,8 @@ _IMAGES = {
     "r2star": "r2star",
     "t2star": "t2star",
     "s0": "s0",
+    "swi": "swi",
+    "minimum": "swi_minimum",
 }
 """Arrays that `init_qsm_wf` gives as images, and how it calls them."""
 _MAPS = ("chi_", "uncertainty_")
@@ -62,6 +64,7 @@ def init_qsm_wf(
         ``mask`` (NIfTI; without it the brain is found in the magnitude). Outputs, NIfTI files on
         the grid of the input: for each method ``chi_<label>`` and, where it is given,
         ``uncertainty_<label>`` (ppm), the label being `qsmbids.bids.desc_label` of its name;
+        with ``Processing.swi``, ``swi`` and ``swi_minimum``;
         ``total_field``, ``local_field`` (ppm), ``brain_mask``, ``reliable_mask``, ``mask``
         (where susceptibility is known); ``r2star`` (1/s), ``t2star`` (s), ``s0``.
     """

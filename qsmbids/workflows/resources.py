@@ -21,6 +21,8 @@ _VOLUMES = {
     "Relaxometry": (6, 2),
     "Background": (20, 0),
     "Inversion": (35, 0),  # a mask that fills the grid
+    "Weighting": (6, 1),
+    "Separation": (6, 0),
     "MeasureQuality": (14, 1),
     "DrawEchoes": (8, 1),
     "Segmentation": (14, 0),  # with the segmentation itself, on another grid

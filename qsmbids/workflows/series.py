@@ -16,8 +16,15 @@ from qsmbids.interfaces.pictures import DrawEchoes
 from qsmbids.interfaces.quality import MeasureQuality
 from qsmbids.settings import Settings
 from qsmbids.workflows.node import stage_node
-from qsmbids.workflows.plan import gives_uncertainty, node_name, writes_local_field
+from qsmbids.workflows.plan import (
+    gives_uncertainty,
+    node_name,
+    separates,
+    weights,
+    writes_local_field,
+)
 from qsmbids.workflows.regions import Regions
+from qsmbids.workflows.separation import add_separation
 from qsmbids.workflows.stages import init_stages_wf, outputs_of
 
 _LOCAL_FIELD = {"field": "local", "mask": "eroded", "weight": "weight", "grid": "grid"}
@@ -61,10 +68,21 @@ def init_series_wf(series: Series, settings: Settings, *, voxels: int) -> Workfl
     regions = Regions(workflow, stages, series, settings, size)
     for method in settings.methods:
         links = {"grid": "grid", "reading": "reading", **_maps(method, series, settings)}
-        name = f"chi_{desc_label(method)}"
+        name, chi = f"chi_{desc_label(method)}", regions.chi(method)
         write(name, WriteDerivatives(), links, method=method, **common)
-        for trait, (node, field) in regions.chi(method).items():
+        for trait, (node, field) in chi.items():
             workflow.connect(node, field, workflow.get_node(f"write_{name}"), trait)
+        if separates(series, settings):
+            add_separation(
+                workflow,
+                stages,
+                chi,
+                _telling(links),
+                series=series,
+                settings=settings,
+                method=method,
+                size=size,
+            )
     regions.measure()
     if series.start == "raw":
         links = _same("magnitude", "phase", "grid", "weight")
@@ -125,6 +143,8 @@ def _derivatives(series: Series, settings: Settings) -> Iterator[tuple[str, dict
             yield "field", _same("total", "magnitude", *before)
     if series.shows_decay:
         yield "decay", _same("r2star", "t2star", "s0", "masking", "decay")
+    if weights(series, settings):
+        yield "weighting", _same("swi", "minimum", *before, "background", "weighting")
     if series.start != "local-field":
         images = ["eroded"]
         if writes_local_field(series, settings):
@@ -146,6 +166,11 @@ def _maps(method: str, series: Series, settings: Settings) -> dict[str, str]:
         **_same(*before),
         "inversion": f"inversion_{label}",
     }
+
+
+def _telling(links: dict[str, str]) -> dict[str, str]:
+    """Return what of the links tells how a map was made, and is not the map itself."""
+    return {trait: one for trait, one in links.items() if trait not in ("curves", "uncertainty")}
 
 
 def _same(*names: str) -> dict[str, str]:

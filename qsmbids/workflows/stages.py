@@ -10,6 +10,7 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline.engine import Node, Workflow
 
 from qsmbids.bids import desc_label
+from qsmbids.interfaces.contrast import Weighting
 from qsmbids.interfaces.fields import BrainMask, FieldMap, Relaxometry
 from qsmbids.interfaces.read_field import LoadField
 from qsmbids.interfaces.read_series import LoadSeries
@@ -94,6 +95,8 @@ class _Builder:
             self._remove_background()
         for method in self.processing.methods:
             self._invert(method)
+        if self.processing.swi and not from_field:
+            self._weight()
         node = Node(IdentityInterface(fields=list(self.made)), name="outputnode")
         for name, (source, output) in self.made.items():
             self.workflow.connect(source, output, node, name)
@@ -191,6 +194,12 @@ class _Builder:
             {**takes, "field_file": "field_file"},
             {f"{name}_{label}": name for name in makes},
         )
+
+    def _weight(self) -> None:
+        settings = {"method": "swi", "options": self._options("swi")}
+        takes = ("magnitude", "grid", "echo_times", "field_strength")
+        links = {"field": "local", "mask": "eroded", **_same(*takes)}
+        self._add("weighting", Weighting(), settings, links, _same("swi", "minimum"))
 
     def _options(self, method: str) -> dict[str, Any]:
         return dict(self.processing.options.get(method, {}))
