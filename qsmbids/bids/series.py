@@ -8,6 +8,8 @@ from dataclasses import field as member
 from pathlib import Path
 from typing import Any
 
+from qsmbids.errors import readable
+
 
 @dataclass(frozen=True)
 class Series:
@@ -125,6 +127,9 @@ class Skipped:
     participant: str
     reason: str
     error: bool
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", readable(self.reason))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qsmbids.errors import UsageError
+from qsmbids.files import load_json
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.options import convert
 from qsmbids.registry import Method
@@ -99,7 +100,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read as TOML: {_reason(error)}.") from error
 
 
@@ -112,10 +113,8 @@ def as_arguments(value: Any) -> list[str]:
 
 def read_filters(path: Path) -> dict[str, Any]:
     """Return the PyBIDS filters of a JSON file."""
-    import json
-
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = load_json(path)
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as JSON: {_reason(error)}.") from error
     known = {"series", "field", "mask"}
@@ -133,7 +132,7 @@ def read_plugin(path: Path) -> dict[str, Any]:
 
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UsageError(f"{path} cannot be read as YAML: {_reason(error)}.") from error
     if not isinstance(content, dict) or not isinstance(content.get("plugin"), str):
         raise UsageError(f"{path} must name a Nipype plugin, such as 'plugin: SLURM'.")
@@ -144,6 +143,8 @@ def read_plugin(path: Path) -> dict[str, Any]:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
     if isinstance(error, OSError):
         return os.strerror(error.errno or 0).lower()
     return " ".join(str(error).split()).rstrip(".")
