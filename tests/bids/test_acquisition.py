@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bids_tree import add_series, only, settings_for
 
-from qsmbids.bids import find_series, sidecar
+from qsmbids.bids import sidecar
 from qsmbids.bids.acquisition import acquisition
+from qsmbids.bids.find import find_series
 
 
 def test_the_first_stated_value_is_taken_if_it_is_a_number_or_a_text() -> None:
