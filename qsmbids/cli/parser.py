@@ -17,7 +17,7 @@ from qsmbids.errors import UsageError
 from qsmbids.inversion import COMBINATIONS, DEFAULT
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.masking import METHODS as MASKING
-from qsmbids.settings import EXTRACTORS, Settings
+from qsmbids.settings import DEEP_GREY, EXTRACTORS, Settings
 
 _EPILOG = """\
 Exit codes: 0 all is well, 1 something failed, 2 the command cannot be understood.
@@ -125,6 +125,14 @@ def _add_regions(group: argparse._ArgumentGroup) -> None:
         "--derivatives hold",
     )
     group.add_argument(
+        "--atlas",
+        nargs="+",
+        default=[],
+        choices=[DEEP_GREY],
+        help="measure the regions of an atlas that is brought to each participant; deepgrey: deep "
+        "grey nuclei, splenium and csf, which the package ships",
+    )
+    group.add_argument(
         "--reference",
         metavar="REGION",
         default="mask",
@@ -149,9 +157,10 @@ def to_settings(args: argparse.Namespace) -> Settings:
     extraction = EXTRACTORS.get(args.brain_extraction, args.brain_extraction)
     options = with_weights(options, args.weights, (*methods, extraction))
     mode = "group" if args.level == "group" else args.mode
-    if args.reference != "mask" and not args.segmentation:
+    if args.reference != "mask" and not (args.segmentation or args.atlas):
         raise UsageError(
-            f"--reference {args.reference} needs regions; add --segmentation with --derivatives."
+            f"--reference {args.reference} needs regions; add --atlas deepgrey, or --segmentation "
+            "with --derivatives."
         )
     settings = Settings(
         bids_dir=bids_dir,
@@ -176,6 +185,7 @@ def to_settings(args: argparse.Namespace) -> Settings:
         swi=args.swi,
         separation=args.separation,
         segmentation=args.segmentation,
+        atlases=tuple(dict.fromkeys(args.atlas)),
         reference=args.reference.lower(),
         write_fields=not args.no_fieldmaps,
         mode=mode,
