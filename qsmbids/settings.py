@@ -64,7 +64,7 @@ class Settings(Processing):
     separation: str = ""  # how to tell paramagnetic and diamagnetic parts apart; empty: not at all
     subjects_dir: Path | None = None  # where local fields go to train networks on
     # how to run
-    mode: str = "run"  # run, dry-run, reports-only, boilerplate-only
+    mode: str = "run"  # run, dry-run, missing, reports-only, boilerplate-only, group
     validate: bool = True
     nprocs: int = 1
     mem_gb: float = 4.0

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from qsmbids.cli.levels import find_level
-from qsmbids.errors import QsmbidsError, UsageError
+from qsmbids.errors import QsmbidsError, UsageError, readable
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -44,6 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(arguments: list[str]) -> int:
     """Parse what a level asks for, and only then import what does it."""
     level = find_level(arguments)
+    if level is None and arguments[:1] == ["slurm"]:
+        from qsmbids.cli.slurm import write_script
+
+        return write_script(arguments[1:])
     if level == "train":
         from qsmbids.cli.train import train
 
@@ -72,5 +76,5 @@ def _sentence(error: Exception) -> str:
 
 
 def _say(text: str, code: int) -> int:
-    print(f"qsmbids: {text}", file=sys.stderr)
+    print(f"qsmbids: {readable(text)}", file=sys.stderr)
     return code

@@ -33,7 +33,7 @@ _MODES = {
     "reports-only": "write the participants' pages anew from the results, compute nothing",
     "boilerplate-only": "write the methods text with its citations, compute nothing",
 }
-_READS_WEIGHTS = ("run", "dry-run", "boilerplate-only")
+_READS_WEIGHTS = ("run", "dry-run", "missing", "boilerplate-only")
 
 
 def parse(argv: Sequence[str] | None = None) -> Settings:
@@ -83,6 +83,7 @@ def level_options() -> argparse.ArgumentParser:
     )
     several = {"nargs": "+", "action": "extend", "default": []}
     add(processing, "--weights", metavar="[METHOD=]FILE", **several)
+    add(processing, "--preset")
     add_all(processing, PROCESSING)
     processing.add_argument(
         "--swi",
@@ -113,6 +114,12 @@ def level_options() -> argparse.ArgumentParser:
     for mode, text in _MODES.items():
         how: dict[str, Any] = {"action": "store_const", "const": mode, "default": "run"}
         modes.add_argument(f"--{mode}", dest="mode", help=text, **how)
+    other.add_argument(
+        "--missing",
+        action="store_true",
+        help="with --dry-run: print the labels of the participants of whom something is not done, "
+        "a line each, and nothing else",
+    )
     add_other(other, "say more; -vv: Nipype's log too")
     return options
 
@@ -141,6 +148,15 @@ def _add_regions(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def _demand_regions(args: argparse.Namespace) -> None:
+    """Refuse a reference where there will be no regions to find it among."""
+    if args.reference != "mask" and not (args.segmentation or args.atlas):
+        raise UsageError(
+            f"--reference {args.reference} needs regions; add --atlas deepgrey, or --segmentation "
+            "with --derivatives."
+        )
+
+
 def to_settings(args: argparse.Namespace) -> Settings:
     """Check the arguments against each other and return the settings."""
     from qsmbids.workflows import machine
@@ -153,15 +169,15 @@ def to_settings(args: argparse.Namespace) -> Settings:
     chosen = tuple(dict.fromkeys(args.method))
     methods = tuple(name for name in chosen if name in INVERSION)
     known = {**INVERSION, **COMBINATIONS, **BACKGROUND, **MASKING, **WEIGHTING, **SEPARATION}
-    options = values.method_options(args.option, known)
+    published = values.as_published(args.preset, methods)
+    options = values.method_options(args.option, known, published)
     extraction = EXTRACTORS.get(args.brain_extraction, args.brain_extraction)
     options = with_weights(options, args.weights, (*methods, extraction))
-    mode = "group" if args.level == "group" else args.mode
-    if args.reference != "mask" and not (args.segmentation or args.atlas):
-        raise UsageError(
-            f"--reference {args.reference} needs regions; add --atlas deepgrey, or --segmentation "
-            "with --derivatives."
-        )
+    if args.missing and args.mode != "dry-run":
+        raise UsageError("--missing goes with --dry-run: it prints labels and does nothing.")
+    mode = "missing" if args.missing else args.mode
+    mode = "group" if args.level == "group" else mode
+    _demand_regions(args)
     settings = Settings(
         bids_dir=bids_dir,
         output_dir=output_dir,

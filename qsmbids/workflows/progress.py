@@ -13,6 +13,7 @@ from typing import Any
 
 from qsmbids import __version__
 from qsmbids.bids import Inventory, Series, Skipped
+from qsmbids.errors import readable
 from qsmbids.settings import Settings
 from qsmbids.workflows import plan, records
 
@@ -91,17 +92,20 @@ class Progress:
             self._live.start()
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         self._stop()
+        if kind is not None:
+            how = "stopped" if issubclass(kind, KeyboardInterrupt) else f"broken off: {error}"
+            self._write(f"{how}; {self._done} series done, {len(self._open)} left.")
         self._log.close()
 
     def line(self, text: str, error: bool = False) -> None:
         """Say something, on the terminal and in the log."""
         self._write(text)
         if self._live is not None and not error:
-            self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._live.console.print(readable(text), markup=False, highlight=False, soft_wrap=True)
         else:
-            print(text, file=sys.stderr if error else sys.stdout, flush=True)
+            print(readable(text), file=sys.stderr if error else sys.stdout, flush=True)
 
     def skipped(self, item: Skipped) -> None:
         """Say that a series is skipped."""
@@ -111,7 +115,7 @@ class Progress:
         else:
             self._write(f"{item.key}: skipped: {item.reason}")
             if self._settings.verbose:
-                print(f"{item.key}: skipped: {item.reason}")
+                print(readable(f"{item.key}: skipped: {item.reason}"))
 
     def stage_started(self, series: str, stage: str) -> None:
         """A stage of a series has begun."""
