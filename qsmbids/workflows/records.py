@@ -13,6 +13,7 @@ from typing import Any
 from qsmbids import __version__
 from qsmbids.bids import Series, write_json, write_text
 from qsmbids.settings import Settings
+from qsmbids.workflows.beside import template_of
 from qsmbids.workflows.plan import outputs
 from qsmbids.workflows.signatures import Signature, from_json, sign, status_of, to_json
 
@@ -112,7 +113,8 @@ def lights_of(series: Series, settings: Settings) -> dict[str, list[str]]:
 def fingerprint(series: Series, settings: Settings) -> str:
     """Return a digest of all that decides the maps but the content of images."""
     asked = settings.combining() if series.orientations else settings.processing()
-    everything = [__version__, asked, repr(series), list(map(str, series.images))]
+    joined = str(template_of(series, settings))
+    everything = [__version__, asked, repr(series), list(map(str, series.images)), joined]
     text = json.dumps(everything, sort_keys=True, default=str)
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
