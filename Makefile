@@ -17,7 +17,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-real test test-fast lint format types imports check bench speed papers readme docker clean
+.PHONY: help install demo demo-real test test-fast fuzz lint format types imports check bench speed papers readme docker clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ test: $(INSTALLED) ## run every test
 test-fast: $(INSTALLED) ## run the tests that take seconds, side by side
 	$(BIN)/python -m pytest -m "not slow" -n auto
 
+MINUTES ?= 10
+fuzz: $(INSTALLED) ## try hostile input for MINUTES, with new seeds; prints what was tried and what broke
+	PYTHONPATH=tests/helpers $(BIN)/python -W ignore -m tests.hostile.fuzz --minutes $(MINUTES)
+
 lint: $(INSTALLED) ## check style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -81,11 +85,13 @@ papers: $(INSTALLED) ## make the papers' tables again, docs/results
 	@for table in cosmos challenge "trainings augmentation" "trainings training-data" "trainings domains"; do \
 	  $(BIN)/python -m benchmarks.papers.$$table || exit 1; done
 
-readme: $(INSTALLED) ## write the README's tables from the registries
+readme: $(INSTALLED) ## write the README's tables and the Boutiques descriptor from registries and parser
 	$(BIN)/python docs/readme.py
+	$(BIN)/python docs/descriptor.py
 
-docker: ## build the container image, with torch from TORCH_INDEX if that is given
-	docker build $(if $(TORCH_INDEX),--build-arg TORCH_INDEX=$(TORCH_INDEX)) -t qsmbids .
+docker: ## build the container image for the CPU, or with DEVICE=cuda
+	docker build $(if $(TORCH_INDEX),--build-arg TORCH_INDEX=$(TORCH_INDEX)) $(if $(DEVICE),--build-arg DEVICE=$(DEVICE)) \
+	  --build-arg REVISION=$$(git rev-parse HEAD) -t qsmbids .
 
 clean: ## remove what the targets above made
 	rm -rf .venv demo demo-real build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

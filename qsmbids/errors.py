@@ -7,8 +7,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+def readable(text: str) -> str:
+    r"""Return a text with characters that a terminal would obey or not show as their escapes.
+
+    Names of files may hold any: they could hide a sentence or write another.
+
+    >>> readable("sub-\x1b[2J")
+    'sub-\\x1b[2J'
+    """
+    return "".join(
+        one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode()
+        for one in text
+    )
+
+
 class QsmbidsError(Exception):
     """Base of every error whose text is written for the user."""
+
+    def __str__(self) -> str:
+        return readable(super().__str__())
 
 
 class InputError(QsmbidsError):

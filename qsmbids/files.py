@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from qsmbids.errors import InputError
 
 _PART = ".part"
+_LARGEST_JSON = 64 << 20
 
 
 @contextmanager
@@ -30,6 +32,29 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def load_json(path: Path) -> Any:
+    """Return what a JSON file holds.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If it is no file but a folder, pipe or device, larger than 64 MiB, or no JSON that can be
+        read; the text says why.
+    """
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise ValueError("a folder, pipe or device, no file")
+    with path.open("rb") as stream:
+        content = stream.read(_LARGEST_JSON + 1)
+    if len(content) > _LARGEST_JSON:
+        raise ValueError(f"larger than {_LARGEST_JSON >> 20} MiB")
+    try:
+        return json.loads(content.decode("utf-8"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def remove_parts(folder: Path) -> None:

@@ -32,6 +32,8 @@ class Method:
         Keys into ``qsmbids.reports.citations``.
     preset : mapping
         Options of the function whose defaults are others in this method.
+    paper : mapping
+        Options that make the method what its paper describes, where that is another one.
     volumes : int
         Peak memory in volumes of float32, where it is more than the stage's methods usually take.
     planning : mapping
@@ -45,6 +47,7 @@ class Method:
     summary: str
     citations: tuple[str, ...] = ()
     preset: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    paper: Mapping[str, Any] = field(default_factory=dict, hash=False)
     volumes: int = 0
     planning: Mapping[str, Any] = field(default_factory=dict, hash=False)
     uses: tuple[str, ...] = ()

@@ -11,7 +11,8 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
+from nibabel.spatialimages import HeaderDataError, HeaderTypeError, ImageDataError
+from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from qsmbids.bids.grid import Grid, by, placement_of
@@ -19,7 +20,8 @@ from qsmbids.errors import InputError
 from qsmbids.physics.geometry import b0_direction
 
 UNREADABLE = (
-    *(ImageFileError, HeaderDataError, OSError, EOFError, ValueError, zlib.error),
+    *(ImageFileError, ImageDataError, HeaderDataError, HeaderTypeError, WrapStructError),
+    *(OSError, EOFError, ValueError, zlib.error),
     *(OverflowError, MemoryError),  # an offset that is infinite, dimensions that are forged
 )
 """What reading a file that is damaged, forged or no image may raise."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 from qsmbids.bids.sidecar import write_json, write_text
 from qsmbids.errors import InputError
+from qsmbids.files import load_json
 from qsmbids.settings import Settings
 
 BIDS_VERSION = "1.10.0"
@@ -68,8 +68,8 @@ def _description(settings: Settings) -> dict[str, Any]:
 def _links_before(path: Path) -> dict[str, str]:
     """Return the links of earlier runs, whose sidecars still point to them."""
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["DatasetLinks"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return dict(load_json(path)["DatasetLinks"])
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 

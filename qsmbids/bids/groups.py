@@ -58,7 +58,7 @@ def group_files(paths: Iterable[Path]) -> list[Group]:
     for path in paths:
         named = entities_of(path)
         echo, part = named.pop("echo", ""), named.pop("part", "")
-        number = int(echo) if echo.isdigit() else 0
+        number = int(echo) if echo.isdecimal() else 0
         name = (join(named), suffix_of(path))
         group = groups.setdefault(name, Group(named, suffix_of(path)))
         _add(group, part, number, path)

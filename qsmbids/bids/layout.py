@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import warnings
 from collections.abc import Iterable, Mapping
@@ -12,8 +11,8 @@ from typing import Any
 
 from qsmbids.bids.names import entities_of, suffix_of
 from qsmbids.errors import InputError, UsageError
+from qsmbids.files import load_json
 
-_LARGEST_SIDECAR = 64 << 20
 IMAGES = [".nii.gz", ".nii"]
 # Nothing that susceptibility mapping reads lies in these folders; walking them costs time.
 _NOT_INDEXED = (
@@ -135,11 +134,10 @@ class Dataset:
     def _read(self, sidecar: Path) -> dict[str, Any]:
         if sidecar not in self._contents:
             try:
-                content = json.loads(_text(sidecar))
-            except (OSError, ValueError, RecursionError) as error:
-                reason = "nested too deeply" if isinstance(error, RecursionError) else error
+                content = load_json(sidecar)
+            except (OSError, ValueError) as error:
                 raise InputError(
-                    f"The sidecar {self.relative(sidecar)} is unreadable ({reason}); "
+                    f"The sidecar {self.relative(sidecar)} is unreadable ({error}); "
                     "correct it, or export it again."
                 ) from error
             if not isinstance(content, dict):
@@ -149,15 +147,6 @@ class Dataset:
                 )
             self._contents[sidecar] = content
         return self._contents[sidecar]
-
-
-def _text(path: Path) -> str:
-    """Return a sidecar's text; ValueError for what never ends."""
-    if not path.is_file():
-        raise ValueError("a folder, pipe or device, no file")
-    if path.stat().st_size > _LARGEST_SIDECAR:
-        raise ValueError(f"larger than {_LARGEST_SIDECAR >> 20} MiB")
-    return path.read_text(encoding="utf-8")
 
 
 def _all_but(entity: str, labels: Iterable[str]) -> list[re.Pattern[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from qsmbids.bids.sidecar import read_curves
 from qsmbids.errors import InputError
+from qsmbids.files import load_json
 
 ROLES: dict[tuple[str, str], str] = {
     ("", "magnitude"): "magnitude",
@@ -134,8 +134,8 @@ class Failure:
 def read_json(path: Path) -> dict[str, Any]:
     """Return a JSON object; empty if the file is absent, damaged or holds something else."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except (OSError, ValueError, RecursionError):
+        content = load_json(path)
+    except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from qsmbids.errors import readable
+
 
 @dataclass(frozen=True)
 class Series:
@@ -120,6 +122,9 @@ class Skipped:
     participant: str
     reason: str
     error: bool
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", readable(self.reason))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,17 +9,15 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
 from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 from nibabel.processing import resample_from_to
-from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
+from qsmbids.bids.check import UNREADABLE
 from qsmbids.physics import b0_direction, voxel_size
 
 Image = NDArray[np.float32]
 Triple = tuple[float, float, float]
-_UNREADABLE = (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError)
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,7 @@ def read(path: Path) -> Volume | None:
         image: Any = nib.load(path)
         data = np.asarray(image.dataobj, dtype=np.float32)
         affine = np.asarray(image.affine, dtype=np.float64)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     if data.ndim != 3:
         return None

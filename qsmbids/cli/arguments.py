@@ -108,6 +108,13 @@ METHOD: dict[str, dict[str, Any]] = {
         "metavar": "FILE",
         "help": "weights of a network, as a file or as a name that the package ships",
     },
+    "--preset": {
+        "choices": ["qsmbids", "paper"],
+        "default": "qsmbids",
+        "help": "defaults of the methods; paper: what each method's paper describes, without the "
+        "data consistency that qsmbids closes with and with the paper's sizes, which take long "
+        "(default: %(default)s)",
+    },
     "--device": {
         "choices": ["auto", "cpu", "cuda"],
         "default": "auto",

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from qsmbids.errors import QsmbidsError, UsageError
+from qsmbids.errors import QsmbidsError, UsageError, readable
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def finish(name: str, work: Callable[[], None], *, verbose: bool) -> int:
     except Exception as error:
         if verbose:
             raise
-        print(f"{name}: {_sentence(error)}", file=sys.stderr)
+        print(f"{name}: {readable(_sentence(error))}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
     return 0
 

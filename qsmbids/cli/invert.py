@@ -78,8 +78,8 @@ def _add_map(parser: Adder, *, option: str, of: str) -> None:
     add(parser, "--method", choices=[*METHODS], metavar=None)
     once: dict[str, Any] = {"nargs": None, "action": "append", "metavar": option}
     add(parser, "--option", help=f"of {of}; repeat", **once)
-    add(parser, "--weights")
-    add(parser, "--device")
+    for name in ("--weights", "--preset", "--device"):
+        add(parser, name)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     add_other(parser)
 
@@ -118,7 +118,7 @@ def _options(
     arguments: argparse.Namespace, methods: Mapping[str, Method]
 ) -> dict[str, dict[str, Any]]:
     """Return the options by method; refuse what cannot be, before anything is read."""
-    from qsmbids.cli.values import method_options
+    from qsmbids.cli.values import as_published, method_options
     from qsmbids.workflows.weights import digests, with_weights
 
     method = arguments.method
@@ -127,7 +127,8 @@ def _options(
     if arguments.threads < 1:
         raise UsageError("--threads must be at least 1.")
     weights = [f"{method}={arguments.weights}"] if arguments.weights else []
-    options = with_weights(method_options(arguments.option, methods), weights, [method])
+    published = as_published(arguments.preset, [method])
+    options = with_weights(method_options(arguments.option, methods, published), weights, [method])
     digests([method], options)
     return options
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from qsmbids.cli.levels import find_level
-from qsmbids.errors import QsmbidsError, UsageError
+from qsmbids.errors import QsmbidsError, UsageError, readable
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -72,5 +72,5 @@ def _sentence(error: Exception) -> str:
 
 
 def _say(text: str, code: int) -> int:
-    print(f"qsmbids: {text}", file=sys.stderr)
+    print(f"qsmbids: {readable(text)}", file=sys.stderr)
     return code

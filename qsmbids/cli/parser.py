@@ -83,6 +83,7 @@ def level_options() -> argparse.ArgumentParser:
     )
     several = {"nargs": "+", "action": "extend", "default": []}
     add(processing, "--weights", metavar="[METHOD=]FILE", **several)
+    add(processing, "--preset")
     add_all(processing, PROCESSING)
     add_all(processing, BESIDE)
     processing.add_argument(
@@ -134,7 +135,8 @@ def to_settings(args: argparse.Namespace) -> Settings:
     chosen = tuple(dict.fromkeys(args.method))
     methods = tuple(name for name in chosen if name in INVERSION)
     known = {**INVERSION, **COMBINATIONS, **BACKGROUND, **MASKING, **WEIGHTING, **SEPARATION}
-    options = values.method_options(args.option, known)
+    published = values.as_published(args.preset, methods)
+    options = values.method_options(args.option, known, published)
     extraction = EXTRACTORS.get(args.brain_extraction, args.brain_extraction)
     options = with_weights(options, args.weights, (*methods, extraction))
     mode = "group" if args.level == "group" else args.mode

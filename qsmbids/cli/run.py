@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from qsmbids.bids import Inventory, Series, with_orientations
+from qsmbids.errors import readable
 from qsmbids.inversion import COMBINATIONS
 from qsmbids.settings import Settings
 from qsmbids.workflows import beside, plan, records
@@ -19,7 +20,7 @@ def run(settings: Settings) -> int:
         return _from_results(settings)
     inventory = _find(settings)
     if settings.mode == "dry-run":
-        print(describe_run(inventory, settings))
+        print(readable(describe_run(inventory, settings)))
         return int(any(item.error for item in inventory.skipped))
     if settings.mode == "boilerplate-only":
         from qsmbids.workflows.boilerplate import write_boilerplate

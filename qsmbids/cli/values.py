@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from qsmbids.errors import UsageError
+from qsmbids.files import load_json
+from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.options import convert
 from qsmbids.registry import Method
 
@@ -68,9 +70,14 @@ def templates(given: Sequence[str]) -> dict[str, Path]:
     return found
 
 
-def method_options(given: Sequence[str], methods: Mapping[str, Method]) -> dict[str, Any]:
-    """Read ``METHOD.NAME=VALUE``, each value with the type of the option's default."""
-    found: dict[str, dict[str, Any]] = {}
+def method_options(
+    given: Sequence[str], methods: Mapping[str, Method], start: Mapping[str, Mapping[str, Any]] = {}
+) -> dict[str, Any]:
+    """Read ``METHOD.NAME=VALUE``, each value with the type of the option's default.
+
+    What stands in ``start``, such as `as_published`, holds where nothing else is given.
+    """
+    found = {name: dict(options) for name, options in start.items()}
     for text in given:
         left, equals, value = text.partition("=")
         name, dot, option = left.partition(".")
@@ -90,13 +97,24 @@ def method_options(given: Sequence[str], methods: Mapping[str, Method]) -> dict[
     return found
 
 
+def as_published(preset: str, asked: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """Return the options of the methods asked for by which they are their papers'."""
+    if preset != "paper":
+        return {}
+    found = {name: INVERSION[name].paper for name in asked if INVERSION[name].paper}
+    if not found:
+        able = ", ".join(name for name, method in INVERSION.items() if method.paper)
+        raise UsageError(f"--preset paper is for: {able}; ask for one of them by --method.")
+    return found
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """Return the content of a TOML file."""
     import tomllib
 
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read as TOML: {_reason(error)}.") from error
 
 
@@ -109,10 +127,8 @@ def as_arguments(value: Any) -> list[str]:
 
 def read_filters(path: Path) -> dict[str, Any]:
     """Return the PyBIDS filters of a JSON file."""
-    import json
-
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = load_json(path)
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as JSON: {_reason(error)}.") from error
     known = {"series", "field", "mask"}
@@ -130,7 +146,7 @@ def read_plugin(path: Path) -> dict[str, Any]:
 
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UsageError(f"{path} cannot be read as YAML: {_reason(error)}.") from error
     if not isinstance(content, dict) or not isinstance(content.get("plugin"), str):
         raise UsageError(f"{path} must name a Nipype plugin, such as 'plugin: SLURM'.")
@@ -141,6 +157,8 @@ def read_plugin(path: Path) -> dict[str, Any]:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
     if isinstance(error, OSError):
         return os.strerror(error.errno or 0).lower()
     return " ".join(str(error).split()).rstrip(".")

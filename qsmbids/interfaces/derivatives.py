@@ -28,7 +28,7 @@ from qsmbids.interfaces.outputs import (
 )
 
 _DETAILS = (
-    *("Weights", "UncertaintyWeights", "Fit", "Device"),
+    *("Weights", "SecondNetwork", "UncertaintyWeights", "Fit", "Device"),
     *("ConditionNumber", "AnglesBetweenOrientations", "SourcesOutsideMasks"),
 )
 STAGES = (

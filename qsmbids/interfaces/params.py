@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 from qsmbids.errors import InputError
+from qsmbids.files import load_json
 
 KEYS = {
     "voxel_size": ("voxel_size", 3, "three edge lengths in mm, all above zero"),
@@ -40,10 +40,10 @@ def read_params(path: Path, *names: str) -> dict[str, Any]:
         If the file cannot be read, or a value is missing or of another kind.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = load_json(path)
     except FileNotFoundError:
         raise InputError(f"{path.name} does not exist.") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{path.name} cannot be read as JSON: {error}.") from error
     if not isinstance(content, dict):
         raise InputError(f"{path.name} must hold an object.")

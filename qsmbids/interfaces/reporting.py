@@ -9,7 +9,8 @@ from nipype.interfaces.base import DynamicTraitedSpec, Undefined, traits
 
 from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs
 
-_TOLD = ("Name", "Method", "Parameters", "Weights", "Fit")  # what the methods text says of a stage
+_TOLD = ("Name", "Method", "Parameters", "Weights", "SecondNetwork", "Fit")
+"""What the methods text says of a stage."""
 
 
 class _ReportInputs(DynamicTraitedSpec, StageInputs):

@@ -96,12 +96,14 @@ class Inversion(Stage):
 
     def _refuse_other_weights(self, details: Mapping[str, Any]) -> None:
         """A file that a training goes on writing would give each participant another network."""
-        expected = self.inputs.weights.get("weights") if isdefined(self.inputs.weights) else None
-        if expected and details["Weights"]["SHA256"] != expected:
-            raise InputError(
-                f"{self.inputs.key}: the weights file of {self.inputs.method} has changed since "
-                "the run began; copy it to where nobody writes, and run again."
-            )
+        expected = self.inputs.weights if isdefined(self.inputs.weights) else {}
+        for role, name in (("weights", "Weights"), ("second", "SecondNetwork")):
+            used = details.get(name, {}).get("SHA256")
+            if used and role in expected and used != expected[role]:
+                raise InputError(
+                    f"{self.inputs.key}: the weights file of {self.inputs.method} has changed "
+                    "since the run began; copy it to where nobody writes, and run again."
+                )
 
 
 class _CombineInputs(StageInputs):

@@ -14,6 +14,22 @@ NETWORK = ("device",)
 # every processor has it.
 INFERENCE, FIT = 105, 280
 
+# What the papers do (`--preset paper`): they have no closing data consistency.
+AS_IT_IS = {"consistency": 0.0}
+FITTED = {**AS_IT_IS, "iterations": 200, "gain": 0.0}
+ZERO_SHOT = {
+    **AS_IT_IS,
+    "filters": 24,
+    "patch_iterations": 2000,
+    "patch_size": 96,
+    "batch": 2,
+    "patch_learning_rate": 2e-4,
+    "iterations": 2000,
+    "learning_rate": 2e-4,
+    "total_variation": 0.004,
+    "gain": 0.0,
+}
+
 DEFAULT = "dcnet-tv"
 """The method where none is asked for."""
 
@@ -56,18 +72,19 @@ METHODS = Registry(
             "Data-consistent network",
             "by a U-Net between two closed-form data consistencies, trained on simulated fields",
             ("aggarwal2019",),
-            {"weights": "dcnet"},
-            INFERENCE,
+            {"weights": "dcnet", "consistency": 0.0},
+            volumes=INFERENCE,
             uses=NETWORK,
         ),
         "dcnet-tv": Method(
             "qsmbids.inversion.network_tv:network_tv",
             "Data-consistent network refined by total variation",
             "by total-variation-regularised inversion around the map of a U-Net between two "
-            "closed-form data consistencies, trained on simulated fields, strong sources first",
-            ("aggarwal2019", "bilgic2015", "milovic2018"),
+            "closed-form data consistencies, trained on simulated fields, strong sources first; "
+            "where much of the field stays unexplained, by the mean with a second network's map",
+            ("aggarwal2019", "bilgic2015", "milovic2018", "liu2021"),
             {"weights": "dcnet"},
-            INFERENCE,
+            volumes=INFERENCE,
             uses=NETWORK,
         ),
         "synthnet": Method(
@@ -76,7 +93,8 @@ METHODS = Registry(
             "by a U-Net trained on purely synthetic shapes with physics-aware augmentation",
             ("jochmann2020",),
             {"weights": "synthnet"},
-            INFERENCE,
+            paper=AS_IT_IS,
+            volumes=INFERENCE,
             uses=NETWORK,
         ),
         "uqsm": Method(
@@ -85,7 +103,8 @@ METHODS = Registry(
             "by a U-Net trained without labels, by the dipole model and total variation",
             ("liu2020",),
             {"weights": "uqsm"},
-            INFERENCE,
+            paper=AS_IT_IS,
+            volumes=INFERENCE,
             uses=NETWORK,
         ),
         "uqsm+": Method(
@@ -95,7 +114,8 @@ METHODS = Registry(
             "consistency under added strong sources",
             ("liu2020", "liu2022"),
             {"weights": "uqsm+"},
-            INFERENCE,
+            paper=AS_IT_IS,
+            volumes=INFERENCE,
             uses=NETWORK,
         ),
         "qsminvnet": Method(
@@ -104,7 +124,8 @@ METHODS = Registry(
             "by a U-Net trained on synthetic data and fine-tuned on the participant's own field",
             ("liu2019",),
             {"weights": "qsminvnet"},
-            FIT,
+            paper=FITTED,
+            volumes=FIT,
             uses=NETWORK,
         ),
         "qsminvnet+": Method(
@@ -114,7 +135,8 @@ METHODS = Registry(
             "unlabelled fields and fine-tuned on the participant's own field",
             ("liu2019", "liu2021"),
             {"weights": "qsminvnet+"},
-            FIT,
+            paper={**FITTED, "domain": "target"},
+            volumes=FIT,
             uses=NETWORK,
         ),
         "zs-uqsm+": Method(
@@ -123,6 +145,7 @@ METHODS = Registry(
             "by a model-based network trained on the participant's own field, with consistency "
             "under added strong sources",
             ("liu2022",),
+            paper=ZERO_SHOT,
             volumes=FIT,
             uses=NETWORK,
         ),
@@ -132,6 +155,7 @@ METHODS = Registry(
             "with a deep image prior: an untrained network fitted to the field and stopped before "
             "it fits noise",
             ("ulyanov2020",),
+            paper={**AS_IT_IS, "source": "noise", "iterations": 2000},
             volumes=FIT,
             uses=NETWORK,
         ),

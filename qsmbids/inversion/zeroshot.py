@@ -27,9 +27,7 @@ def zero_shot(
 
     The patches' loss is the nonlinear data term, total variation, and the consistency under
     added strong sources, whose weight rises and falls; the whole volume's is the first two.
-    The defaults are sized for two processor cores. The paper's are ``filters=24``,
-    ``patch_iterations=2000``, ``patch_size=96``, ``batch=2``, ``patch_learning_rate=2e-4``,
-    ``iterations=2000``, ``learning_rate=2e-4`` and ``total_variation=0.004``.
+    The defaults are sized for two processor cores; the registry holds the paper's sizes.
 
     Parameters
     ----------

@@ -83,8 +83,9 @@ def _sentences(stage: Mapping[str, Any], keys: list[str]) -> Iterator[str]:
             weights = "" if key else _weights(stage, parameters)
             options = "" if key else _options(parameters)
             yield f"{begin} {method.summary}{weights}{options}{_cite(keys, method.citations)}."
-            if not key and (kept := _start_kept(stage, parameters)):
-                yield kept
+            if not key:
+                told = (_second(stage), _start_kept(stage, parameters), _closing(stage))
+                yield from filter(None, told)
     other = "" if found else str(stage.get("Method") or "")
     if other.endswith("."):
         yield other
@@ -106,8 +107,33 @@ def _weights(stage: Mapping[str, Any], parameters: dict[str, Any]) -> str:
     if not isinstance(used, Mapping):
         return ""
     parameters.pop("weights", None)
+    parameters.pop("second", None)
     name, digest = used.get("Name"), str(used.get("SHA256"))
     return f", with the weights {name} of SHA-256 {digest[:12]}"
+
+
+def _second(stage: Mapping[str, Any]) -> str:
+    """Return which second network has a part in the map, if one has."""
+    second = stage.get("SecondNetwork")
+    if not isinstance(second, Mapping):
+        return ""
+    percent = 100 * float(second.get("Share") or 0)
+    return (
+        f"As much of the field stayed unexplained, {percent:.3g} % of that map is the map of "
+        f"another network, with the weights {second.get('Name')} of SHA-256 "
+        f"{str(second.get('SHA256'))[:12]}."
+    )
+
+
+def _closing(stage: Mapping[str, Any]) -> str:
+    """Return that the map was brought into agreement with the field, which no paper does."""
+    parameters = stage.get("Parameters") or {}
+    if not parameters.get("consistency"):
+        return ""
+    return (
+        f"The map of {stage.get('Method')} was then brought into agreement with the field in "
+        "closed form, which is no part of the published method."
+    )
 
 
 def _start_kept(stage: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:

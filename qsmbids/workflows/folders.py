@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 
 from qsmbids.errors import UsageError
+from qsmbids.files import load_json
 
 _DESCRIPTION = "dataset_description.json"
 
@@ -65,7 +65,7 @@ def _is_own(folder: Path) -> bool:
     if not path.is_file():
         return False
     try:
-        made_by = json.loads(path.read_text(encoding="utf-8"))["GeneratedBy"]
+        made_by = load_json(path)["GeneratedBy"]
         return any(one["Name"] == "qsmbids" for one in made_by)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -17,11 +17,13 @@ from typing import NamedTuple
 
 from qsmbids.bids import Series
 from qsmbids.errors import InputError
+from qsmbids.files import load_json
 from qsmbids.settings import Settings
 from qsmbids.workflows.records import log_dir
 
 REFRESHED = 60.0  # s between the signs of life that the holder of a lock gives
 FORGOTTEN = 300.0  # s without one, after which the holder counts as killed
+_NO_PROCESS = 1 << 31  # more than any process is numbered
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -183,11 +185,12 @@ def _namespace() -> int:
 def _owner(path: Path) -> Owner:
     """Return who holds a lock; nobody if it does not tell (yet)."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        content = load_json(path)
         host, *numbers = (content[key.title()] for key in Owner._fields)
-        return Owner(str(host), *map(int, numbers))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        owner = Owner(str(host), *map(int, numbers))
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return Owner()
+    return owner if 0 < owner.process < _NO_PROCESS else Owner()
 
 
 def _lives(owner: Owner) -> bool | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from qsmbids import __version__
 from qsmbids.bids import Inventory, Series, Skipped
+from qsmbids.errors import readable
 from qsmbids.settings import Settings
 from qsmbids.workflows import plan, records
 
@@ -99,9 +100,9 @@ class Progress:
         """Say something, on the terminal and in the log."""
         self._write(text)
         if self._live is not None and not error:
-            self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._live.console.print(readable(text), markup=False, highlight=False, soft_wrap=True)
         else:
-            print(text, file=sys.stderr if error else sys.stdout, flush=True)
+            print(readable(text), file=sys.stderr if error else sys.stdout, flush=True)
 
     def skipped(self, item: Skipped) -> None:
         """Say that a series is skipped."""
@@ -111,7 +112,7 @@ class Progress:
         else:
             self._write(f"{item.key}: skipped: {item.reason}")
             if self._settings.verbose:
-                print(f"{item.key}: skipped: {item.reason}")
+                print(readable(f"{item.key}: skipped: {item.reason}"))
 
     def stage_started(self, series: str, stage: str) -> None:
         """A stage of a series has begun."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from qsmbids import __version__
 from qsmbids.bids import Series, write_json, write_text
+from qsmbids.files import load_json
 from qsmbids.settings import Settings
 from qsmbids.workflows.beside import template_of
 from qsmbids.workflows.plan import outputs
@@ -41,7 +42,7 @@ def is_done(series: Series, settings: Settings) -> bool:
             )
             and all(from_json(record["Inputs"][str(path)]).holds(path) for path in series.images)
         )
-    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return False
 
 
@@ -89,7 +90,7 @@ def warnings_of(series: Series, settings: Settings) -> list[str]:
         stem = path.name.removesuffix(".nii.gz").removesuffix(".tsv")
         sidecar = path.with_name(f"{stem}.json")
         try:
-            told = json.loads(sidecar.read_text(encoding="utf-8"))["Qsmbids"]["Warnings"]
+            told = load_json(sidecar)["Qsmbids"]["Warnings"]
             found |= dict.fromkeys(str(text) for text in told)
         except (OSError, ValueError, KeyError, TypeError):
             continue  # no sidecar of ours: it warns of nothing
@@ -100,7 +101,7 @@ def lights_of(series: Series, settings: Settings) -> dict[str, list[str]]:
     """Return what is wrong with each map of a series, the likely cause first."""
     path = log_dir(settings, series.participant) / f"{series.key}_lights.json"
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        told = load_json(path)
         shared = [str(light["Text"]) for light in told["Series"] if not light["Good"]]
         return {
             desc: [*shared, *(str(light["Text"]) for light in lights if not light["Good"])]
@@ -145,7 +146,7 @@ def forget_failure(series: Series, settings: Settings) -> bool:
 
 def _read(series: Series, settings: Settings) -> Any:
     path = _path(series, settings)
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return load_json(path) if path.is_file() else None
 
 
 def _path(series: Series, settings: Settings) -> Path:

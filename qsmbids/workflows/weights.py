@@ -12,6 +12,8 @@ from qsmbids.masking import METHODS as MASKING
 from qsmbids.registry import Method
 
 Options = Mapping[str, Mapping[str, Any]]
+NETWORKS = ("weights", "second")
+"""The options that name a weights file."""
 
 
 def with_weights(
@@ -44,8 +46,7 @@ def with_weights(
             raise UsageError(f"--weights {text}: the weights of {method} are given twice.")
         merged[method]["weights"] = weights
     for values in merged.values():
-        if "weights" in values:
-            values["weights"] = _absolute(values["weights"])
+        values |= {role: _absolute(values[role]) for role in NETWORKS if role in values}
     return merged
 
 
@@ -62,10 +63,8 @@ def digests(methods: Sequence[str], options: Options) -> dict[str, dict[str, str
     found: dict[str, dict[str, str]] = {}
     for method in methods:
         chosen = _methods()[method].resolve(options.get(method, {}))
-        needed: dict[str, tuple[str, str]] = {}
-        if "weights" in chosen:
-            purpose = "brain mask" if method in MASKING else "inversion"
-            needed["weights"] = (chosen["weights"], purpose)
+        purpose = "brain mask" if method in MASKING else "inversion"
+        needed = {role: (chosen[role], purpose) for role in NETWORKS if role in chosen}
         if chosen.get("uncertainty"):
             needed["uncertainty"] = ("uncertainty", "uncertainty")
         if needed:

@@ -12,6 +12,7 @@ from qsmbids.cli.levels import find_level
 from qsmbids.cli.main import main
 from qsmbids.cli.parser import parse
 from qsmbids.errors import UsageError
+from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.settings import Settings
 from qsmbids.workflows import machine
 from qsmbids.workflows.folders import check_folders
@@ -53,6 +54,25 @@ def test_options_take_the_type_of_their_default(command: list[str]) -> None:
     assert settings.options["tkd"] == {"threshold": 1.0}
     assert isinstance(settings.options["tkd"]["threshold"], float)
     assert settings.options["resharp"]["radius"] == 7
+
+
+def test_the_papers_preset_is_of_the_methods_asked_for_and_options_win(command: list[str]) -> None:
+    asked = ["--method", "uqsm", "qsminvnet+", "tkd", "--preset", "paper"]
+    options = parse([*command, *asked, "--option", "qsminvnet+.iterations=30"]).options
+    assert options["uqsm"] == {"consistency": 0.0}
+    fit = {"consistency": 0.0, "iterations": 30, "gain": 0.0, "domain": "target"}
+    assert options["qsminvnet+"] == fit
+    assert set(options) == {"uqsm", "qsminvnet+"}
+    with pytest.raises(UsageError, match="--preset paper is for: synthnet"):
+        parse([*command, "--method", "tkd", "--preset", "paper"])
+
+
+@pytest.mark.parametrize("name", [name for name, method in INVERSION.items() if method.paper])
+def test_every_papers_preset_is_made_of_options_that_the_method_has(name: str) -> None:
+    method = INVERSION[name]
+    chosen = method.resolve(method.paper)
+    assert chosen != method.defaults()
+    assert all(type(chosen[key]) is type(default) for key, default in method.defaults().items())
 
 
 @pytest.mark.parametrize(

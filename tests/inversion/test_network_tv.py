@@ -8,7 +8,16 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 from volumes import VOXEL, error, three_balls
 
 from qsmbids.inversion import invert
-from qsmbids.inversion.network_tv import LIMITS, fitting_trust, refine, strong_sources
+from qsmbids.inversion import network_tv as method
+from qsmbids.inversion.network_tv import (
+    LIMITS,
+    fitting_trust,
+    refine,
+    second_share,
+    strong_sources,
+    unexplained_field,
+)
+from qsmbids.inversion.reconstruction import Reconstruction
 from qsmbids.inversion.tv import minimise, tv
 from qsmbids.physics import DipoleConvolution, Problem
 
@@ -45,12 +54,55 @@ def test_a_good_prior_helps_where_the_field_holds_errors(balls):
 def test_trust_follows_what_the_prior_leaves_of_the_field(balls):
     chi, field, mask = balls
     problem = Problem(field, mask, **AXIAL)
-    trusts = [fitting_trust(share * chi, problem) for share in (1.0, 0.85, 0.8, 0.0)]
+    left = [unexplained_field(share * chi, problem) for share in (1.0, 0.85, 0.8, 0.0)]
+    trusts = [fitting_trust(unexplained) for unexplained in left]
     assert trusts == sorted(trusts)
     assert (trusts[0], trusts[-1]) == LIMITS
     assert LIMITS[0] < trusts[1] < trusts[2] < LIMITS[1]
-    scaled = fitting_trust(2.4 * chi, Problem(3 * field, mask, **AXIAL))
-    assert scaled == pytest.approx(trusts[2], rel=1e-3)
+    scaled = unexplained_field(2.4 * chi, Problem(3 * field, mask, **AXIAL))
+    assert scaled == pytest.approx(left[2], rel=1e-3)
+
+
+def two_networks(monkeypatch, maps):
+    """Let each weights' name stand for a map; return the names in the order of their use."""
+    used = []
+
+    def network(problem, *, weights, **_):
+        used.append(weights)
+        return Reconstruction(maps[weights], details={"Weights": {"Name": weights}})
+
+    monkeypatch.setattr(method, "network", network)
+    return used
+
+
+def test_a_second_network_comes_in_where_much_of_the_field_is_unexplained(monkeypatch, balls):
+    chi, field, mask = balls
+    mean = np.where(mask, chi - chi[mask].mean(), 0).astype(np.float32)
+    maps = {"a": 0.1 * mean, "b": 0.5 * mean}
+    used = two_networks(monkeypatch, maps)
+    given = {"weights": "a", "second": "b", "trust": 1e4, "strong": 0, "uncertainty": False}
+    both = method.network_tv(Problem(field, mask, **AXIAL), **given)
+    assert used == ["a", "b"]
+    assert both.details["SecondNetwork"] == {"Share": 0.5, "Name": "b"}
+    assert error(both.chi, 0.3 * mean, mask) < 2
+    used.clear()
+    one = method.network_tv(Problem(field, mask, **AXIAL), share=0.0, **given)
+    assert (used, "SecondNetwork" in one.details) == (["a"], False)
+    maps["a"] = mean
+    explained = method.network_tv(Problem(field, mask, **AXIAL), **given)
+    assert "SecondNetwork" not in explained.details
+
+
+def test_the_second_share_grows_from_nothing_to_its_most():
+    shares = [float(second_share(left, 0.4)) for left in (0.1, 0.2, 0.25, 0.3, 0.9)]
+    assert shares == pytest.approx([0, 0, 0.2, 0.4, 0.4])
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_an_impossible_share_is_refused(balls, share):
+    _, field, mask = balls
+    with pytest.raises(ValueError, match="share of the second network"):
+        method.network_tv(Problem(field, mask, **AXIAL), share=share)
 
 
 def test_a_strong_source_casts_no_shadow_of_the_network(balls):

@@ -91,3 +91,17 @@ def test_a_fit_that_changed_nothing_is_told(method, gain, said) -> None:
     assert said in text
     assert "as it was before" not in methods_text([{**stage, "Fit": {**fit, "KeptIteration": 9}}])
     assert "as it was before" not in methods_text([stage])
+
+
+def test_what_no_paper_does_is_said() -> None:
+    stage = {"Method": "uqsm", "Parameters": {"consistency": 0.1}}
+    assert "no part of the published method" in methods_text([stage])
+    stage["Parameters"] = {"consistency": 0.0}
+    assert "no part of the published method" not in methods_text([stage])
+
+
+def test_a_second_network_is_named_with_its_part() -> None:
+    second = {"Share": 0.25, "Name": "other", "SHA256": "0123456789abcdef"}
+    text = methods_text([{"Method": "dcnet-tv", "Parameters": {}, "SecondNetwork": second}])
+    assert "25 % of that map" in text
+    assert "other of SHA-256 0123456789ab." in text
