@@ -12,6 +12,7 @@ from qsmbids.contrast import SEPARATION, WEIGHTING
 from qsmbids.inversion import COMBINATIONS
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.masking import METHODS as MASKING
+from qsmbids.options import as_text
 from qsmbids.phase import FITS, UNWRAPPING
 from qsmbids.registry import Method
 from qsmbids.reports.citations import CITATIONS
@@ -47,14 +48,9 @@ def options() -> Iterator[str]:
     yield from ("| method | its options and their defaults |", "|---|---|")
     for option in ("brain-extraction", "background", "method", "separation", "swi"):
         for name, method in registries()[option].items():
-            own = ", ".join(f"`{key}={_plain(value)}`" for key, value in method.defaults().items())
+            own = ", ".join(f"`{key}={as_text(value)}`" for key, value in method.defaults().items())
             if own:
                 yield f"| `{name}` | {own} |"
-
-
-def _plain(value: object) -> str:
-    """Return a value as the command line takes it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _source(key: str) -> str:

@@ -61,7 +61,7 @@ class Settings(Processing):
     dicom_templates: Mapping[str, Path] = field(default_factory=dict)  # by the start of a key
     subjects_dir: Path | None = None  # where local fields go to train networks on
     # how to run
-    mode: str = "run"  # run, dry-run, reports-only, boilerplate-only
+    mode: str = "run"  # run, dry-run, missing, reports-only, boilerplate-only, group
     validate: bool = True
     nprocs: int = 1
     mem_gb: float = 4.0

@@ -33,7 +33,7 @@ _MODES = {
     "reports-only": "write the participants' pages anew from the results, compute nothing",
     "boilerplate-only": "write the methods text with its citations, compute nothing",
 }
-_READS_WEIGHTS = ("run", "dry-run", "boilerplate-only")
+_READS_WEIGHTS = ("run", "dry-run", "missing", "boilerplate-only")
 
 
 def parse(argv: Sequence[str] | None = None) -> Settings:
@@ -103,6 +103,12 @@ def level_options() -> argparse.ArgumentParser:
     for mode, text in _MODES.items():
         how: dict[str, Any] = {"action": "store_const", "const": mode, "default": "run"}
         modes.add_argument(f"--{mode}", dest="mode", help=text, **how)
+    other.add_argument(
+        "--missing",
+        action="store_true",
+        help="with --dry-run: print the labels of the participants of whom something is not done, "
+        "a line each, and nothing else",
+    )
     add_other(other, "say more; -vv: Nipype's log too")
     return options
 
@@ -139,7 +145,10 @@ def to_settings(args: argparse.Namespace) -> Settings:
     options = values.method_options(args.option, known, published)
     extraction = EXTRACTORS.get(args.brain_extraction, args.brain_extraction)
     options = with_weights(options, args.weights, (*methods, extraction))
-    mode = "group" if args.level == "group" else args.mode
+    if args.missing and args.mode != "dry-run":
+        raise UsageError("--missing goes with --dry-run: it prints labels and does nothing.")
+    mode = "missing" if args.missing else args.mode
+    mode = "group" if args.level == "group" else mode
     if args.reference != "mask" and not args.segmentation:
         raise UsageError(
             f"--reference {args.reference} needs regions; add --segmentation with --derivatives."

@@ -46,6 +46,9 @@ class Background(Stage):
 class _InversionInputs(MethodInputs):
     weights = traits.Dict(desc="SHA-256 of the weights files: others give another map")
     device = traits.Str("auto", usedefault=True, nohash=True)
+    use_gpu = traits.Bool(
+        False, usedefault=True, nohash=True, desc="on a graphics processor, if there is one"
+    )
     field_file = traits.Str(desc="whose local field it is, where it was read from a file")
     magnitude = saved_array(desc="(echo, x, y, z), for the methods that look for edges in it")
 

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
 
+from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.bids import Series
 from qsmbids.bids.segmentations import segmentation_label
+from qsmbids.contrast import SEPARATION, WEIGHTING
 from qsmbids.interfaces.outputs import (
     OUTPUTS,
     Output,
@@ -20,7 +22,9 @@ from qsmbids.interfaces.outputs import (
     subject_path,
     uncertainty_map,
 )
-from qsmbids.inversion import METHODS
+from qsmbids.inversion import COMBINATIONS, METHODS
+from qsmbids.masking import METHODS as MASKING
+from qsmbids.options import as_text
 from qsmbids.settings import Processing, Settings
 from qsmbids.workflows.beside import exports, separates, weights
 
@@ -196,9 +200,10 @@ def _steps_beside(series: Series, settings: Settings) -> Iterable[tuple[str, str
 
 
 def _with_options(method: str, settings: Settings) -> str:
-    chosen = settings.options.get(method, {})
-    text = ", ".join(f"{name}={value}" for name, value in chosen.items())
-    return f"{method} ({text or 'its defaults'})"
+    """Return a method with all its options, each as ``--option`` takes it."""
+    every = {**MASKING, **BACKGROUND, **METHODS, **COMBINATIONS, **SEPARATION, **WEIGHTING}
+    values = every[method].resolve(settings.options.get(method, {}))
+    return f"{method} ({', '.join(f'{name}={as_text(value)}' for name, value in values.items())})"
 
 
 def _count(number: int, one: str, many: str) -> str:

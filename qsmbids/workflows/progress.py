@@ -92,8 +92,11 @@ class Progress:
             self._live.start()
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         self._stop()
+        if kind is not None:
+            how = "stopped" if issubclass(kind, KeyboardInterrupt) else f"broken off: {error}"
+            self._write(f"{how}; {self._done} series done, {len(self._open)} left.")
         self._log.close()
 
     def line(self, text: str, error: bool = False) -> None:

@@ -15,6 +15,7 @@ from qsmbids.interfaces.fields import BrainMask, FieldMap, Relaxometry
 from qsmbids.interfaces.read_field import LoadField
 from qsmbids.interfaces.read_series import LoadSeries
 from qsmbids.interfaces.susceptibility import Background, Inversion
+from qsmbids.inversion import METHODS
 from qsmbids.settings import Processing
 from qsmbids.workflows.node import stage_node
 from qsmbids.workflows.plan import gives_uncertainty
@@ -179,6 +180,7 @@ class _Builder:
             "method": method,
             "options": self._options(method),
             "device": self.processing.device,
+            "use_gpu": self.processing.device != "cpu" and METHODS[method].takes("device"),
         }
         if method in self.processing.weights:
             settings["weights"] = dict(self.processing.weights[method])
