@@ -17,7 +17,7 @@ from qsmbids.errors import UsageError
 from qsmbids.inversion import COMBINATIONS, DEFAULT
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.masking import METHODS as MASKING
-from qsmbids.settings import EXTRACTORS, Settings
+from qsmbids.settings import DEEP_GREY, EXTRACTORS, Settings
 
 _EPILOG = """\
 Exit codes: 0 all is well, 1 something failed, 2 the command cannot be understood.
@@ -121,12 +121,29 @@ def _add_regions(group: argparse._ArgumentGroup) -> None:
         "--derivatives hold",
     )
     group.add_argument(
+        "--atlas",
+        nargs="+",
+        default=[],
+        choices=[DEEP_GREY],
+        help="measure the regions of an atlas that is brought to each participant; deepgrey: deep "
+        "grey nuclei, splenium and csf, which the package ships",
+    )
+    group.add_argument(
         "--reference",
         metavar="REGION",
         default="mask",
         help="what susceptibility is relative to; mask: the mean over the whole map (default); "
         "csf: the fluid in the ventricles; or a region's name, such as splenium",
     )
+
+
+def _demand_regions(args: argparse.Namespace) -> None:
+    """Refuse a reference where there will be no regions to find it among."""
+    if args.reference != "mask" and not (args.segmentation or args.atlas):
+        raise UsageError(
+            f"--reference {args.reference} needs regions; add --atlas deepgrey, or --segmentation "
+            "with --derivatives."
+        )
 
 
 def to_settings(args: argparse.Namespace) -> Settings:
@@ -149,10 +166,7 @@ def to_settings(args: argparse.Namespace) -> Settings:
         raise UsageError("--missing goes with --dry-run: it prints labels and does nothing.")
     mode = "missing" if args.missing else args.mode
     mode = "group" if args.level == "group" else mode
-    if args.reference != "mask" and not args.segmentation:
-        raise UsageError(
-            f"--reference {args.reference} needs regions; add --segmentation with --derivatives."
-        )
+    _demand_regions(args)
     settings = Settings(
         bids_dir=bids_dir,
         output_dir=output_dir,
@@ -177,6 +191,7 @@ def to_settings(args: argparse.Namespace) -> Settings:
         dicom_templates=values.templates(args.dicom_template),
         separation=args.separation,
         segmentation=args.segmentation,
+        atlases=tuple(dict.fromkeys(args.atlas)),
         reference=args.reference.lower(),
         write_fields=not args.no_fieldmaps,
         mode=mode,

@@ -38,6 +38,7 @@ LABELS = {
     "inversion": "inversion",
     "weighting": "susceptibility weighting",
     "separation": "separation",
+    "template": "registration to the template",
     "regions": "regions",
     "reference": "reference",
     "write": "writing",
@@ -128,9 +129,16 @@ def gives_uncertainty(method: str, processing: Processing) -> bool:
 
 def region_sets(series: Series, settings: Settings) -> list[str]:
     """Return what the regions of a series come from: labels of ``seg`` in the names of files."""
-    if series.segmentation is None:
+    own = series.segmentation
+    first = [] if own is None else [segmentation_label(own)]
+    return first + atlases_of(series, settings)
+
+
+def atlases_of(series: Series, settings: Settings) -> list[str]:
+    """Return the atlases whose regions a series will have: it needs a magnitude for them."""
+    if series.orientations or not (series.magnitude or series.real):
         return []
-    return [segmentation_label(series.segmentation)]
+    return list(settings.atlases)
 
 
 def moves_zero(series: Series, settings: Settings) -> bool:
@@ -191,6 +199,9 @@ def _steps_beside(series: Series, settings: Settings) -> Iterable[tuple[str, str
     """Yield what is made of the maps, and beside them."""
     if series.segmentation is not None:
         yield LABELS["regions"], f"of {series.segmentation.name}"
+    if atlases := atlases_of(series, settings):
+        yield LABELS["template"], "affine, then nonlinear by magnitude and susceptibility"
+        yield LABELS["regions"], f"of the atlas {' and '.join(atlases)}"
     if moves_zero(series, settings):
         yield LABELS["reference"], settings.reference
     if separates(series, settings):

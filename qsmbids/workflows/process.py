@@ -14,6 +14,7 @@ from qsmbids.errors import InputError
 from qsmbids.inversion import METHODS
 from qsmbids.settings import Settings
 from qsmbids.workflows import beside, locks, records, resources
+from qsmbids.workflows.plan import atlases_of
 from qsmbids.workflows.progress import Draw, Progress
 from qsmbids.workflows.validation import Validation
 
@@ -41,7 +42,7 @@ def process(inventory: Inventory, settings: Settings, draw: Draw | None = None) 
     for series in ready:
         records.renew(series, settings)
     stale = {series.participant for series in ready if records.forget_failure(series, settings)}
-    _demand_registration(todo)
+    _demand_registration(todo, settings)
     with locks.held(todo, settings), Progress(settings, inventory, todo, draw) as progress:
         _note_skipped(inventory, settings, progress)
         if todo:
@@ -86,8 +87,12 @@ def _demand_device(settings: Settings) -> None:
     pick_device(settings.device)
 
 
-def _demand_registration(todo: Sequence[Series]) -> None:
-    """Refuse head orientations that cannot be registered, before hours are spent on them."""
+def _demand_registration(todo: Sequence[Series], settings: Settings) -> None:
+    """Refuse what cannot be registered, before hours are spent on it."""
+    if any(atlases_of(series, settings) for series in todo):
+        from qsmbids.registration import demand_simpleitk
+
+        demand_simpleitk("Regions of an atlas are registered")
     # where the sidecars state B0, the fields may lie on one grid already
     if any(one.b0_dir is None for series in todo for one in series.orientations[1:]):
         from qsmbids.registration import demand_simpleitk

@@ -25,6 +25,8 @@ _VOLUMES = {
     "Separation": (6, 0),
     "MeasureQuality": (14, 1),
     "Segmentation": (14, 0),  # with the segmentation itself, on another grid
+    "RegisterToTemplate": (30, 1),  # most of it at 1 mm
+    "AtlasRegions": (14, 0),
     "Reference": (4, 0),
     "MeasureRegions": (8, 0),
     "WriteDerivatives": (5, 0),
