@@ -79,6 +79,12 @@ def region_labels(output_dir: Path, series: Series, atlas: str) -> Path:
     return derivative_path(output_dir, series, "dseg", seg=atlas)
 
 
+def dicom_folder(output_dir: Path, series: Series, image: Output) -> Path:
+    """Return where the DICOM images of an image go."""
+    name = image.path(output_dir, series).name.removesuffix(".nii.gz")
+    return output_dir / "dicom" / f"sub-{series.participant}" / name
+
+
 def curve_path(output_dir: Path, series: Series, method: str) -> Path:
     """Return where the course of a method's fit goes: a table, one row an iteration."""
     name = f"{series.key}_desc-{desc_label(method)}_curve.tsv"

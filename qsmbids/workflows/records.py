@@ -16,6 +16,7 @@ from qsmbids.bids.results import RUN
 from qsmbids.files import load_json
 from qsmbids.provenance import environment, this_run
 from qsmbids.settings import Settings
+from qsmbids.workflows.beside import template_of
 from qsmbids.workflows.plan import outputs
 from qsmbids.workflows.signatures import Signature, from_json, sign, status_of, to_json
 
@@ -115,7 +116,8 @@ def lights_of(series: Series, settings: Settings) -> dict[str, list[str]]:
 def fingerprint(series: Series, settings: Settings) -> str:
     """Return a digest of all that decides the maps but the content of images."""
     asked = settings.combining() if series.orientations else settings.processing()
-    everything = [__version__, asked, repr(series), list(map(str, series.images))]
+    joined = str(template_of(series, settings))
+    everything = [__version__, asked, repr(series), list(map(str, series.images)), joined]
     text = json.dumps(everything, sort_keys=True, default=str)
     return blake2b(text.encode(), digest_size=16).hexdigest()
 

@@ -31,6 +31,7 @@ _VOLUMES = {
     "Reference": (4, 0),
     "MeasureRegions": (8, 0),
     "WriteDerivatives": (5, 0),
+    "WriteDicom": (5, 0),
     "SaveImage": (5, 0),
     "StoreSubject": (5, 0),
     "NoteOrientation": (1, 0),

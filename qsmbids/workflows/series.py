@@ -15,14 +15,10 @@ from qsmbids.interfaces.outputs import note_path, picture_paths, quality_path, s
 from qsmbids.interfaces.pictures import DrawEchoes
 from qsmbids.interfaces.quality import MeasureQuality
 from qsmbids.settings import Settings
+from qsmbids.workflows.beside import separates, weights
+from qsmbids.workflows.dicom import add_export
 from qsmbids.workflows.node import stage_node
-from qsmbids.workflows.plan import (
-    gives_uncertainty,
-    node_name,
-    separates,
-    weights,
-    writes_local_field,
-)
+from qsmbids.workflows.plan import gives_uncertainty, node_name, writes_local_field
 from qsmbids.workflows.regions import Regions
 from qsmbids.workflows.separation import add_separation
 from qsmbids.workflows.stages import init_stages_wf, outputs_of
@@ -83,6 +79,8 @@ def init_series_wf(series: Series, settings: Settings, *, voxels: int) -> Workfl
                 method=method,
                 size=size,
             )
+    maps = {method: regions.chi(method)["chi"] for method in settings.methods}
+    add_export(workflow, stages, maps, series=series, settings=settings, size=size)
     regions.measure()
     if series.start == "raw":
         links = _same("magnitude", "phase", "grid", "weight")
