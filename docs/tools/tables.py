@@ -18,6 +18,7 @@ from qsmbids.contrast import SEPARATION, WEIGHTING
 from qsmbids.inversion import COMBINATIONS
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.masking import METHODS as MASKING
+from qsmbids.options import as_text
 from qsmbids.phase import FITS, UNWRAPPING
 from qsmbids.registry import Method
 from qsmbids.reports.citations import CITATIONS
@@ -119,11 +120,7 @@ def escaped(text: str) -> str:
 
 def assignments(values: Mapping[str, Any]) -> str:
     """Return names and values as the command line takes them."""
-    return ", ".join(f"`{key}={_plain(value)}`" for key, value in values.items())
-
-
-def _plain(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return ", ".join(f"`{key}={as_text(value)}`" for key, value in values.items())
 
 
 def source_link(key: str) -> str:
