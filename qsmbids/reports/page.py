@@ -18,6 +18,7 @@ from qsmbids.reports.checks.lights import lights_path, write_lights
 from qsmbids.reports.checks.maps import phase_residual_checks
 from qsmbids.reports.evidence import Evidence, MapEvidence, examine
 from qsmbids.reports.methods import describe, show
+from qsmbids.reports.region_table import region_tables
 
 
 def write_participant_page(output_dir: Path, participant: str) -> Path:
@@ -104,6 +105,7 @@ def _series(output_dir: Path, participant: str, series: Series, failure: str) ->
         "maps": evidence.maps,
         "pictures": evidence.pictures,
         "histogram": evidence.histogram,
+        "regions": region_tables(output_dir, participant, series.key),
         "stages": stages,
         "methods": text,
         "references": references,
