@@ -62,6 +62,7 @@ class Settings(Processing):
     # outputs
     write_fields: bool = True
     separation: str = ""  # how to tell paramagnetic and diamagnetic parts apart; empty: not at all
+    dicom_templates: Mapping[str, Path] = field(default_factory=dict)  # by the start of a key
     subjects_dir: Path | None = None  # where local fields go to train networks on
     # how to run
     mode: str = "run"  # run, dry-run, missing, reports-only, boilerplate-only, group

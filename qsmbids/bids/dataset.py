@@ -15,7 +15,7 @@ from qsmbids.settings import Settings
 BIDS_VERSION = "1.10.0"
 CODE_URL = "https://github.com/qsmbids/qsmbids"
 IGNORED = (
-    *("*.html", "logs", "**/figures", "**/log", "training", "evaluation", "work"),
+    *("*.html", "logs", "**/figures", "**/log", "training", "evaluation", "work", "dicom"),
     *("group*", "*_regions.tsv", "*_regions.json"),
 )
 

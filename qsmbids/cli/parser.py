@@ -10,7 +10,7 @@ from typing import Any
 
 from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.cli import values
-from qsmbids.cli.arguments import DATA, PROCESSING, RUNNING, add, add_all, add_other
+from qsmbids.cli.arguments import BESIDE, DATA, PROCESSING, RUNNING, add, add_all, add_other
 from qsmbids.cli.levels import parse_level
 from qsmbids.contrast import SEPARATION, WEIGHTING
 from qsmbids.errors import UsageError
@@ -85,18 +85,7 @@ def level_options() -> argparse.ArgumentParser:
     add(processing, "--weights", metavar="[METHOD=]FILE", **several)
     add(processing, "--preset")
     add_all(processing, PROCESSING)
-    processing.add_argument(
-        "--swi",
-        action="store_true",
-        help="a susceptibility-weighted image too, and its minimum over slabs (swi.slab, in mm)",
-    )
-    processing.add_argument(
-        "--separation",
-        choices=[*SEPARATION],
-        default="",
-        help="paramagnetic and diamagnetic parts of each map too; r2star: by R2*, without a map of "
-        "R2, whose limits docs/measurements.md shows",
-    )
+    add_all(processing, BESIDE)
     processing.add_argument(
         "--no-fieldmaps", action="store_true", help="do not write total and local field maps"
     )
@@ -199,6 +188,7 @@ def to_settings(args: argparse.Namespace) -> Settings:
         brain_extraction=args.brain_extraction,
         background=args.background,
         swi=args.swi,
+        dicom_templates=values.templates(args.dicom_template),
         separation=args.separation,
         segmentation=args.segmentation,
         atlases=tuple(dict.fromkeys(args.atlas)),
