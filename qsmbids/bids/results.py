@@ -15,6 +15,7 @@ ROLES: dict[tuple[str, str], str] = {
     ("", "magnitude"): "magnitude",
     ("brain", "mask"): "brain",
     ("eroded", "mask"): "eroded",
+    ("reliable", "mask"): "reliable",
     ("total", "fieldmap"): "total",
     ("local", "fieldmap"): "local",
     ("registration", "T2starw"): "registration",
@@ -27,7 +28,11 @@ ROLES: dict[tuple[str, str], str] = {
 """(desc, suffix) of a derivative and the part that it plays in a report."""
 
 MASK_DOUBT = "The brain mask is doubtful"
-_BESIDE = ("Uncertainty", "Paramagnetic", "Diamagnetic")
+PICTURES = ("wrapped", "unwrapped", "noise", "residual")
+"""What a run has drawn of the echoes, for the participant's page."""
+RUN = "run.json"
+"""In a participant's log folder: by what the last run that processed it was made."""
+_BESIDE = ("Uncertainty", "Before", "Paramagnetic", "Diamagnetic")
 """What follows the method in the ``desc`` of an image that belongs to its map."""
 
 
@@ -64,6 +69,10 @@ class Series:
         Susceptibility maps by ``desc``.
     uncertainties, paramagnetic, diamagnetic : dict
         Maps of their uncertainty and of their parts, by the ``desc`` of the susceptibility map.
+    before : dict
+        Maps of a network from before it was fitted to the field, by the same ``desc``.
+    pictures : dict
+        What the run has drawn of the echoes: paths by name, see ``PICTURES``.
     curves : dict
         The course of the fit that made a map, by its ``desc``: values of each iteration by name.
     measured : dict
@@ -76,6 +85,8 @@ class Series:
     uncertainties: dict[str, Derivative] = field(default_factory=dict)
     paramagnetic: dict[str, Derivative] = field(default_factory=dict)
     diamagnetic: dict[str, Derivative] = field(default_factory=dict)
+    before: dict[str, Derivative] = field(default_factory=dict)
+    pictures: dict[str, Path] = field(default_factory=dict)
     curves: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     measured: dict[str, dict[str, float]] = field(default_factory=dict)
 
@@ -89,7 +100,7 @@ class Series:
     @property
     def every(self) -> list[Derivative]:
         """All derivatives of the series."""
-        beside = (self.uncertainties, self.paramagnetic, self.diamagnetic)
+        beside = (self.uncertainties, self.before, self.paramagnetic, self.diamagnetic)
         maps = [one for images in (self.chimaps, *beside) for one in images.values()]
         return [*maps, *self.images.values()]
 
@@ -107,6 +118,7 @@ class Series:
         kind = next((end for end in _BESIDE if desc.endswith(end)), "")
         homes = {
             "Uncertainty": self.uncertainties,
+            "Before": self.before,
             "Paramagnetic": self.paramagnetic,
             "Diamagnetic": self.diamagnetic,
         }
@@ -178,6 +190,8 @@ def find_series(output_dir: Path, participant: str) -> list[Series]:
     logs = output_dir / "logs" / f"sub-{participant}"
     for series in found.values():
         series.measured = read_json(logs / f"{series.key}_quality.json")
+        drawn = {name: logs / f"{series.key}_{name}.webp" for name in PICTURES}
+        series.pictures = {name: path for name, path in drawn.items() if path.is_file()}
         for desc in series.chimaps:
             curves = read_curves(logs / f"{series.key}_desc-{desc}_curve.tsv")
             if curves:

@@ -7,7 +7,7 @@ from typing import Any
 
 from qsmbids.bids import Inventory, Series, write_dataset_description, write_text
 from qsmbids.settings import Settings
-from qsmbids.workflows import plan, records
+from qsmbids.workflows import beside, records
 
 
 def write_boilerplate(inventory: Inventory, settings: Settings) -> list[str]:
@@ -51,8 +51,12 @@ def _planned(series: Series, settings: Settings) -> Iterator[dict[str, Any]]:
         name = settings.background
         yield stage("Background", name, BACKGROUND[name].resolve(settings.options.get(name, {})))
     for kind, name, registry in (
-        ("Separation", settings.separation if plan.separates(series, settings) else "", SEPARATION),
-        ("Weighting", "swi" if plan.weights(series, settings) else "", WEIGHTING),
+        (
+            "Separation",
+            settings.separation if beside.separates(series, settings) else "",
+            SEPARATION,
+        ),
+        ("Weighting", "swi" if beside.weights(series, settings) else "", WEIGHTING),
     ):
         if name:
             yield stage(kind, name, registry[name].resolve(settings.options.get(name, {})))
