@@ -16,6 +16,7 @@ from qsmbids.reports.evidence import examine
 from qsmbids.reports.facts import acquisition_facts, acquisition_of, map_facts, measured
 from qsmbids.reports.map_evidence import MapEvidence
 from qsmbids.reports.methods import describe
+from qsmbids.reports.region_table import region_tables
 from qsmbids.reports.run_facts import series_files, weights_of
 from qsmbids.reports.viewer import write_viewer
 
@@ -60,6 +61,7 @@ def series_section(
         "pictures": evidence.pictures,
         "comparison": evidence.comparison,
         "histogram": evidence.histogram,
+        "regions": region_tables(output_dir, participant, series.key),
         "viewer": viewer,
         "stages": stages,
         "weights": weights_of(stages),

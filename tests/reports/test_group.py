@@ -14,9 +14,9 @@ from scipy import stats
 
 from benchmarks.group import make_study
 from qsmbids.bids.tables import read_table
+from qsmbids.bids.variables import read_variables
 from qsmbids.cli.main import main
 from qsmbids.errors import InputError
-from qsmbids.reports.group.regions import read_variables
 from qsmbids.reports.group.statistics import fit_model, outliers
 from qsmbids.reports.group.template_space import average
 

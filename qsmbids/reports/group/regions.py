@@ -9,11 +9,10 @@ from pathlib import Path
 
 from qsmbids.bids.names import entities_of
 from qsmbids.bids.tables import read_table
-from qsmbids.errors import InputError
+from qsmbids.bids.variables import VARIABLES
 from qsmbids.evaluation.comparison import holm
 from qsmbids.reports.group.statistics import Model, fit_model
 
-VARIABLES = ("age", "sex", "group")
 _NUMBERS = ("voxels", "volume_mm3", "share_kept", "mean", "median", "sd", "uncertainty")
 _END = "_regions.tsv"
 
@@ -68,43 +67,6 @@ class Table:
     def title(self) -> str:
         """What the table is called."""
         return " ".join(filter(None, (self.map, self.method, f"({self.atlas})")))
-
-
-def read_variables(bids_dir: Path) -> dict[str, dict[str, float | str]]:
-    """Return age, sex and group of each participant, as far as ``participants.tsv`` has them.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read.
-    """
-    path = bids_dir / "participants.tsv"
-    if not path.is_file():
-        return {}
-    try:
-        rows = read_table(path)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path} cannot be read ({error}); correct it: group takes age, sex and group from it."
-        ) from error
-    found = {}
-    for row in rows:
-        lower = {name.lower(): text for name, text in row.items()}
-        known = {name: _number(lower[name], name) for name in VARIABLES if name in lower}
-        label = row.get("participant_id", "").removeprefix("sub-")
-        found[label] = {name: value for name, value in known.items() if value is not None}
-    return found
-
-
-def _number(text: str, name: str) -> float | str | None:
-    """Return an age as a number, ``89+`` too; what else there is, as text."""
-    if name != "age":
-        return text
-    try:
-        value = float(text.rstrip("+"))
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def gather_regions(output_dir: Path, participants: Iterable[str]) -> list[dict[str, object]]:
