@@ -118,8 +118,9 @@ def _warnings(series: Series, stages: list[dict[str, Any]]) -> list[str]:
 
 
 def _residuals(stages: list[dict[str, Any]]) -> list[float]:
+    """Return what phase fits left; one or two echoes leave nothing, which proves nothing."""
     found = (stage.get("Residual") for stage in stages)
-    return [float(value) for value in found if isinstance(value, (int, float))]
+    return [float(value) for value in found if isinstance(value, (int, float)) and value]
 
 
 def _union(series: Series, name: str) -> list[str]:
