@@ -19,7 +19,8 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
-from qsmbids.regions.table import COLUMNS, to_tsv
+from qsmbids.bids.tables import write_table
+from qsmbids.regions.table import COLUMNS
 
 METHODS = ("dcnettv", "tv")
 REGIONS = (
@@ -116,7 +117,7 @@ def _series(
         for number, region in enumerate(REGIONS)
         for mean in [0.01 * number + 0.001 * (age - 50) + float(rng.normal(0, 0.01))]
     ]
-    (anat / f"{key}_seg-deepgrey_regions.tsv").write_text(to_tsv(rows))
+    write_table(anat / f"{key}_seg-deepgrey_regions.tsv", COLUMNS, rows)
 
 
 def _light(name: str, unit: str, usual: float, rng: np.random.Generator) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from qsmbids.bids.names import entities_of
-from qsmbids.bids.tables import MISSING
+from qsmbids.bids.tables import read_table
 from qsmbids.bids.variables import VARIABLES
 from qsmbids.evaluation.comparison import holm
-from qsmbids.regions import table
+from qsmbids.regions import table as region_table
 from qsmbids.reports.group.statistics import Model, fit_model
 
 _END = "_regions.tsv"
@@ -21,7 +21,7 @@ COLUMNS = {
     "session_id": {"Description": "Label of the session"},
     "series": {"Description": "Entities that the files of the series share"},
     "atlas": {"Description": "Atlas or segmentation that the regions are from"},
-    **{name: {"Description": text} for name, text in table.COLUMNS.items()},
+    **region_table.COLUMNS,
     **{name: {"Description": f"{name} in participants.tsv"} for name in VARIABLES},
 }
 """Columns of ``group_regions.tsv`` and what they mean."""
@@ -77,7 +77,7 @@ def gather_regions(output_dir: Path, participants: Iterable[str]) -> list[dict[s
         folder = output_dir / f"sub-{label}"
         for path in sorted([*folder.glob(f"anat/*{_END}"), *folder.glob(f"ses-*/anat/*{_END}")]):
             try:
-                rows = table.from_tsv(path.read_text(encoding="utf-8"))
+                rows = read_table(path)
             except (OSError, ValueError):
                 continue
             entities = entities_of(path)
@@ -90,7 +90,7 @@ def gather_regions(output_dir: Path, participants: Iterable[str]) -> list[dict[s
                 "series": series,
                 "atlas": atlas,
             }
-            found += [{**shared, **row} for row in rows]
+            found += [{**shared, **row} for row in rows if {"region", "map"} <= row.keys()]
     return found
 
 
@@ -100,13 +100,19 @@ def tabulate(
     """Return the means by map and region, with their models over age, sex and group."""
     tables: dict[tuple[str, str, str], Table] = {}
     for row in rows:
-        method = "" if row["method"] == MISSING else str(row["method"])
-        name = (str(row["atlas"]), str(row["map"]), method)
+        name = (str(row["atlas"]), str(row["map"]), str(row.get("method", "")))
         means = tables.setdefault(name, Table(*name)).means.setdefault(str(row["region"]), {})
-        means[str(row["series"])] = float(str(row["mean"]))
+        means[str(row["series"])] = _number(row.get("mean"))
     for one in tables.values():
         _model(one, variables)
     return list(tables.values())
+
+
+def _number(text: object) -> float:
+    try:
+        return float(str(text))
+    except ValueError:
+        return math.nan
 
 
 def _model(own: Table, variables: Mapping[str, Mapping[str, float | str]]) -> None:
