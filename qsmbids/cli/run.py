@@ -10,7 +10,7 @@ from qsmbids.bids import Inventory, Series, with_orientations
 from qsmbids.errors import InputError, readable
 from qsmbids.inversion import COMBINATIONS
 from qsmbids.settings import Settings
-from qsmbids.workflows import plan, records
+from qsmbids.workflows import beside, plan, records
 
 
 def run(settings: Settings) -> int:
@@ -83,6 +83,7 @@ def _find(settings: Settings) -> Inventory:
     from qsmbids.bids.find import find_series
 
     inventory = find_series(settings)
+    beside.demand_one_study(inventory.series, settings)
     groups = [
         COMBINATIONS[name].resolve(settings.options.get(name, {}))["group"]
         for name in settings.combinations
@@ -132,7 +133,7 @@ def _series(series: Series, settings: Settings, ready: bool) -> Iterator[str]:
     yield f"  {series.key}: {series.start}{strength}" + (f", echoes at {echoes} ms" * bool(echoes))
     for stage, how in plan.steps(series, settings):
         yield f"    {stage}: {how}"
-    for warning in [*series.warnings, *plan.left_out(series, settings)]:
+    for warning in [*series.warnings, *beside.left_out(series, settings)]:
         yield f"    note: {warning}"
     for path in plan.outputs(series, settings):
         yield f"    -> {path.relative_to(settings.output_dir)}"

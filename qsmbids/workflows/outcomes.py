@@ -145,7 +145,7 @@ class Outcomes:
         crash = take_crash(self._settings.output_dir / "logs", f"{TOP}.{inner}.", start)
         if crash is not None:
             self.fail(state, plan.stage_label(crash.stage), sentence(crash.text), crash.text)
-        elif all(path.is_file() and path.stat().st_mtime >= start - 1 for path in made):
+        elif all(path.exists() and path.stat().st_mtime >= start - 1 for path in made):
             self.finish(state)
         elif trouble and not self._settings.stop_on_first_crash:
             self.fail(state, "run", f"the run broke off: {sentence(trouble)}", trouble)

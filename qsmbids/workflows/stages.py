@@ -163,7 +163,8 @@ class _Builder:
             "sign": self.processing.phase_sign,
         }
         takes = ("magnitude", "phase", "grid", "echo_times", "difference", "field_strength")
-        makes = {"total": "field", "known": "mask", **_same("weight", "reliable")}
+        told = _same("weight", "reliable", "unwrapped", "noise", "residual")
+        makes = {"total": "field", "known": "mask", **told}
         self._add("mapping", FieldMap(), settings, {"mask": "brain", **_same(*takes)}, makes)
 
     def _remove_background(self) -> None:
@@ -185,7 +186,7 @@ class _Builder:
         if method in self.processing.weights:
             settings["weights"] = dict(self.processing.weights[method])
         takes = {"field": "local", "mask": "eroded", **_same("weight", "magnitude", "grid")}
-        makes = ["chi", "curves"]
+        makes = ["chi", "curves", "before"]
         if gives_uncertainty(method, self.processing):
             makes.append("uncertainty")
         self._add(

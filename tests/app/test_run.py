@@ -98,6 +98,27 @@ def test_the_sidecar_tells_all_stages(finished: tuple[Path, int]) -> None:
     assert any("sign of the phase" in text for text in block["Warnings"])
 
 
+def test_the_page_has_what_only_the_run_saw(finished: tuple[Path, int]) -> None:
+    out, _ = finished
+    logs = out / "logs" / "sub-01"
+    page = (out / "sub-01.html").read_text()
+    for name, title in (
+        ("wrapped", "Wrapped phase"),
+        ("unwrapped", "Unwrapped phase"),
+        ("noise", "Noise map"),
+        ("residual", "Residual of the phase fit"),
+    ):
+        assert (logs / f"sub-01_{name}.webp").read_bytes().startswith(b"RIFF")
+        assert f"<h4>{title}</h4>" in page
+    told = json.loads((logs / "run.json").read_text())
+    assert (out / told["Log"]).is_file()
+    assert told["Command"] in page.replace("&#39;", "'")
+    sidecar = json.loads((out / "sub-01/anat/sub-01_desc-tkd_Chimap.json").read_text())
+    assert sidecar["EchoTime"] == list(phantom.ECHO_TIMES)
+    assert "at 3 T (echo times" in (logs / "CITATION.md").read_text()
+    assert not (out / "logs" / "sub-bad" / "sub-bad_wrapped.webp").exists()
+
+
 def test_the_output_is_valid_bids(dataset: Path, finished: tuple[Path, int]) -> None:
     assert main([str(dataset), str(finished[0]), "group"]) == 0
     validator = shutil.which("bids-validator-deno") or Path(sys.executable).with_name(
