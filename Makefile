@@ -11,13 +11,14 @@ TORCH_INDEX ?=
 VENV := .venv
 DEMO := demo
 DEMO_REAL := demo-real
+SITE := docs/_build
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-real test test-fast fuzz faults lint format types imports check bench speed papers readme docker clean
+.PHONY: help install demo demo-real test test-fast fuzz faults lint format types imports check dist try-dist audit bench speed papers docs gallery descriptor docker clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +79,19 @@ imports: $(INSTALLED) ## check that the arrows between the packages point one wa
 
 check: test lint types imports ## all of the above
 
+dist: $(INSTALLED) ## build wheel and source archive of the last commit into dist/
+	$(BIN)/python -m release.build
+
+try-dist: dist ## install the wheel into a clean environment, map a head with it and test it
+	release/try.sh --python $(BIN)/python dist
+
+audit: $(INSTALLED) ## look for known vulnerabilities, write the bill of materials dist/qsmbids.cdx.json
+	$(PYTHON) -m venv .cache/audit
+	.cache/audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1 cyclonedx-bom==7.5.0
+	mkdir -p dist
+	.cache/audit/bin/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml -o dist/qsmbids.cdx.json $(BIN)/python
+	.cache/audit/bin/pip-audit --path $$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))") --skip-editable
+
 bench: $(INSTALLED) ## print the figures, a script each
 	@for name in chain brain_masks background methods uncertainty; do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 
@@ -88,14 +102,21 @@ papers: $(INSTALLED) ## make the papers' tables again, docs/results
 	@for table in cosmos challenge "trainings augmentation" "trainings training-data" "trainings domains"; do \
 	  $(BIN)/python -m benchmarks.papers.$$table || exit 1; done
 
-readme: $(INSTALLED) ## write the README's tables and the Boutiques descriptor from registries and parser
-	$(BIN)/python docs/readme.py
-	$(BIN)/python docs/descriptor.py
+docs: $(INSTALLED) ## build the site, check its links, print its path
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --fresh-env docs $(SITE)
+	$(BIN)/python -m docs.tools.links $(SITE)
+	@echo "Open $(abspath $(SITE))/index.html"
+
+gallery: demo-real ## make the gallery's pictures of right and wrong maps again
+	$(BIN)/python -m docs.tools.gallery $(DEMO_REAL)/out
+
+descriptor: $(INSTALLED) ## write the Boutiques descriptor from the parser
+	$(BIN)/python -m docs.tools.descriptor
 
 docker: ## build the container image for the CPU, or with DEVICE=cuda
 	docker build $(if $(TORCH_INDEX),--build-arg TORCH_INDEX=$(TORCH_INDEX)) $(if $(DEVICE),--build-arg DEVICE=$(DEVICE)) \
 	  --build-arg REVISION=$$(git rev-parse HEAD) -t qsmbids .
 
 clean: ## remove what the targets above made
-	rm -rf .venv demo demo-real build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	find qsmbids tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .venv demo demo-real $(SITE) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find qsmbids tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +

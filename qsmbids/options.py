@@ -108,6 +108,15 @@ def convert(value: Any, hint: Any) -> Any:
         raise ValueError(f"{describe(hint)} is needed") from error
 
 
+def as_text(value: object) -> str:
+    """Return a value as the command line takes it.
+
+    >>> as_text(True), as_text(0.5)
+    ('true', '0.5')
+    """
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def describe(hint: Any) -> str:
     """Return what an annotation takes, in words."""
     origin, arguments = get_origin(hint), get_args(hint)

@@ -10,6 +10,9 @@ from typing import Any
 EXTRACTORS = {"auto": "network"}
 """What choices of ``--brain-extraction`` that are no method's name stand for."""
 
+DEEP_GREY = "deepgrey"
+"""The atlas that the package ships."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Processing:
@@ -54,13 +57,15 @@ class Settings(Processing):
     start: str = "auto"  # auto (raw first), nearest (fields first), raw, total-field, local-field
     # regions and the zero of susceptibility
     segmentation: bool = False  # label images of other tools, from the derivatives
+    atlases: tuple[str, ...] = ()  # by name, brought to each participant
     reference: str = "mask"  # the mean over the whole mask, or a region's name
     # outputs
     write_fields: bool = True
     separation: str = ""  # how to tell paramagnetic and diamagnetic parts apart; empty: not at all
+    dicom_templates: Mapping[str, Path] = field(default_factory=dict)  # by the start of a key
     subjects_dir: Path | None = None  # where local fields go to train networks on
     # how to run
-    mode: str = "run"  # run, dry-run, reports-only, boilerplate-only
+    mode: str = "run"  # run, dry-run, missing, reports-only, boilerplate-only, group
     validate: bool = True
     nprocs: int = 1
     mem_gb: float = 4.0
@@ -89,6 +94,7 @@ class Settings(Processing):
             "weights": {name: dict(files) for name, files in sorted(self.weights.items())},
             "write_fields": self.write_fields,
             "segmentation": self.segmentation,
+            "atlases": list(self.atlases),
             "reference": self.reference,
         }
 

@@ -22,11 +22,17 @@ _FREE = {"desc", "label", "res", "den", "part", "echo"}
 
 @dataclass(frozen=True)
 class Mask:
-    """A mask that belongs to a series, and what to say about the choice."""
+    """A mask that belongs to a series; ``others`` are the names of those that fit it less."""
 
     path: Path
     dataset: Dataset
-    warnings: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, and rather than which others it was taken."""
+        rather = f" (rather than {', '.join(self.others)})" if self.others else ""
+        return f"{self.dataset.name}{rather}"
 
 
 def find_mask(
@@ -65,11 +71,7 @@ def find_mask(
     if not found:
         return None
     (dataset, path), *others = sorted(found, key=rank)
-    if not others:
-        return Mask(path, dataset, ())
-    names = ", ".join(source.relative(other) for source, other in others)
-    told = f"The mask {dataset.relative(path)} was used; others that fit were not: {names}."
-    return Mask(path, dataset, (told,))
+    return Mask(path, dataset, tuple(source.relative(other) for source, other in others))
 
 
 def check_mask(mask: Mask | None, grid: Grid) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qsmbids.bids import difference
+from qsmbids.bids.acquisition import acquisition
 from qsmbids.bids.fields import units_of
 from qsmbids.bids.grid import Grid
 from qsmbids.bids.groups import Group
@@ -54,6 +55,7 @@ def build(dataset: Dataset, group: Group) -> tuple[Series, Grid]:
         magnitude=magnitude,
         field_strength=strength,
         manufacturer=metadata[path].get("Manufacturer"),
+        acquisition=acquisition(metadata.values()),
         field=path,
         field_units=units,
         from_scanner=True,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qsmbids.bids.acquisition import acquisition
 from qsmbids.bids.check import read_grid
 from qsmbids.bids.derived import Mask, check_mask, find_mask
 from qsmbids.bids.grid import Grid, check_same_grid
@@ -100,13 +101,13 @@ def build(
         echo_times=echoes.echo_times if echoes else (),
         field_strength=strength,
         manufacturer=metadata.get("Manufacturer") or (raw.manufacturer if raw else None),
+        acquisition=acquisition([metadata]) or (raw.acquisition if raw else {}),
         field=path,
         field_units=units,
         b0_dir=_stated_b0(metadata, grid, name),
         mask=mask.path if mask else None,
-        mask_source=mask.dataset.name if mask else None,
+        mask_source=mask.source if mask else None,
         sources=_sources(source, mask, magnitude, echoes),
-        warnings=mask.warnings if mask else (),
     )
 
 

@@ -138,9 +138,8 @@ class _Finder:
         return replace(
             series,
             mask=mask.path,
-            mask_source=mask.dataset.name,
+            mask_source=mask.source,
             sources=(*series.sources, mask.dataset.uri(mask.path)),
-            warnings=series.warnings + mask.warnings,
         )
 
     def _from_fields(self, participant: str, groups: list[Group]) -> Iterable[Series | Skipped]:

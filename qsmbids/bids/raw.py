@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qsmbids.bids import difference
+from qsmbids.bids.acquisition import acquisition
 from qsmbids.bids.check import read_grid
 from qsmbids.bids.grid import Grid, check_same_grid
 from qsmbids.bids.groups import Group
@@ -117,6 +118,7 @@ def _series(
         field_strength=strength,
         phase_units=units,
         manufacturer=maker,
+        acquisition=acquisition(metadata.values()),
         sources=tuple(dataset.uri(path) for part in files.values() for path in part),
         warnings=(*notes, *warnings, *orientation_doubt(grid)),
         **times,

@@ -15,6 +15,7 @@ ROLES: dict[tuple[str, str], str] = {
     ("", "magnitude"): "magnitude",
     ("brain", "mask"): "brain",
     ("eroded", "mask"): "eroded",
+    ("reliable", "mask"): "reliable",
     ("total", "fieldmap"): "total",
     ("local", "fieldmap"): "local",
     ("registration", "T2starw"): "registration",
@@ -27,7 +28,13 @@ ROLES: dict[tuple[str, str], str] = {
 """(desc, suffix) of a derivative and the part that it plays in a report."""
 
 MASK_DOUBT = "The brain mask is doubtful"
-_BESIDE = ("Uncertainty", "Paramagnetic", "Diamagnetic")
+PICTURES = ("wrapped", "unwrapped", "noise", "residual")
+"""What a run has drawn of the echoes, for the participant's page."""
+RUN = "run.json"
+"""In a participant's log folder: by what the last run that processed it was made."""
+SPACE = "_space-"
+"""In the key of what was brought to a template's space."""
+_BESIDE = ("Uncertainty", "Before", "Paramagnetic", "Diamagnetic")
 """What follows the method in the ``desc`` of an image that belongs to its map."""
 
 
@@ -64,6 +71,10 @@ class Series:
         Susceptibility maps by ``desc``.
     uncertainties, paramagnetic, diamagnetic : dict
         Maps of their uncertainty and of their parts, by the ``desc`` of the susceptibility map.
+    before : dict
+        Maps of a network from before it was fitted to the field, by the same ``desc``.
+    pictures : dict
+        What the run has drawn of the echoes: paths by name, see ``PICTURES``.
     curves : dict
         The course of the fit that made a map, by its ``desc``: values of each iteration by name.
     measured : dict
@@ -76,6 +87,8 @@ class Series:
     uncertainties: dict[str, Derivative] = field(default_factory=dict)
     paramagnetic: dict[str, Derivative] = field(default_factory=dict)
     diamagnetic: dict[str, Derivative] = field(default_factory=dict)
+    before: dict[str, Derivative] = field(default_factory=dict)
+    pictures: dict[str, Path] = field(default_factory=dict)
     curves: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     measured: dict[str, dict[str, float]] = field(default_factory=dict)
 
@@ -89,7 +102,7 @@ class Series:
     @property
     def every(self) -> list[Derivative]:
         """All derivatives of the series."""
-        beside = (self.uncertainties, self.paramagnetic, self.diamagnetic)
+        beside = (self.uncertainties, self.before, self.paramagnetic, self.diamagnetic)
         maps = [one for images in (self.chimaps, *beside) for one in images.values()]
         return [*maps, *self.images.values()]
 
@@ -107,10 +120,16 @@ class Series:
         kind = next((end for end in _BESIDE if desc.endswith(end)), "")
         homes = {
             "Uncertainty": self.uncertainties,
+            "Before": self.before,
             "Paramagnetic": self.paramagnetic,
             "Diamagnetic": self.diamagnetic,
         }
         homes.get(kind, self.chimaps)[desc.removesuffix(kind) or "chi"] = image
+
+    def method(self, desc: str) -> str:
+        """Return the name of the method that made a map, as the command line takes it."""
+        made = self.chimaps.get(desc)
+        return str((made and made.provenance.get("Method")) or desc)
 
     def metadata(self, name: str) -> Any:
         """Return the first value of a sidecar key among the maps and images, or None."""
@@ -165,6 +184,12 @@ def participants_made(output_dir: Path, wanted: Collection[str] = ()) -> list[st
     return [label for label in made if label in wanted or not wanted]
 
 
+def own_series(output_dir: Path, participant: str) -> list[Series]:
+    """Return the series of `find_series` on their own grids: a template's space is not another."""
+    found = find_series(output_dir, participant)
+    return [series for series in found if SPACE not in series.key]
+
+
 def find_series(output_dir: Path, participant: str) -> list[Series]:
     """Return the participant's series in the output folder, sorted by their entities."""
     found: dict[str, Series] = {}
@@ -178,6 +203,8 @@ def find_series(output_dir: Path, participant: str) -> list[Series]:
     logs = output_dir / "logs" / f"sub-{participant}"
     for series in found.values():
         series.measured = read_json(logs / f"{series.key}_quality.json")
+        drawn = {name: logs / f"{series.key}_{name}.webp" for name in PICTURES}
+        series.pictures = {name: path for name, path in drawn.items() if path.is_file()}
         for desc in series.chimaps:
             curves = read_curves(logs / f"{series.key}_desc-{desc}_curve.tsv")
             if curves:

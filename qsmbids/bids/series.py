@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as member
 from pathlib import Path
+from typing import Any
 
 from qsmbids.errors import readable
 
@@ -38,6 +40,8 @@ class Series:
     phase_units, manufacturer : str or None
         ``Units`` and ``Manufacturer`` of the phase's sidecar. A difference may be in ``Hz`` or
         ``rad/s``, divided by the time between its echoes.
+    acquisition : mapping
+        How it was measured, see `qsmbids.bids.acquisition`.
     field : Path or None
         The field to start from.
     field_units : str or None
@@ -50,7 +54,7 @@ class Series:
     mask : Path or None
         A mask from a derivatives dataset.
     mask_source : str or None
-        The name of that dataset.
+        The name of that dataset, and rather than which other masks it was taken.
     reference : Path or None
         A susceptibility map made elsewhere, to learn from and to compare with.
     segmentation : Path or None
@@ -78,6 +82,7 @@ class Series:
     field_strength: float | None = None
     phase_units: str | None = None
     manufacturer: str | None = None
+    acquisition: Mapping[str, Any] = member(default_factory=dict)
     field: Path | None = None
     field_units: str | None = None
     from_scanner: bool = False

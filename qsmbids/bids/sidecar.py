@@ -22,6 +22,11 @@ KINDS: dict[str, dict[str, Any]] = {
         "Units": "ppm",
         "SkullStripped": True,
     },
+    "Before_Chimap": {
+        "Description": "Susceptibility by the network as it was before it was fitted to this field",
+        "Units": "ppm",
+        "SkullStripped": True,
+    },
     "Paramagnetic_Chimap": {
         "Description": "Susceptibility of the paramagnetic sources in each voxel, at least 0",
         "Units": "ppm",
@@ -120,8 +125,10 @@ def sidecar(series: Series, *, kind: str, provenance: Mapping[str, Any]) -> dict
         content["MagneticFieldStrength"] = series.field_strength
     if series.manufacturer is not None:
         content["Manufacturer"] = series.manufacturer
+    if series.echo_times:
+        content["EchoTime"] = [*series.echo_times]
     content["Sources"] = list(series.sources)
-    content["Qsmbids"] = dict(provenance)
+    content["Qsmbids"] = {**provenance, "Acquisition": dict(series.acquisition)}
     return content
 
 

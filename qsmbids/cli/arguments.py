@@ -11,6 +11,7 @@ from qsmbids import __version__
 from qsmbids.background import DEFAULT as DEFAULT_BACKGROUND
 from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.cli import values
+from qsmbids.contrast import SEPARATION
 from qsmbids.inversion import DEFAULT
 from qsmbids.masking import METHODS as MASKING
 from qsmbids.phase import FITS, UNWRAPPING
@@ -81,6 +82,26 @@ PROCESSING: dict[str, dict[str, Any]] = {
 }
 """How a series becomes a local field."""
 
+BESIDE: dict[str, dict[str, Any]] = {
+    "--swi": {
+        "action": "store_true",
+        "help": "a susceptibility-weighted image too, and its minimum over slabs (swi.slab, in mm)",
+    },
+    "--separation": {
+        "choices": [*SEPARATION],
+        "default": "",
+        "help": "paramagnetic and diamagnetic parts of each map too; r2star: by R2*, without a map "
+        "of R2, whose limits docs/measurements.md shows",
+    },
+    "--dicom-template": {
+        **_SEVERAL,
+        "metavar": "[LABEL=]PATH",
+        "help": "write maps and SWI as DICOM too, into the study of this DICOM file or folder of "
+        "the gradient echo; LABEL says whose it is: 01, or 01_ses-a",
+    },
+}
+"""What is made beside the maps."""
+
 METHOD: dict[str, dict[str, Any]] = {
     "--method": {"default": DEFAULT, "metavar": "NAME", "help": "inversion (default: %(default)s)"},
     "--weights": {
@@ -141,7 +162,7 @@ RUNNING: dict[str, dict[str, Any]] = {
 }
 """What a run may use of the machine."""
 
-_SHARED = {**DATA, **PROCESSING, **METHOD, **RUNNING}
+_SHARED = {**DATA, **PROCESSING, **BESIDE, **METHOD, **RUNNING}
 _ALIASES = {
     "--participant-label": ["--participant-label", "--participant_label"],
     "--session-label": ["--session-label", "--session_label"],

@@ -44,6 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(arguments: list[str]) -> int:
     """Parse what a level asks for, and only then import what does it."""
     level = find_level(arguments)
+    if level is None and arguments[:1] == ["slurm"]:
+        from qsmbids.cli.slurm import write_script
+
+        return write_script(arguments[1:])
     if level == "train":
         from qsmbids.cli.train import train
 

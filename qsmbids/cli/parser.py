@@ -10,14 +10,14 @@ from typing import Any
 
 from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.cli import values
-from qsmbids.cli.arguments import DATA, PROCESSING, RUNNING, add, add_all, add_other
+from qsmbids.cli.arguments import BESIDE, DATA, PROCESSING, RUNNING, add, add_all, add_other
 from qsmbids.cli.levels import parse_level
 from qsmbids.contrast import SEPARATION, WEIGHTING
 from qsmbids.errors import UsageError
 from qsmbids.inversion import COMBINATIONS, DEFAULT
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.masking import METHODS as MASKING
-from qsmbids.settings import EXTRACTORS, Settings
+from qsmbids.settings import DEEP_GREY, EXTRACTORS, Settings
 
 _EPILOG = """\
 Exit codes: 0 all is well, 1 something failed, 2 the command cannot be understood.
@@ -33,7 +33,7 @@ _MODES = {
     "reports-only": "write the participants' pages anew from the results, compute nothing",
     "boilerplate-only": "write the methods text with its citations, compute nothing",
 }
-_READS_WEIGHTS = ("run", "dry-run", "boilerplate-only")
+_READS_WEIGHTS = ("run", "dry-run", "missing", "boilerplate-only")
 
 
 def parse(argv: Sequence[str] | None = None) -> Settings:
@@ -85,18 +85,7 @@ def level_options() -> argparse.ArgumentParser:
     add(processing, "--weights", metavar="[METHOD=]FILE", **several)
     add(processing, "--preset")
     add_all(processing, PROCESSING)
-    processing.add_argument(
-        "--swi",
-        action="store_true",
-        help="a susceptibility-weighted image too, and its minimum over slabs (swi.slab, in mm)",
-    )
-    processing.add_argument(
-        "--separation",
-        choices=[*SEPARATION],
-        default="",
-        help="paramagnetic and diamagnetic parts of each map too; r2star: by R2*, without a map of "
-        "R2, whose limits docs/measurements.md shows",
-    )
+    add_all(processing, BESIDE)
     processing.add_argument(
         "--no-fieldmaps", action="store_true", help="do not write total and local field maps"
     )
@@ -114,6 +103,12 @@ def level_options() -> argparse.ArgumentParser:
     for mode, text in _MODES.items():
         how: dict[str, Any] = {"action": "store_const", "const": mode, "default": "run"}
         modes.add_argument(f"--{mode}", dest="mode", help=text, **how)
+    other.add_argument(
+        "--missing",
+        action="store_true",
+        help="with --dry-run: print the labels of the participants of whom something is not done, "
+        "a line each, and nothing else",
+    )
     add_other(other, "say more; -vv: Nipype's log too")
     return options
 
@@ -126,12 +121,29 @@ def _add_regions(group: argparse._ArgumentGroup) -> None:
         "--derivatives hold",
     )
     group.add_argument(
+        "--atlas",
+        nargs="+",
+        default=[],
+        choices=[DEEP_GREY],
+        help="measure the regions of an atlas that is brought to each participant; deepgrey: deep "
+        "grey nuclei, splenium and csf, which the package ships",
+    )
+    group.add_argument(
         "--reference",
         metavar="REGION",
         default="mask",
         help="what susceptibility is relative to; mask: the mean over the whole map (default); "
         "csf: the fluid in the ventricles; or a region's name, such as splenium",
     )
+
+
+def _demand_regions(args: argparse.Namespace) -> None:
+    """Refuse a reference where there will be no regions to find it among."""
+    if args.reference != "mask" and not (args.segmentation or args.atlas):
+        raise UsageError(
+            f"--reference {args.reference} needs regions; add --atlas deepgrey, or --segmentation "
+            "with --derivatives."
+        )
 
 
 def to_settings(args: argparse.Namespace) -> Settings:
@@ -150,11 +162,11 @@ def to_settings(args: argparse.Namespace) -> Settings:
     options = values.method_options(args.option, known, published)
     extraction = EXTRACTORS.get(args.brain_extraction, args.brain_extraction)
     options = with_weights(options, args.weights, (*methods, extraction))
-    mode = "group" if args.level == "group" else args.mode
-    if args.reference != "mask" and not args.segmentation:
-        raise UsageError(
-            f"--reference {args.reference} needs regions; add --segmentation with --derivatives."
-        )
+    if args.missing and args.mode != "dry-run":
+        raise UsageError("--missing goes with --dry-run: it prints labels and does nothing.")
+    mode = "missing" if args.missing else args.mode
+    mode = "group" if args.level == "group" else mode
+    _demand_regions(args)
     settings = Settings(
         bids_dir=bids_dir,
         output_dir=output_dir,
@@ -176,8 +188,10 @@ def to_settings(args: argparse.Namespace) -> Settings:
         brain_extraction=args.brain_extraction,
         background=args.background,
         swi=args.swi,
+        dicom_templates=values.templates(args.dicom_template),
         separation=args.separation,
         segmentation=args.segmentation,
+        atlases=tuple(dict.fromkeys(args.atlas)),
         reference=args.reference.lower(),
         write_fields=not args.no_fieldmaps,
         mode=mode,

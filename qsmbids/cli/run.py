@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator
 
 from qsmbids.bids import Inventory, Series, with_orientations
-from qsmbids.errors import readable
+from qsmbids.errors import InputError, readable
 from qsmbids.inversion import COMBINATIONS
 from qsmbids.settings import Settings
-from qsmbids.workflows import plan, records
+from qsmbids.workflows import beside, plan, records
 
 
 def run(settings: Settings) -> int:
@@ -19,6 +20,8 @@ def run(settings: Settings) -> int:
     if settings.mode == "reports-only":
         return _from_results(settings)
     inventory = _find(settings)
+    if settings.mode == "missing":
+        return _name_missing(inventory, settings)
     if settings.mode == "dry-run":
         print(readable(describe_run(inventory, settings)))
         return int(any(item.error for item in inventory.skipped))
@@ -31,6 +34,18 @@ def run(settings: Settings) -> int:
     from qsmbids.workflows.process import process
 
     return process(inventory, settings, make_live)
+
+
+def _name_missing(inventory: Inventory, settings: Settings) -> int:
+    """Print the labels of those who have to be processed, a line each; all else goes to stderr."""
+    from qsmbids.workflows.missing import missing_labels
+
+    for item in inventory.skipped:
+        if item.error:
+            print(readable(item.reason), file=sys.stderr)
+    for label in missing_labels(inventory, settings):
+        print(label)
+    return 0
 
 
 def _group(settings: Settings) -> int:
@@ -68,11 +83,21 @@ def _find(settings: Settings) -> Inventory:
     from qsmbids.bids.find import find_series
 
     inventory = find_series(settings)
+    beside.demand_one_study(inventory.series, settings)
     groups = [
         COMBINATIONS[name].resolve(settings.options.get(name, {}))["group"]
         for name in settings.combinations
     ]
-    return with_orientations(inventory, groups[0]) if groups else inventory
+    if not groups:
+        return inventory
+    combined = with_orientations(inventory, groups[0])
+    if any(series.orientations for series in combined.series):
+        return combined
+    reason = next((one.reason for one in combined.skipped if one not in inventory.skipped), "")
+    raise InputError(
+        f"--method {settings.combinations[0]}: no participant has a head in two orientations. "
+        f"{reason} Choose another method, or add orientations."
+    )
 
 
 def describe_run(inventory: Inventory, settings: Settings) -> str:
@@ -108,7 +133,7 @@ def _series(series: Series, settings: Settings, ready: bool) -> Iterator[str]:
     yield f"  {series.key}: {series.start}{strength}" + (f", echoes at {echoes} ms" * bool(echoes))
     for stage, how in plan.steps(series, settings):
         yield f"    {stage}: {how}"
-    for warning in [*series.warnings, *plan.left_out(series, settings)]:
+    for warning in [*series.warnings, *beside.left_out(series, settings)]:
         yield f"    note: {warning}"
     for path in plan.outputs(series, settings):
         yield f"    -> {path.relative_to(settings.output_dir)}"

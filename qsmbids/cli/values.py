@@ -56,6 +56,20 @@ def derivatives(given: Sequence[str], flag: str = "--derivatives") -> dict[str, 
     return found
 
 
+def templates(given: Sequence[str]) -> dict[str, Path]:
+    """Read ``LABEL=PATH`` or ``PATH``, which is of whoever is processed."""
+    found: dict[str, Path] = {}
+    for text in given:
+        label, _, name = text.rpartition("=")
+        label, path = label.removeprefix("sub-"), Path(name).resolve()
+        if not path.exists():
+            raise UsageError(f"--dicom-template {text}: {path} does not exist.")
+        if label in found:
+            raise UsageError(f"--dicom-template: {label or 'PATH without a label'} is given twice.")
+        found[label] = path
+    return found
+
+
 def method_options(
     given: Sequence[str], methods: Mapping[str, Method], start: Mapping[str, Mapping[str, Any]] = {}
 ) -> dict[str, Any]:

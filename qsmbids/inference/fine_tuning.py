@@ -6,6 +6,7 @@ import copy
 import logging
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,6 +31,8 @@ class FitResult:
     ----------
     chi : (1, 1, x, y, z) tensor
         Susceptibility in ppm of the best iteration, zero mean over the mask.
+    before : tensor or None
+        The map of the network as it came; None if that was kept.
     loss, held_out : list of float
         The loss, and the data term of the voxels left out of it, of each iteration.
     best : int
@@ -37,6 +40,7 @@ class FitResult:
     """
 
     chi: Tensor
+    before: Tensor | None
     loss: list[float]
     held_out: list[float]
     best: int
@@ -106,10 +110,15 @@ def _fine_tune(predictor: Predictor, options: FitOptions) -> FitResult:
         step(optimizer, loss)
     if not errors[best] <= (1 - options.gain) * errors[0]:
         best, kept = 0, start
-    model.load_state_dict(kept)
+    before = _map_of(start, predictor, options) if best else None
+    return FitResult(_map_of(kept, predictor, options), before, losses, errors, best)
+
+
+def _map_of(state: dict[str, Any], predictor: Predictor, options: FitOptions) -> Tensor:
+    """Return the map of the network with the weights ``state``, which it keeps."""
+    predictor.model.load_state_dict(state)
     with torch.inference_mode():
-        chi = predictor.with_consistency(predictor(), options.consistency)
-    return FitResult(chi, losses, errors, best)
+        return predictor.with_consistency(predictor(), options.consistency)
 
 
 def step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:

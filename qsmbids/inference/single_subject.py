@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -54,4 +55,4 @@ def fit_from_scratch(
     result = fine_tune(predictor, options)
     if not np.isfinite(result.held_out[result.best]):
         raise ValueError("the fit diverged; use a smaller learning rate")
-    return result
+    return replace(result, before=None)  # of fresh weights

@@ -54,6 +54,7 @@ class _SeparationInputs(StageInputs):
     r2star = saved_array(mandatory=True, desc="1/s")
     mask = saved_array(mandatory=True, desc="where both are known")
     field_strength = traits.Float(mandatory=True)
+    echo_times = traits.List(traits.Float, mandatory=True, desc="of the echoes that R2* is from")
     method = traits.Str(mandatory=True)
     options = traits.Dict(desc="the method's own")
 
@@ -71,7 +72,7 @@ class Separation(Stage):
 
     def _compute(self, cwd: str) -> None:
         from qsmbids.contrast import SEPARATION
-        from qsmbids.contrast.separation import LIMITS
+        from qsmbids.contrast.separation import LIMITS, span_doubts
 
         inputs = self.inputs
         options = SEPARATION[inputs.method].resolve(inputs.options)
@@ -84,7 +85,8 @@ class Separation(Stage):
         )
         self._results["paramagnetic"] = arrays.save(cwd, "paramagnetic", parts.paramagnetic)
         self._results["diamagnetic"] = arrays.save(cwd, "diamagnetic", parts.diamagnetic)
-        self._describe("Separation", inputs.method, options, parts.doubts())
+        doubts = [*span_doubts(inputs.echo_times, inputs.field_strength), *parts.doubts()]
+        self._describe("Separation", inputs.method, options, doubts)
         self._results["stage"] |= {
             "Limits": list(LIMITS),
             "UnexplainedShare": round(parts.unexplained, 4),

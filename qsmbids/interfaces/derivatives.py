@@ -23,6 +23,7 @@ from qsmbids.interfaces.outputs import (
     Output,
     chimap,
     curve_path,
+    map_before_fit,
     part_map,
     uncertainty_map,
 )
@@ -39,6 +40,7 @@ _WHOLE = "mask"
 _MAPS: dict[str, Callable[[str], Output]] = {
     "chi": chimap,
     "uncertainty": uncertainty_map,
+    "before": map_before_fit,
     "paramagnetic": partial(part_map, sign="Paramagnetic"),
     "diamagnetic": partial(part_map, sign="Diamagnetic"),
 }
@@ -64,6 +66,7 @@ class _WriteInputs(StageInputs):
     s0 = File(exists=True)
     chi = File(exists=True, desc="ppm")
     uncertainty = File(exists=True, desc="of chi, ppm")
+    before = File(exists=True, desc="chi of a network before it was fitted to the field, ppm")
     paramagnetic = File(exists=True, desc="part of chi, ppm")
     diamagnetic = File(exists=True, desc="part of chi, ppm")
     curves = traits.Dict(desc="the course of the fit that made chi")
@@ -91,6 +94,7 @@ class WriteDerivatives(Stage):
         for name in (*OUTPUTS, *_MAPS):
             source = getattr(self.inputs, name)
             if not isdefined(source):
+                self._forget(name)
                 continue
             output = _MAPS[name](self.inputs.method) if name in _MAPS else OUTPUTS[name]
             path = output.path(Path(self.inputs.output_dir), series)
@@ -104,6 +108,14 @@ class WriteDerivatives(Stage):
             output_dir, method = Path(self.inputs.output_dir), self.inputs.method
             write_curves(curve_path(output_dir, series, method), self.inputs.curves)
         self._results["written"] = written
+
+    def _forget(self, name: str) -> None:
+        """Remove the map from before a fit that an earlier run has left, if this one has none."""
+        if name == "before" and isdefined(self.inputs.chi):
+            output = map_before_fit(self.inputs.method)
+            path = output.path(Path(self.inputs.output_dir), self.inputs.series)
+            path.unlink(missing_ok=True)
+            path.with_name(path.name.replace(".nii.gz", ".json")).unlink(missing_ok=True)
 
     def _provenance(self) -> dict[str, Any]:
         """Return what the sidecars say under ``Qsmbids``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from nipype.interfaces.base import File, isdefined, traits
@@ -15,12 +16,15 @@ from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs, saved_arra
 from qsmbids.interfaces.images import read_on_grid
 from qsmbids.interfaces.sign import tell_sign
 
+if TYPE_CHECKING:
+    from qsmbids.phase.total_field import FieldEstimate
+
 
 class _BrainMaskInputs(StageInputs):
     magnitude = saved_array(desc="(echo, x, y, z)")
     grid = traits.Dict(mandatory=True)
     mask_file = File(exists=True, desc="a mask found in derivatives")
-    mask_source = traits.Str(desc="the name of its dataset")
+    mask_source = traits.Str(desc="the name of its dataset, and which others fitted less")
     method = traits.Enum("network", "hd-bet", "none", usedefault=True)
     options = traits.Dict(desc="the method's own")
 
@@ -94,6 +98,9 @@ class _FieldMapOutputs(StageOutputs):
     weight = File(exists=True, desc="0 to 1; 0 where the field cannot be trusted")
     mask = File(exists=True, desc="for the removal of the background; no holes")
     reliable = File(exists=True, desc="where the field can be trusted")
+    unwrapped = File(exists=True, desc="phase of the last echo in radians, without its offset")
+    noise = File(exists=True, desc="standard deviation of the field in ppm")
+    residual = File(exists=True, desc="what the fit left of the phase in radians")
 
 
 class FieldMap(Stage):
@@ -142,6 +149,9 @@ class FieldMap(Stage):
             "weight": arrays.save(cwd, "weight", np.where(reliable, estimate.weight, 0)),
             "mask": arrays.save(cwd, "mask", mask),
             "reliable": arrays.save(cwd, "reliable", reliable),
+            "unwrapped": arrays.save(cwd, "unwrapped", self._unwrapped(phase, times, estimate)),
+            "noise": arrays.save(cwd, "noise", estimate.noise),
+            "residual": arrays.save(cwd, "residual", estimate.residual),
         }
         self._describe(
             "Total field",
@@ -150,6 +160,21 @@ class FieldMap(Stage):
             [*estimate.warnings, *losses, *sign.doubts],
         )
         self._results["stage"]["Residual"] = _residual(estimate.residual, reliable)
+
+    def _unwrapped(
+        self, phase: NDArray[np.float32], times: list[float], estimate: FieldEstimate
+    ) -> NDArray[np.float32]:
+        """Return the last echo's phase as the field has it, for people to look at."""
+        from qsmbids.phase.fits import nearest
+        from qsmbids.physics import hz_per_ppm
+
+        difference = self.inputs.difference
+        time = times[0] if difference else times[-1]
+        offset = np.float32(0) if difference else estimate.offset
+        turns = np.float32(2 * np.pi * hz_per_ppm(self.inputs.field_strength) * time)
+        return np.where(
+            arrays.load(self.inputs.mask), nearest(phase[-1] - offset, turns * estimate.field), 0
+        )
 
 
 def _residual(residual: NDArray[np.float32], reliable: NDArray[np.bool_]) -> float:

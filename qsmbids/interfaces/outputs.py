@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from qsmbids.bids import Series, derivative_path, desc_label
+from qsmbids.bids.results import PICTURES
 
 
 class Output(NamedTuple):
@@ -58,6 +59,11 @@ def uncertainty_map(method: str) -> Output:
     return Output("Chimap", f"{method}Uncertainty", sort="Uncertainty")
 
 
+def map_before_fit(method: str) -> Output:
+    """Return where the map of a network goes from before it was fitted to the field."""
+    return Output("Chimap", f"{method}Before", sort="Before")
+
+
 def part_map(method: str, sign: str) -> Output:
     """Return where the paramagnetic or the diamagnetic part of that map goes."""
     return Output("Chimap", f"{method}{sign}", sort=sign)
@@ -73,6 +79,12 @@ def region_labels(output_dir: Path, series: Series, atlas: str) -> Path:
     return derivative_path(output_dir, series, "dseg", seg=atlas)
 
 
+def dicom_folder(output_dir: Path, series: Series, image: Output) -> Path:
+    """Return where the DICOM images of an image go."""
+    name = image.path(output_dir, series).name.removesuffix(".nii.gz")
+    return output_dir / "dicom" / f"sub-{series.participant}" / name
+
+
 def curve_path(output_dir: Path, series: Series, method: str) -> Path:
     """Return where the course of a method's fit goes: a table, one row an iteration."""
     name = f"{series.key}_desc-{desc_label(method)}_curve.tsv"
@@ -82,6 +94,12 @@ def curve_path(output_dir: Path, series: Series, method: str) -> Path:
 def quality_path(output_dir: Path, series: Series) -> Path:
     """Return where it is written what was measured for the checks of a series."""
     return output_dir / "logs" / f"sub-{series.participant}" / f"{series.key}_quality.json"
+
+
+def picture_paths(output_dir: Path, series: Series) -> dict[str, Path]:
+    """Return where the pictures of a series' echoes go, by what they show."""
+    folder = output_dir / "logs" / f"sub-{series.participant}"
+    return {name: folder / f"{series.key}_{name}.webp" for name in PICTURES}
 
 
 def note_path(work_dir: Path, series: Series) -> Path:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from nipype.interfaces.base import DynamicTraitedSpec, File, Undefined, isdefined, traits
+from nipype.interfaces.base import File, traits
 from numpy.typing import NDArray
 
-from qsmbids import __version__
-from qsmbids.bids import desc_label, write_json, write_text
 from qsmbids.bids.labels import label_names, label_table
 from qsmbids.errors import InputError
 from qsmbids.interfaces import arrays
-from qsmbids.interfaces.axis_order import turn_back
-from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs, WrittenOutputs, saved_array
-from qsmbids.interfaces.images import read_labels, write_image
-from qsmbids.interfaces.outputs import region_labels, region_table
+from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs, saved_array
+from qsmbids.interfaces.images import read_labels
+from qsmbids.interfaces.template import load_atlas, load_warp
 
 _LEAST_OVERLAP = 0.8
 
@@ -79,6 +75,41 @@ def _doubts(path: Path, labels: NDArray[np.int32], mask: NDArray[np.bool_]) -> l
     ]
 
 
+class _AtlasInputs(StageInputs):
+    atlas = traits.Str(mandatory=True, desc="its name")
+    displacement = saved_array(mandatory=True)
+    warp = traits.Dict(mandatory=True, desc="matrix and affine of the displacement")
+    registration = traits.Dict(mandatory=True, desc="what that stage says")
+    grid = traits.Dict(mandatory=True)
+
+
+class AtlasRegions(Stage):
+    """The regions of an atlas, on the grid of a series that is registered to its template."""
+
+    input_spec = _AtlasInputs
+    output_spec = RegionsOutputs
+
+    def _compute(self, cwd: str) -> None:
+        from qsmbids.registration import pull
+
+        inputs, grid = self.inputs, self.inputs.grid
+        atlas = load_atlas(inputs.atlas)
+        warps = [load_warp(inputs.displacement, inputs.warp)]
+        onto = np.asarray(grid["affine"])
+        to = {"affine": atlas.affine, "onto": onto, "shape": grid["shape"], "order": 0}
+        labels = pull(atlas.labels, warps, **to).astype(np.int32)
+        self._results["labels"] = arrays.save(cwd, "labels", labels)
+        self._results["names"] = dict(atlas.names)
+        told = inputs.registration
+        self._describe(
+            "Regions",
+            f"The atlas {inputs.atlas} in {atlas.space} was brought to the participant. "
+            f"{told['Method']}",
+            {"Atlas": inputs.atlas, "Space": atlas.space, **told["Parameters"]},
+            told["Warnings"],
+        )
+
+
 class _ReferenceInputs(StageInputs):
     chi = saved_array(mandatory=True, desc="ppm")
     mask = saved_array(mandatory=True)
@@ -114,115 +145,3 @@ class Reference(Stage):
         moved = np.where(mask, chi - np.float32(value), np.float32(0))
         self._results["chi"] = arrays.save(cwd, "chi", moved)
         self._describe("Reference", inputs.reference, {"MeanBefore": round(value, 6)})
-
-
-class _MeasureInputs(DynamicTraitedSpec, StageInputs):
-    series = traits.Any(mandatory=True, desc="what the maps were made from")
-    output_dir = traits.Str(mandatory=True)
-    atlas = traits.Str(mandatory=True, desc="the value of seg in the files' names")
-    grid = traits.Dict(mandatory=True)
-    labels = saved_array(mandatory=True)
-    names = traits.Dict(mandatory=True)
-    regions = traits.Dict(mandatory=True, desc="what the stage that found them says")
-    mask = saved_array(mandatory=True, desc="where susceptibility is known")
-    brain = saved_array(desc="where R2* is known")
-    r2star = saved_array(desc="1/s")
-
-
-class MeasureRegions(Stage):
-    """Write the table of a series' regions and the image of their labels; always run.
-
-    Parameters
-    ----------
-    methods : list of str
-        The inputs ``chi_<label>``, ``uncertainty_<label>`` and ``reference_<label>`` take the map
-        of each, the label being `qsmbids.bids.desc_label` of its name.
-    """
-
-    input_spec = _MeasureInputs
-    output_spec = WrittenOutputs
-    _always_run = True
-
-    def __init__(self, methods: Any = (), **inputs: Any):
-        super().__init__(**inputs)
-        self.methods = list(methods)
-        for method in self.methods:
-            for name in ("chi", "uncertainty"):
-                self._add(f"{name}_{desc_label(method)}", saved_array())
-            self._add(f"reference_{desc_label(method)}", traits.Dict())
-
-    def _add(self, name: str, trait: Any) -> None:
-        self.inputs.add_trait(name, trait)
-        self.inputs.trait_set(**{name: Undefined})
-
-    def _compute(self, cwd: str) -> None:
-        from qsmbids.regions.table import to_tsv
-
-        inputs, output_dir = self.inputs, Path(self.inputs.output_dir)
-        table = region_table(output_dir, inputs.series, inputs.atlas)
-        image = region_labels(output_dir, inputs.series, inputs.atlas)
-        write_text(table, to_tsv(self._rows()))
-        write_json(table.with_suffix(".json"), self._dictionary())
-        labels = turn_back(arrays.load(inputs.labels), inputs.grid)
-        write_image(image, labels, inputs.grid["stored"]["affine"])
-        names = [f"{label}\t{name}" for label, name in sorted(inputs.names.items())]
-        lookup = image.with_name(image.name.replace(".nii.gz", ".tsv"))
-        write_text(lookup, "\n".join(["index\tname", *names]) + "\n")
-        write_json(image.with_name(image.name.replace(".nii.gz", ".json")), self._about_labels())
-        self._results["written"] = [str(table), str(image)]
-
-    def _rows(self) -> list[dict[str, Any]]:
-        """Return the rows of all maps: susceptibility by each method, then R2*."""
-        from qsmbids.regions import Parcellation, measure_regions
-        from qsmbids.regions.table import rows
-
-        inputs, found = self.inputs, []
-        regions = Parcellation(arrays.load(inputs.labels), inputs.names)
-        mask = arrays.load(inputs.mask)
-        volume = float(np.prod(inputs.grid["voxel_size"]))
-        for label in map(desc_label, self.methods):
-            chi, spread = (getattr(inputs, f"{name}_{label}") for name in ("chi", "uncertainty"))
-            values = measure_regions(
-                arrays.load(chi),
-                regions,
-                mask,
-                voxel_volume=volume,
-                uncertainty=arrays.load(spread) if isdefined(spread) else None,
-            )
-            found += rows("Chimap", label, values)
-        if isdefined(inputs.r2star):
-            decay, brain = arrays.load(inputs.r2star), arrays.load(inputs.brain)
-            values = measure_regions(decay, regions, brain, voxel_volume=volume)
-            found += rows("R2starmap", "n/a", values)
-        return found
-
-    def _dictionary(self) -> dict[str, Any]:
-        """Return what the table's columns mean and how its numbers came to be."""
-        from qsmbids.regions.table import COLUMNS
-
-        columns: dict[str, Any] = {n: {"Description": text} for n, text in COLUMNS.items()}
-        columns["volume_mm3"]["Units"] = "mm^3"
-        return {**columns, "Sources": list(self.inputs.series.sources), "Qsmbids": self._how()}
-
-    def _about_labels(self) -> dict[str, Any]:
-        return {
-            "Description": "Regions of the brain in which maps were measured",
-            "Sources": list(self.inputs.series.sources),
-            "Qsmbids": self._how(),
-        }
-
-    def _how(self) -> dict[str, Any]:
-        inputs = self.inputs
-        references = {}
-        for method in self.methods:
-            told = getattr(inputs, f"reference_{desc_label(method)}")
-            references[desc_label(method)] = told["Method"] if isdefined(told) else "mask"
-        return {
-            "Version": __version__,
-            "Atlas": inputs.atlas,
-            "Method": inputs.regions["Method"],
-            "Parameters": inputs.regions["Parameters"],
-            "Reference": references,
-            "Warnings": list(inputs.regions["Warnings"]),
-            "Stages": [inputs.regions],
-        }

@@ -46,6 +46,9 @@ class Background(Stage):
 class _InversionInputs(MethodInputs):
     weights = traits.Dict(desc="SHA-256 of the weights files: others give another map")
     device = traits.Str("auto", usedefault=True, nohash=True)
+    use_gpu = traits.Bool(
+        False, usedefault=True, nohash=True, desc="on a graphics processor, if there is one"
+    )
     field_file = traits.Str(desc="whose local field it is, where it was read from a file")
     magnitude = saved_array(desc="(echo, x, y, z), for the methods that look for edges in it")
 
@@ -53,6 +56,7 @@ class _InversionInputs(MethodInputs):
 class _InversionOutputs(StageOutputs):
     chi = File(exists=True, desc="susceptibility in ppm")
     uncertainty = File(desc="half-width of the 68 % interval in ppm, if it was asked for")
+    before = File(desc="susceptibility before a network was fitted to the field, if it was")
     curves = traits.Dict(desc="the course of an iterative fit")
 
 
@@ -88,8 +92,10 @@ class Inversion(Stage):
             raise InputError(f"{inputs.field_file}: {str(error).rstrip('.')}.") from error
         self._refuse_other_weights(found.details)
         self._results["chi"] = arrays.save(cwd, "chi", found.chi)
-        if found.uncertainty is not None:
-            self._results["uncertainty"] = arrays.save(cwd, "uncertainty", found.uncertainty)
+        for name in ("uncertainty", "before"):
+            image = getattr(found, name)
+            if image is not None:
+                self._results[name] = arrays.save(cwd, name, image)
         self._results["curves"] = {name: list(values) for name, values in found.curves.items()}
         self._describe("Inversion", inputs.method, options, found.warnings)
         self._results["stage"] |= found.details

@@ -48,6 +48,7 @@ def with_uncertainty(found: Reconstruction, problem: Problem) -> Reconstruction:
 def fitted(result: FitResult, details: Mapping[str, Any]) -> Reconstruction:
     """Return what a fit of a network to one field has given, and which iteration was kept."""
     chi: Float = result.chi[0, 0].cpu().numpy()
+    before = None if result.before is None else result.before[0, 0].cpu().numpy()
     course = {
         "Iterations": len(result.loss) - 1,
         "KeptIteration": result.best,
@@ -56,6 +57,7 @@ def fitted(result: FitResult, details: Mapping[str, Any]) -> Reconstruction:
     }
     return Reconstruction(
         chi,
+        before=before,
         curves={"loss": result.loss, "held-out error": result.held_out},
         details={**details, "Fit": course},
     )

@@ -28,6 +28,8 @@ class Reconstruction:
         Susceptibility in ppm.
     uncertainty : (x, y, z) float32 array or None
         Half-width in ppm of the interval that holds the true value with 68 %.
+    before : (x, y, z) float32 array or None
+        Of a network that was fitted to the field: its map before that.
     curves : mapping of str to sequence of float
         What an iterative fit has minimised and watched, one value an iteration.
     details : mapping
@@ -38,6 +40,7 @@ class Reconstruction:
 
     chi: Float
     uncertainty: Float | None = None
+    before: Float | None = None
     curves: Mapping[str, Sequence[float]] = member(default_factory=dict)
     details: Mapping[str, Any] = member(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -143,9 +146,13 @@ def reconstruct(
         image[box] = np.where(support, part, 0)
         return image
 
+    def referenced(chi: Float) -> Float:
+        return whole(chi - chi[support].mean(dtype=np.float64))
+
     return replace(
         found,
-        chi=whole(found.chi - found.chi[support].mean(dtype=np.float64)),
+        chi=referenced(found.chi),
+        before=None if found.before is None else referenced(found.before),
         uncertainty=None if found.uncertainty is None else whole(found.uncertainty),
         warnings=tuple(dict.fromkeys((*found.warnings, *notes))),
     )

@@ -10,6 +10,9 @@ import torch
 
 from qsmbids.errors import UsageError
 
+_OUT_OF_MEMORY = ("allocate memory", "out of memory", "alloc_failed")
+"""Of PyTorch on a CPU and on a GPU, and of cuFFT, cuBLAS and cuDNN."""
+
 
 def pick_device(device: str | torch.device = "auto", local_rank: int | None = None) -> torch.device:
     """Return the device of that name.
@@ -58,7 +61,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out, on whatever device."""
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and "allocate memory" in str(error).lower()
+    return isinstance(error, RuntimeError) and any(
+        sign in str(error).lower() for sign in _OUT_OF_MEMORY
+    )
 
 
 @contextmanager

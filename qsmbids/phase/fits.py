@@ -57,8 +57,14 @@ def unwrap_in_time(phase: Float, weights: Float, times: Float, slope: Float) -> 
             slope = weighted_line(flat[:echo], weights[:echo], times[:echo]).slope
         step = times[echo] - times[echo - 1]
         predicted = flat[echo - 1] + step * slope
-        flat[echo] += _TURN * np.round((predicted - flat[echo]) / _TURN)
+        flat[echo] = nearest(flat[echo], predicted)
     return flat
+
+
+def nearest(phase: Float, predicted: Float) -> Float:
+    """Return ``phase`` (rad) with the turns of 2 pi that put it nearest to what was predicted."""
+    turns: Float = np.round((predicted - phase) / _TURN)
+    return phase + _TURN * turns
 
 
 def linear_fit(phase: Float, magnitude: Float, times: Float, slope: Float) -> Line:

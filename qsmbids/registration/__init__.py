@@ -1,14 +1,25 @@
-"""Bringing images of one head, taken in several positions, onto one grid."""
+"""Bringing heads onto one grid: one head in several positions, a head and a template."""
 
+from qsmbids.registration.affine import register_affine
+from qsmbids.registration.itk import demand_simpleitk
+from qsmbids.registration.nonlinear import Channel, register_classes
 from qsmbids.registration.resample import b0_after, resample, resample_labels, resample_mask
-from qsmbids.registration.rigid import Rigid, demand_simpleitk, register
+from qsmbids.registration.rigid import Rigid, register, without_coil
+from qsmbids.registration.warp import Warp, pull, push
 
 __all__ = [
+    "Channel",
     "Rigid",
+    "Warp",
     "b0_after",
     "demand_simpleitk",
+    "pull",
+    "push",
     "register",
+    "register_affine",
+    "register_classes",
     "resample",
     "resample_labels",
     "resample_mask",
+    "without_coil",
 ]

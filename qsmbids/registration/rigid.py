@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from qsmbids.errors import UsageError
 from qsmbids.physics import voxel_size
+from qsmbids.registration.itk import at_spacing, demand_simpleitk, matrix_of, to_image
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -100,18 +100,18 @@ def register(
     inside, other = np.asarray(fixed_mask) != 0, np.asarray(moving_mask) != 0
     if not inside.any() or not other.any():
         raise ValueError("the registration needs a brain mask that is not empty")
-    still = _image(sitk, _without_coil(fixed, inside, fixed_affine), fixed_affine)
-    moved = _image(sitk, _without_coil(moving, other, moving_affine), moving_affine)
+    still = to_image(sitk, without_coil(fixed, inside, fixed_affine), fixed_affine)
+    moved = to_image(sitk, without_coil(moving, other, moving_affine), moving_affine)
     transform = sitk.Euler3DTransform()
-    centre = _centre(inside, fixed_affine)
+    centre = centre_of(inside, fixed_affine)
     transform.SetCenter(centre.tolist())
-    transform.SetTranslation((_centre(other, moving_affine) - centre).tolist())
-    near = _with_rim(inside, fixed_affine)
+    transform.SetTranslation((centre_of(other, moving_affine) - centre).tolist())
+    near = with_rim(inside, fixed_affine)
     volume = float(near.sum() * np.prod(voxel_size(fixed_affine)))
-    method = _method(sitk, _image(sitk, near, fixed_affine))
+    method = _method(sitk, to_image(sitk, near, fixed_affine))
     try:
         for spacing in LEVELS:
-            pair = [_resampled(sitk, image, spacing) for image in (still, moved)]
+            pair = [at_spacing(sitk, image, spacing) for image in (still, moved)]
             if spacing == LEVELS[0]:
                 _rotate_to_best(method, transform, *pair)
             share = min(1.0, SAMPLES * np.prod(pair[0].GetSpacing()) / volume)
@@ -122,19 +122,7 @@ def register(
         raise ValueError(
             "the head could not be registered: the images hardly overlap, or hold no head"
         ) from error
-    return Rigid(_matrix(transform), -float(method.GetMetricValue()))
-
-
-def demand_simpleitk() -> Any:
-    """Return the module SimpleITK; raise `UsageError` where it is not installed."""
-    try:
-        import SimpleITK
-    except ImportError as error:
-        raise UsageError(
-            "COSMOS registers the head's orientations with SimpleITK, which is not installed; "
-            "install it with: pip install 'qsmbids[cosmos]'."
-        ) from error
-    return SimpleITK
+    return Rigid(matrix_of(transform), -float(method.GetMetricValue()))
 
 
 def _method(sitk: Any, near: Any) -> Any:
@@ -161,49 +149,17 @@ def _rotate_to_best(method: Any, transform: Any, fixed: Any, moving: Any) -> Non
     transform.SetRotation(*min(metric, key=lambda angles: metric[angles]))
 
 
-def _image(sitk: Any, array: ArrayLike, affine: ArrayLike) -> Any:
-    """Return an array (x, y, z) as an image in the world of its affine."""
-    voxels = np.asarray(array)
-    voxels = voxels.astype(np.uint8 if voxels.dtype == bool else np.float32)
-    matrix = np.asarray(affine, dtype=float)
-    size = np.array(voxel_size(matrix))
-    image = sitk.GetImageFromArray(np.ascontiguousarray(voxels.T))
-    image.SetSpacing(size.tolist())
-    image.SetOrigin(matrix[:3, 3].tolist())
-    image.SetDirection((matrix[:3, :3] / size).ravel().tolist())
-    return image
-
-
-def _resampled(sitk: Any, image: Any, spacing: float) -> Any:
-    """Return an image smoothed for and sampled at a spacing in mm, no finer than it is."""
-    size, old = np.array(image.GetSize()), np.array(image.GetSpacing())
-    new = np.maximum(old, spacing)
-    # the mean of a new voxel, as a Gaussian of the same variance
-    sigma = np.sqrt(np.maximum(new**2 - old**2, 1e-6) / 12)
-    smooth = sitk.SmoothingRecursiveGaussian(image, sigma.tolist())
-    counts = np.maximum(np.ceil(size * old / new), 1).astype(int)
-    return sitk.Resample(
-        smooth,
-        counts.tolist(),
-        sitk.Transform(),
-        sitk.sitkLinear,
-        image.GetOrigin(),
-        new.tolist(),
-        image.GetDirection(),
-    )
-
-
-def _centre(mask: ArrayLike, affine: ArrayLike) -> NDArray[np.float64]:
+def centre_of(mask: ArrayLike, affine: ArrayLike) -> NDArray[np.float64]:
     """Return the centre of gravity of a mask in the world, in mm."""
     matrix = np.asarray(affine, dtype=float)
     voxel = np.argwhere(np.asarray(mask)).mean(axis=0)
     return np.asarray(matrix[:3, :3] @ voxel + matrix[:3, 3])
 
 
-def _without_coil(image: ArrayLike, mask: Mask, affine: ArrayLike) -> Float:
+def without_coil(image: ArrayLike, mask: Mask, affine: ArrayLike) -> Float:
     """Return an image over its mean around each voxel, taken over the brain and its rim."""
     values = np.asarray(image, dtype=np.float32)
-    near = _with_rim(mask, affine).astype(np.float32)
+    near = with_rim(mask, affine).astype(np.float32)
     sigma = [COIL / size for size in voxel_size(affine)]
     level = ndimage.gaussian_filter(values * near, sigma)
     level /= np.maximum(ndimage.gaussian_filter(near, sigma), np.float32(1e-3))
@@ -211,17 +167,7 @@ def _without_coil(image: ArrayLike, mask: Mask, affine: ArrayLike) -> Float:
     return np.asarray(np.clip(values / level, 0, 4) * near, np.float32)
 
 
-def _with_rim(mask: Mask, affine: ArrayLike) -> Mask:
+def with_rim(mask: Mask, affine: ArrayLike) -> Mask:
     """Return a mask with the rim around it in which images are compared too."""
     outside = ndimage.distance_transform_edt(~mask, sampling=voxel_size(affine))
     return np.asarray(outside <= RIM)
-
-
-def _matrix(transform: Any) -> NDArray[np.float64]:
-    """Return y = R (x - c) + c + t as one matrix."""
-    rotation = np.array(transform.GetMatrix()).reshape(3, 3)
-    centre = np.array(transform.GetCenter())
-    matrix = np.eye(4)
-    matrix[:3, :3] = rotation
-    matrix[:3, 3] = centre + np.array(transform.GetTranslation()) - rotation @ centre
-    return matrix

@@ -13,8 +13,8 @@ from qsmbids.bids.sidecar import write_text
 from qsmbids.evaluation import METRICS, RESOURCES, Metric, PairedTest, Summary
 from qsmbids.evaluation.comparison import ALPHA
 from qsmbids.evaluation.study.run import Study
+from qsmbids.reports.environment import environment
 from qsmbids.reports.evaluation_figures import Gallery, draw_agreement, draw_scores
-from qsmbids.reports.page import environment
 
 _MEASURES: dict[str, Metric] = {**METRICS, **RESOURCES}
 

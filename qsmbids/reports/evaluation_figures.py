@@ -26,10 +26,11 @@ from qsmbids.evaluation import (
 from qsmbids.evaluation.regional import centred
 from qsmbids.evaluation.study.stack import Stack
 from qsmbids.reports import figures, slices
-from qsmbids.reports.evidence import TISSUE_PPM, WIDE_PPM, Picture
 from qsmbids.reports.figures import DPI, FAINT, METHOD_COLOURS, PANEL, TEXT, WIDTH
+from qsmbids.reports.picture import Picture
 from qsmbids.reports.slices import Panel
 from qsmbids.reports.view import Mask, View, view_of
+from qsmbids.reports.windows import TISSUE_PPM, WIDE_PPM
 
 Values = Mapping[str, Mapping[str, Mapping[str, float]]]  # by method, participant, metric
 Points = Mapping[str, Sequence[tuple[str, float, float]]]  # name, reference, value by method

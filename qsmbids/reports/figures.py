@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
 
@@ -14,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from qsmbids.bids.volume import Image
+from qsmbids.reports.picture import data_uri
 
 PANEL = "#14161a"
 TEXT = "#d6d9de"
@@ -95,28 +95,13 @@ def _cycle(n: int) -> list[str]:
     return [METHOD_COLOURS[i % len(METHOD_COLOURS)] for i in range(n)]
 
 
+def webp(figure: Figure) -> bytes:
+    """Return a figure as a WebP image."""
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_webp(buffer, pil_kwargs={"quality": 85})
+    return buffer.getvalue()
+
+
 def encode(figure: Figure) -> str:
     """Return a figure as a data URI."""
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_webp(buffer, pil_kwargs={"quality": 88})
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def symmetric_window(values: Image) -> tuple[float, float]:
-    """Return a window around zero that holds 99 % of the values, with round ends."""
-    end = _round_up(float(np.percentile(np.abs(values), 99))) if values.size else 1.0
-    return -end, end
-
-
-def positive_window(values: Image, percentile: float = 99) -> tuple[float, float]:
-    """Return a window from zero that holds ``percentile`` of the values, with a round end."""
-    return 0.0, _round_up(float(np.percentile(values, percentile))) if values.size else 1.0
-
-
-def _round_up(value: float) -> float:
-    """Return the next 1, 1.5, 2, 3, 4, 5 or 7.5 times a power of ten."""
-    if value <= 0:
-        return 1.0
-    power = 10.0 ** np.floor(np.log10(value))
-    steps = (1, 1.5, 2, 3, 4, 5, 7.5, 10)
-    return float(power * next(step for step in steps if step * power >= value * 0.999))
+    return data_uri(webp(figure))

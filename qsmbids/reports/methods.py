@@ -31,31 +31,36 @@ _NAMES_A_METHOD = ("unwrapping", "fit", "background")
 _SOFTWARE = ("gorgolewski2016", "nipype", "pybids", "nibabel", "harris2020", "virtanen2020")
 
 
-def methods_text(stages: Sequence[Mapping[str, Any]]) -> str:
+def methods_text(stages: Sequence[Mapping[str, Any]], measured: Sequence[str] = ()) -> str:
     """Return the methods text in Markdown for the stages that were run.
 
     Parameters
     ----------
     stages : sequence of mapping
         As in a map's sidecar: ``Name``, ``Method``, ``Parameters``, in the order of the run.
+    measured : sequence of str
+        Sentences on how the series were measured.
 
     Returns
     -------
     str
         A paragraph with numbered citations, then the numbered references.
     """
-    text, references = describe(stages)
-    listed = "\n".join(f"{n}. {reference}" for n, reference in enumerate(references, 1))
+    text, references = describe(stages, measured)
+    listed = "\n".join(f"{n}. {one}" for n, one in enumerate(references.values(), 1))
     return f"{text}\n\n{listed}\n"
 
 
-def describe(stages: Sequence[Mapping[str, Any]]) -> tuple[str, list[Citation]]:
-    """Return the paragraph and the references it cites, in the order of their numbers."""
+def describe(
+    stages: Sequence[Mapping[str, Any]], measured: Sequence[str] = ()
+) -> tuple[str, dict[str, Citation]]:
+    """Return the paragraph and the references it cites by key, in the order of their numbers."""
     keys: list[str] = []
     sentences = [
+        *dict.fromkeys(sentence for sentence in measured if sentence),
         f"Susceptibility maps were made with qsmbids {__version__} along the steps that the "
         "consensus on quantitative susceptibility mapping of the brain recommends"
-        f"{_cite(keys, ('qsmconsensus2024',))}."
+        f"{_cite(keys, ('qsmconsensus2024',))}.",
     ]
     for stage in stages:
         for sentence in _sentences(stage, keys):
@@ -66,7 +71,7 @@ def describe(stages: Sequence[Mapping[str, Any]]) -> tuple[str, list[Citation]]:
         f"Data were read and written in the brain imaging data structure{bids} with Nipype, "
         f"PyBIDS, NiBabel, NumPy and SciPy{software}."
     )
-    return " ".join(sentences), [CITATIONS[key] for key in keys]
+    return " ".join(sentences), {key: CITATIONS[key] for key in keys}
 
 
 def _sentences(stage: Mapping[str, Any], keys: list[str]) -> Iterator[str]:

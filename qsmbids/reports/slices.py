@@ -13,11 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from qsmbids.bids.volume import Image
-from qsmbids.reports.figures import DPI, PANEL, TEXT, WIDTH, encode
+from qsmbids.reports.figures import DPI, PANEL, TEXT, WIDTH, webp
+from qsmbids.reports.picture import data_uri
 from qsmbids.reports.view import Mask, View
 
-OUTLINES = {"brain": "#4cc9f0", "eroded": "#ffb703"}
-_GAP, _PAD, _BAR = 22, 16, 96  # pixels: between panels, around them, for the colour bar
+OUTLINES = {"brain": "#4cc9f0", "eroded": "#ffb703", "unreliable": "#f2799b"}
+_GAP, _PAD, _BAR = 22, 20, 96  # pixels: between panels, around them, for the colour bar
 _TALLEST = 12_000.0  # pixels; WebP ends at 16383
 
 
@@ -45,9 +46,9 @@ def planes(image: Image, view: View, masks: Mapping[str, Mask]) -> list[Panel]:
     ]
 
 
-def axials(image: Image, view: View, masks: Mapping[str, Mask]) -> list[Panel]:
-    """Return the axial slices of the view, from the feet to the head."""
-    return [_panel(image, view, masks, 2, k) for k in view.levels]
+def along(image: Image, view: View, axis: int) -> list[Panel]:
+    """Return the slices of the view along an axis: from left, from behind, from the feet."""
+    return [_panel(image, view, {}, axis, at) for at in view.levels[axis]]
 
 
 def _panel(image: Image, view: View, masks: Mapping[str, Mask], axis: int, at: int) -> Panel:
@@ -59,13 +60,20 @@ def _panel(image: Image, view: View, masks: Mapping[str, Mask], axis: int, at: i
     plane = tuple(at if a == axis else slice(None) for a in range(3))
     outlines = {name: mask[plane].T for name, mask in masks.items()}
     sides = ("P", "A") if axis == 0 else ("L", "R")
-    return Panel(image[plane].T, size, sides, outlines)
+    return Panel(image[plane].T, size, sides, outlines, view.position(axis, at))
 
 
 def strip(
     panels: Sequence[Panel], window: tuple[float, float], unit: str, *, columns: int | None = None
 ) -> str:
-    """Return slices side by side at one scale, with a grey bar, as a data URI.
+    """Return slices side by side at one scale, with a grey bar, as a data URI; see `drawn`."""
+    return data_uri(drawn(panels, window, unit, columns=columns))
+
+
+def drawn(
+    panels: Sequence[Panel], window: tuple[float, float], unit: str, *, columns: int | None = None
+) -> bytes:
+    """Return slices side by side at one scale, with a grey bar, as a WebP image.
 
     Parameters
     ----------
@@ -101,7 +109,7 @@ def strip(
         top -= tall + _GAP
     _grey_bar(axes, height, window, unit)
     axes.set(xlim=(0, WIDTH), ylim=(0, height), aspect="auto")
-    return encode(figure)
+    return webp(figure)
 
 
 def _draw(
@@ -137,6 +145,6 @@ def _grey_bar(axes: Axes, height: float, window: tuple[float, float], unit: str)
     axes.imshow(ramp, cmap="gray", origin="lower", extent=(left, left + 14, bottom, top))
     style: dict[str, Any] = {"va": "center", "color": TEXT, "fontsize": 9}
     for share in (0, 0.5, 1):
-        value = f"{window[0] + share * (window[1] - window[0]):g}".replace("-", "\N{MINUS SIGN}")
+        value = f"{window[0] + share * (window[1] - window[0]):.4g}".replace("-", "\N{MINUS SIGN}")
         axes.text(left + 20, bottom + share * (top - bottom), value, **style)
     axes.text(left, top + 16, unit, **style)

@@ -10,9 +10,9 @@ from typing import Any
 from qsmbids import __version__
 from qsmbids.bids.sidecar import write_text
 from qsmbids.evaluation import METRICS, Metric
-from qsmbids.reports.evidence import Picture
+from qsmbids.reports.environment import environment
 from qsmbids.reports.methods import show
-from qsmbids.reports.page import environment
+from qsmbids.reports.picture import Picture
 from qsmbids.reports.training_figures import Log, draw_curves
 
 WITHOUT_TRUTH = {

@@ -18,8 +18,9 @@ from matplotlib.figure import Figure
 
 from qsmbids.bids.volume import Grid, Image, Volume
 from qsmbids.reports import figures, slices
-from qsmbids.reports.evidence import LOCAL_PPM, TISSUE_PPM, Picture
+from qsmbids.reports.picture import Picture
 from qsmbids.reports.view import Mask, view_of
+from qsmbids.reports.windows import LOCAL_PPM, TISSUE_PPM
 
 Log = Sequence[Mapping[str, Any]]
 

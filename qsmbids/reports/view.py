@@ -11,6 +11,7 @@ from qsmbids.bids.volume import Grid, Image, Volume
 
 Mask = NDArray[np.bool_]
 MARGIN_MM = 6.0
+_SHARES = ((0.2, 0.8), (0.2, 0.8), (0.25, 0.8))  # of the head: its first and last slice
 
 
 @dataclass(frozen=True)
@@ -24,23 +25,36 @@ class View:
         What is cut from every image on that grid.
     centre : tuple of int
         Where the three orthogonal planes cross, inside the box.
-    levels : tuple of int
-        The axial slices, inside the box.
+    levels : tuple of tuple of int
+        Along each axis, where slices are cut, inside the box.
     """
 
     grid: Grid
     box: tuple[slice, ...]
     centre: tuple[int, ...]
-    levels: tuple[int, ...]
+    levels: tuple[tuple[int, ...], ...]
 
     def cut(self, volume: Volume) -> Image:
         """Return the shown part, finite; a copy, so that the whole can be freed."""
         part = volume.data[self.box].copy()
         return np.nan_to_num(part, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
 
+    def position(self, axis: int, at: int) -> str:
+        """Return where a slice lies in the scanner's coordinates, as text.
 
-def view_of(volume: Volume, levels: int = 8) -> View:
-    """Return the view of the volume's non-zero part, all of it if nothing stands out."""
+        It is that of the slice's middle: axes of an oblique scan are not quite those.
+        """
+        index = np.array([n.start + c for n, c in zip(self.box, self.centre, strict=True)])
+        index[axis] = self.box[axis].start + at
+        place = (self.grid.affine @ [*index, 1])[axis]
+        return f"{'xyz'[axis]} = {place:.0f} mm".replace("-", "\N{MINUS SIGN}")
+
+
+def view_of(volume: Volume, levels: int = 5) -> View:
+    """Return the view of the volume's non-zero part, all of it if nothing stands out.
+
+    ``levels`` slices are cut along each axis.
+    """
     grid = volume.grid
     starts, stops = _bounds(volume.data != 0)
     margin = np.ceil(MARGIN_MM / np.asarray(grid.voxel_size)).astype(int)
@@ -50,12 +64,12 @@ def view_of(volume: Volume, levels: int = 8) -> View:
     # Off the midline, so that the sagittal plane shows deep grey matter, not the falx.
     aside = min(round(12 / grid.voxel_size[0]), int(extent[0]) // 4)
     centre = (starts + stops) // 2 - low + np.array([aside, 0, 0])
-    steps = starts[2] - low[2] + extent[2] * np.linspace(0.22, 0.85, levels)
+    steps = [starts[n] - low[n] + extent[n] * np.linspace(*_SHARES[n], levels) for n in range(3)]
     return View(
         grid,
         tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True)),
         tuple(int(c) for c in centre),
-        tuple(dict.fromkeys(int(s) for s in steps)),
+        tuple(tuple(dict.fromkeys(int(s) for s in along)) for along in steps),
     )
 
 

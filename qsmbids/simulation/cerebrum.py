@@ -83,8 +83,16 @@ CAUDATE += [(25, -31, 17), (29, -38, 8)]
 CAUDATE_RADII = [6.0, 7.5, 6.0, 4.5, 3.5, 3.0, 2.0, 1.5]
 
 
-def _solids(grid: Grid, maps: Sampled, side: int) -> dict[str, tuple[Placed | None, Float]]:
-    """Return the solid of each nucleus on one side, -1 or 1, and what cuts it to shape."""
+def nuclei(grid: Grid, maps: Sampled, side: int) -> dict[str, tuple[Placed | None, Float]]:
+    """Return the solid of each nucleus on one side, and what cuts it to shape; not the dentate's.
+
+    Parameters
+    ----------
+    grid, maps : Grid, Sampled
+        The grid, and the template on it.
+    side : int
+        -1 left, 1 right.
+    """
     grey, parenchyma = _ramp(maps.gm, 0.22, 0.45), _ramp(maps.t1, 0.50, 0.62)
 
     def at(centre: Point, radii: Point, turn: float = 0.0) -> Placed | None:
@@ -110,7 +118,7 @@ def _paint_nuclei(
 ) -> None:
     """Paint each nucleus: a solid at its place, cut to shape by the template's intensities."""
     for side in (-1, 1):
-        for name, (placed, cut) in _solids(grid, maps, side).items():
+        for name, (placed, cut) in nuclei(grid, maps, side).items():
             chi = TISSUES[name].chi * (1 + _vary(values, 0.12))
             if placed is None:
                 continue
@@ -122,15 +130,24 @@ def _paint_nuclei(
         _paint_dentate(canvas, grid, texture, side, TISSUES["dentate"].chi + _vary(values, 0.012))
 
 
-def _paint_dentate(canvas: Canvas, grid: Grid, texture: Texture, side: int, chi: float) -> None:
-    """Paint the dentate nucleus: a crumpled sheet around its white core, open to the midline."""
+def dentate(grid: Grid, side: int) -> Placed | None:
+    """Return the dentate nucleus: a sheet around its white core, open to the midline."""
     centre = mirrored((15, -57, -34), side)
     outer = ellipsoid(grid, centre, (7.0, 9.5, 6.0), -side * 20)
     inner = ellipsoid(grid, mirrored((13.5, -56, -33.5), side), (5.4, 7.6, 4.2), -side * 20)
     if outer is None or inner is None:
-        return
+        return None
     box, share = outer
     hollow = np.zeros(grid.shape, np.float32)
     hollow[inner[0]] = inner[1]
+    return box, share * (1 - hollow[box])
+
+
+def _paint_dentate(canvas: Canvas, grid: Grid, texture: Texture, side: int, chi: float) -> None:
+    """Paint the dentate nucleus, crumpled."""
+    placed = dentate(grid, side)
+    if placed is None:
+        return
+    box, share = placed
     folds = np.clip(0.85 + np.float32(0.35) * texture.fine[box], 0, 1)
-    canvas.paint("dentate", share * (1 - hollow[box]) * folds, box, chi=chi)
+    canvas.paint("dentate", share * folds, box, chi=chi)

@@ -7,7 +7,7 @@ from typing import Any
 
 from qsmbids.bids import Inventory, Series, write_dataset_description, write_text
 from qsmbids.settings import Settings
-from qsmbids.workflows import plan, records
+from qsmbids.workflows import beside, records
 
 
 def write_boilerplate(inventory: Inventory, settings: Settings) -> list[str]:
@@ -20,10 +20,20 @@ def write_boilerplate(inventory: Inventory, settings: Settings) -> list[str]:
         own = [series for series in inventory.series if series.participant == participant]
         stages = [stage for series in own for stage in _planned(series, settings)]
         if stages:
-            text = methods_text(stages)
+            text = methods_text(stages, [_measured(series) for series in own])
             write_text(records.log_dir(settings, participant) / "CITATION.md", text)
             texts[text] = None
     return list(texts)
+
+
+def _measured(series: Series) -> str:
+    """Return how a series was measured, without its voxels, for which images would be opened."""
+    from qsmbids.reports.facts import Acquisition, measured
+
+    times = tuple(round(1000 * time, 4) for time in series.echo_times)
+    return measured(
+        Acquisition(times, series.field_strength, (), (), None, dict(series.acquisition))
+    )
 
 
 def _planned(series: Series, settings: Settings) -> Iterator[dict[str, Any]]:
@@ -51,8 +61,12 @@ def _planned(series: Series, settings: Settings) -> Iterator[dict[str, Any]]:
         name = settings.background
         yield stage("Background", name, BACKGROUND[name].resolve(settings.options.get(name, {})))
     for kind, name, registry in (
-        ("Separation", settings.separation if plan.separates(series, settings) else "", SEPARATION),
-        ("Weighting", "swi" if plan.weights(series, settings) else "", WEIGHTING),
+        (
+            "Separation",
+            settings.separation if beside.separates(series, settings) else "",
+            SEPARATION,
+        ),
+        ("Weighting", "swi" if beside.weights(series, settings) else "", WEIGHTING),
     ):
         if name:
             yield stage(kind, name, registry[name].resolve(settings.options.get(name, {})))

@@ -128,7 +128,16 @@ class Outcomes:
         except OSError as error:
             self.fail(state, "record", sentence(f"OSError: {error}"), "")
             return
+        if not self._settings.combinations:  # these still register by the magnitude
+            self._drop_echoes(state.series)
         self._listener.series_ended(state.series, None)
+
+    def _drop_echoes(self, series: Series) -> None:
+        """Remove the echoes, half of a work folder; what needs them reads the images again."""
+        folder = self._settings.work_dir / TOP / plan.node_name(series.key) / "stages" / "reading"
+        for name in ("magnitude", "phase"):
+            for path in folder.glob(f"{name}-*.npy"):
+                path.unlink(missing_ok=True)
 
     def settle(self, inner: str, state: State, start: float, trouble: str) -> None:
         """Tell how a series went whose plugin has not told."""
@@ -136,7 +145,7 @@ class Outcomes:
         crash = take_crash(self._settings.output_dir / "logs", f"{TOP}.{inner}.", start)
         if crash is not None:
             self.fail(state, plan.stage_label(crash.stage), sentence(crash.text), crash.text)
-        elif all(path.is_file() and path.stat().st_mtime >= start - 1 for path in made):
+        elif all(path.exists() and path.stat().st_mtime >= start - 1 for path in made):
             self.finish(state)
         elif trouble and not self._settings.stop_on_first_crash:
             self.fail(state, "run", f"the run broke off: {sentence(trouble)}", trouble)

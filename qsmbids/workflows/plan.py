@@ -7,20 +7,26 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
 
-from qsmbids.bids import Series
+from qsmbids.background import METHODS as BACKGROUND
+from qsmbids.bids import Series, desc_label
 from qsmbids.bids.segmentations import segmentation_label
+from qsmbids.contrast import SEPARATION, WEIGHTING
 from qsmbids.interfaces.outputs import (
     OUTPUTS,
     Output,
     chimap,
+    dicom_folder,
     part_map,
     region_labels,
     region_table,
     subject_path,
     uncertainty_map,
 )
-from qsmbids.inversion import METHODS
+from qsmbids.inversion import COMBINATIONS, METHODS
+from qsmbids.masking import METHODS as MASKING
+from qsmbids.options import as_text
 from qsmbids.settings import Processing, Settings
+from qsmbids.workflows.beside import exports, separates, weights
 
 LABELS = {
     "reading": "reading",
@@ -32,6 +38,7 @@ LABELS = {
     "inversion": "inversion",
     "weighting": "susceptibility weighting",
     "separation": "separation",
+    "template": "registration to the template",
     "regions": "regions",
     "reference": "reference",
     "write": "writing",
@@ -64,8 +71,14 @@ def node_name(key: str) -> str:
 
 
 def stage_label(node: str) -> str:
-    """Return what people call the stage of a node: ``inversion_tv`` is ``inversion (tv)``."""
-    stage, _, method = node.partition("_")
+    """Return what people call the stage of a node, its method as the command line takes it.
+
+    >>> stage_label("inversion_dcnettv")
+    'inversion (dcnet-tv)'
+    """
+    stage, _, label = node.partition("_")
+    names = {desc_label(name): name for name in (*METHODS, *COMBINATIONS)}
+    method = names.get(label, label)
     return LABELS.get(stage, node) + (f" ({method})" if method and stage != "report" else "")
 
 
@@ -83,29 +96,6 @@ def writes_local_field(series: Series, settings: Settings) -> bool:
     """A field map needs a magnitude beside it, and a field strength to be in Hz."""
     known = series.start == "raw" or bool(series.magnitude and series.field_strength)
     return settings.write_fields and series.start != "local-field" and known
-
-
-def weights(series: Series, settings: Settings) -> bool:
-    """Tell whether a susceptibility-weighted image is made: from echoes and their times."""
-    return settings.swi and series.start == "raw"
-
-
-def separates(series: Series, settings: Settings) -> bool:
-    """Tell whether maps are separated by sign: with R2*, and B0 to know what it stands for."""
-    return bool(settings.separation and series.shows_decay and series.field_strength)
-
-
-def left_out(series: Series, settings: Settings) -> list[str]:
-    """Return why something that was asked for is not made of a series."""
-    if series.orientations:
-        return []
-    found = []
-    if settings.swi and not weights(series, settings):
-        found.append("no susceptibility-weighted image (--swi): it starts from a field, not echoes")
-    if settings.separation and not separates(series, settings):
-        lack = "field strength" if series.shows_decay else "R2*, which takes two echoes"
-        found.append(f"no separation (--separation): there is no {lack}")
-    return found
 
 
 def images(series: Series, settings: Settings) -> list[Output]:
@@ -145,9 +135,16 @@ def gives_uncertainty(method: str, processing: Processing) -> bool:
 
 def region_sets(series: Series, settings: Settings) -> list[str]:
     """Return what the regions of a series come from: labels of ``seg`` in the names of files."""
-    if series.segmentation is None:
+    own = series.segmentation
+    first = [] if own is None else [segmentation_label(own)]
+    return first + atlases_of(series, settings)
+
+
+def atlases_of(series: Series, settings: Settings) -> list[str]:
+    """Return the atlases whose regions a series will have: it needs a magnitude for them."""
+    if series.orientations or not (series.magnitude or series.real):
         return []
-    return [segmentation_label(series.segmentation)]
+    return list(settings.atlases)
 
 
 def moves_zero(series: Series, settings: Settings) -> bool:
@@ -160,6 +157,7 @@ def outputs(series: Series, settings: Settings) -> list[Path]:
     paths = [image.path(settings.output_dir, series) for image in images(series, settings)]
     for name in region_sets(series, settings):
         paths += [path(settings.output_dir, series, name) for path in (region_table, region_labels)]
+    paths += [dicom_folder(settings.output_dir, series, one) for one in exports(series, settings)]
     folder = settings.subjects_dir
     if folder is None or series.orientations:
         return paths
@@ -207,6 +205,9 @@ def _steps_beside(series: Series, settings: Settings) -> Iterable[tuple[str, str
     """Yield what is made of the maps, and beside them."""
     if series.segmentation is not None:
         yield LABELS["regions"], f"of {series.segmentation.name}"
+    if atlases := atlases_of(series, settings):
+        yield LABELS["template"], "affine, then nonlinear by magnitude and susceptibility"
+        yield LABELS["regions"], f"of the atlas {' and '.join(atlases)}"
     if moves_zero(series, settings):
         yield LABELS["reference"], settings.reference
     if separates(series, settings):
@@ -216,9 +217,10 @@ def _steps_beside(series: Series, settings: Settings) -> Iterable[tuple[str, str
 
 
 def _with_options(method: str, settings: Settings) -> str:
-    chosen = settings.options.get(method, {})
-    text = ", ".join(f"{name}={value}" for name, value in chosen.items())
-    return f"{method} ({text or 'its defaults'})"
+    """Return a method with all its options, each as ``--option`` takes it."""
+    every = {**MASKING, **BACKGROUND, **METHODS, **COMBINATIONS, **SEPARATION, **WEIGHTING}
+    values = every[method].resolve(settings.options.get(method, {}))
+    return f"{method} ({', '.join(f'{name}={as_text(value)}' for name, value in values.items())})"
 
 
 def _count(number: int, one: str, many: str) -> str:

@@ -18,10 +18,11 @@ OnCrash = Callable[[Any, str, str], None]
 class QsmbidsPlugin(MultiProcPlugin):
     """Nipype's MultiProc with workers that may be killed.
 
-    Three things differ. A node whose process is killed fails, with a message, where MultiProc
+    Four things differ. A node whose process is killed fails, with a message, where MultiProc
     waits for ever. A failure leaves through ``on_crash`` as one sentence and a full text. What
     depends on a failed node is given up, except for the participants' reports, which must show
-    the failure.
+    the failure. Nodes that use a graphics processor take turns: all compute on the first one, whose
+    memory is no part of the plan.
 
     Parameters
     ----------
@@ -35,6 +36,7 @@ class QsmbidsPlugin(MultiProcPlugin):
 
     def __init__(self, workers: Workers, on_crash: OnCrash, plugin_args: dict[str, Any]):
         super().__init__(plugin_args={"raise_insufficient": False, **plugin_args})
+        self.n_gpu_procs = 1 if self.n_gpus_visible else self.processors
         self.pool.shutdown()
         self._workers = workers
         self._on_crash = on_crash

@@ -8,11 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from qsmbids.bids import Inventory, Series, Skipped, write_dataset_description
+from qsmbids.bids.check import read_grid
 from qsmbids.bids.dataset import make_writable
 from qsmbids.errors import InputError, sentence
 from qsmbids.inversion import METHODS
 from qsmbids.settings import Settings
-from qsmbids.workflows import locks, plan, records, resources
+from qsmbids.workflows import beside, locks, records, resources
+from qsmbids.workflows.plan import atlases_of
 from qsmbids.workflows.progress import Draw, Progress
 from qsmbids.workflows.validation import Validation
 
@@ -40,9 +42,10 @@ def process(inventory: Inventory, settings: Settings, draw: Draw | None = None) 
     for series in ready:
         records.renew(series, settings)
     stale = {series.participant for series in ready if records.forget_failure(series, settings)}
-    _demand_registration(todo)
+    _demand_registration(todo, settings)
     with locks.held(todo, settings), Progress(settings, inventory, todo, draw) as progress:
         _note_skipped(inventory, settings, progress)
+        records.note_run(settings, {series.participant for series in todo}, progress.path)
         if todo:
             with Validation(settings, progress):
                 _process(todo, _share_threads(settings, len(todo)), progress)
@@ -52,7 +55,7 @@ def process(inventory: Inventory, settings: Settings, draw: Draw | None = None) 
 
 def _process(todo: Sequence[Series], settings: Settings, progress: Progress) -> None:
     for series in todo:
-        for reason in plan.left_out(series, settings):
+        for reason in beside.left_out(series, settings):
             progress.line(f"{series.key}: {reason}.")
     sizes = _sizes(todo, settings, progress)
     todo = [series for series in todo if series.key in sizes]
@@ -85,8 +88,12 @@ def _demand_device(settings: Settings) -> None:
     pick_device(settings.device)
 
 
-def _demand_registration(todo: Sequence[Series]) -> None:
-    """Refuse head orientations that cannot be registered, before hours are spent on them."""
+def _demand_registration(todo: Sequence[Series], settings: Settings) -> None:
+    """Refuse what cannot be registered, before hours are spent on it."""
+    if any(atlases_of(series, settings) for series in todo):
+        from qsmbids.registration import demand_simpleitk
+
+        demand_simpleitk("Regions of an atlas are registered")
     # where the sidecars state B0, the fields may lie on one grid already
     if any(one.b0_dir is None for series in todo for one in series.orientations[1:]):
         from qsmbids.registration import demand_simpleitk
@@ -124,6 +131,7 @@ def _sizes(todo: Sequence[Series], settings: Settings, progress: Progress) -> di
     sizes: dict[str, int] = {}
     for series in todo:
         try:
+            _check_template(series, settings)
             sizes[series.key] = resources.voxels_of(series)
         except InputError as error:
             _give_up(series, str(error), settings, progress)
@@ -143,6 +151,16 @@ def _sizes(todo: Sequence[Series], settings: Settings, progress: Progress) -> di
                 )
                 _give_up(series, reason, settings, progress)
     return sizes
+
+
+def _check_template(series: Series, settings: Settings) -> None:
+    """Refuse a DICOM template that is not of this image, before anything is computed."""
+    path = beside.template_of(series, settings)
+    if path is not None:
+        from qsmbids.dicom.template import read_template
+
+        image = read_grid(series.images[0], series.images[0].name, len(series.volumes) or None)
+        read_template(path, image.shape, image.affine)
 
 
 def _give_up(series: Series, reason: str, settings: Settings, progress: Progress) -> None:

@@ -42,6 +42,8 @@ class Progress:
     ----------
     failures : dict of str to str
         The sentence of each series that failed, by its key.
+    path : Path
+        The run's log.
     warnings : dict of str to list of str
         What makes the maps of a series doubtful, by its key.
     """
@@ -75,8 +77,8 @@ class Progress:
         }
         self._running: dict[tuple[str, str], float] = {}
         self._start = time.monotonic()
-        self._path = _log_path(settings.output_dir)
-        self._log = self._path.open("w", encoding="utf-8")
+        self.path = _log_path(settings.output_dir)
+        self._log = self.path.open("w", encoding="utf-8")
         self._draw = draw
         self._live: Any = None
 
@@ -92,8 +94,11 @@ class Progress:
             self._live.start()
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         self._stop()
+        if kind is not None:
+            how = "stopped" if issubclass(kind, KeyboardInterrupt) else f"broken off: {error}"
+            self._write(f"{how}; {self._done} series done, {len(self._open)} left.")
         self._log.close()
 
     def line(self, text: str, error: bool = False) -> None:
@@ -150,13 +155,13 @@ class Progress:
         failed = len(self.failures)
         minutes, seconds = divmod(round(time.monotonic() - self._start), 60)
         parts = [f"{self._done} series done", f"{self._unchanged} unchanged", f"{failed} failed"]
-        self.line(f"{', '.join(parts)} in {minutes} min {seconds} s; log: {self._path}")
+        self.line(f"{', '.join(parts)} in {minutes} min {seconds} s; log: {self.path}")
         maps, red = self._tell_lights()
         for key, text in self.failures.items():
             self._write(f"failed: {_name_first(key, text)}")
         if failed:
             self.line(
-                f"What failed, and why, stands in {self._path.parent} and on the pages sub-*.html.",
+                f"What failed, and why, stands in {self.path.parent} and on the pages sub-*.html.",
                 error=True,
             )
         self._tell_pages(maps, red)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -12,8 +12,11 @@ from typing import Any
 
 from qsmbids import __version__
 from qsmbids.bids import Series, write_json, write_text
+from qsmbids.bids.results import RUN
 from qsmbids.files import load_json
+from qsmbids.provenance import environment, this_run
 from qsmbids.settings import Settings
+from qsmbids.workflows.beside import template_of
 from qsmbids.workflows.plan import outputs
 from qsmbids.workflows.signatures import Signature, from_json, sign, status_of, to_json
 
@@ -113,7 +116,8 @@ def lights_of(series: Series, settings: Settings) -> dict[str, list[str]]:
 def fingerprint(series: Series, settings: Settings) -> str:
     """Return a digest of all that decides the maps but the content of images."""
     asked = settings.combining() if series.orientations else settings.processing()
-    everything = [__version__, asked, repr(series), list(map(str, series.images))]
+    joined = str(template_of(series, settings))
+    everything = [__version__, asked, repr(series), list(map(str, series.images)), joined]
     text = json.dumps(everything, sort_keys=True, default=str)
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -130,6 +134,13 @@ def write_failure(
         write_text(crash, head + text)
         content["crashfile"] = _name(crash, settings)
     write_json(folder / f"{key}_error.json", content)
+
+
+def note_run(settings: Settings, participants: Iterable[str], log: Path) -> None:
+    """Note by what the results of participants are about to be made, for their pages."""
+    told = {**this_run(), "Log": _name(log, settings), "Packages": environment()}
+    for participant in participants:
+        write_json(log_dir(settings, participant) / RUN, told)
 
 
 def forget_failure(series: Series, settings: Settings) -> bool:

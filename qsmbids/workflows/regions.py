@@ -7,10 +7,12 @@ from typing import Any
 from nipype.pipeline.engine import Node, Workflow
 
 from qsmbids.bids import Series, desc_label
-from qsmbids.interfaces.regions import MeasureRegions, Reference, Segmentation
+from qsmbids.interfaces.region_tables import MeasureRegions
+from qsmbids.interfaces.regions import AtlasRegions, Reference, Segmentation
+from qsmbids.interfaces.template import RegisterToTemplate
 from qsmbids.settings import Settings
 from qsmbids.workflows.node import stage_node
-from qsmbids.workflows.plan import gives_uncertainty, moves_zero, region_sets
+from qsmbids.workflows.plan import atlases_of, gives_uncertainty, moves_zero, region_sets
 
 Source = tuple[Node, str]
 
@@ -42,7 +44,14 @@ class Regions:
         self._series, self._settings = series, settings
         self._known = "eroded"
         self._brain = "eroded" if series.start == "local-field" else "brain"
-        self._found = {name: self._find(name) for name in region_sets(series, settings)}
+        self._registration: Node | None = None
+        atlases = atlases_of(series, settings)
+        if atlases:
+            self._registration = self._register()
+        self._found = {
+            name: self._of_atlas(name) if name in atlases else self._of_segmentation(name)
+            for name in region_sets(series, settings)
+        }
         self._referred = self._refer() if moves_zero(series, settings) else {}
 
     def chi(self, method: str) -> dict[str, Source]:
@@ -79,11 +88,30 @@ class Regions:
                     links[one] = self._of_stages(one)
             self._add(MeasureRegions(methods), f"write_regions_{desc_label(name)}", inputs, links)
 
-    def _find(self, name: str) -> Node:
-        """Add the node that finds regions on the grid of the series."""
+    def _of_segmentation(self, name: str) -> Node:
+        """Add the node that brings a segmentation to the grid of the series."""
         inputs = {"segmentation": str(self._series.segmentation)}
         links = {"grid": self._of_stages("grid"), "mask": self._of_stages(self._brain)}
         return self._add(Segmentation(), f"regions_{desc_label(name)}", inputs, links)
+
+    def _of_atlas(self, name: str) -> Node:
+        """Add the node that brings an atlas to the grid of the series."""
+        links = {
+            "grid": self._of_stages("grid"),
+            "displacement": (self._registration, "displacement"),
+            "warp": (self._registration, "warp"),
+            "registration": (self._registration, "stage"),
+        }
+        return self._add(AtlasRegions(), f"regions_{desc_label(name)}", {"atlas": name}, links)
+
+    def _register(self) -> Node:
+        """Add the node that registers the series to the template, by its first map."""
+        links = {name: self._of_stages(name) for name in ("magnitude", "grid")}
+        links["brain"] = self._of_stages(self._brain)
+        if self._settings.methods:
+            links["chi"] = self._of_stages(f"chi_{desc_label(self._settings.methods[0])}")
+            links["known"] = self._of_stages(self._known)
+        return self._add(RegisterToTemplate(), "template", {}, links)
 
     def _refer(self) -> dict[str, Node]:
         """Add a node for each map that puts it relative to a region of the first parcellation."""
@@ -107,7 +135,9 @@ class Regions:
     def _add(
         self, interface: Any, name: str, inputs: dict[str, Any], links: dict[str, Source]
     ) -> Node:
-        node = stage_node(interface, name, {"key": self._series.key, **inputs}, **self._size)
+        threads = self._settings.omp_nthreads if isinstance(interface, RegisterToTemplate) else 1
+        given = {"key": self._series.key, "num_threads": max(threads, 1), **inputs}
+        node = stage_node(interface, name, given, threads=threads, **self._size)
         self._workflow.add_nodes([node])
         for trait, (source, field) in links.items():
             self._workflow.connect(source, field, node, trait)

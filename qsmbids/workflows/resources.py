@@ -24,10 +24,14 @@ _VOLUMES = {
     "Weighting": (6, 1),
     "Separation": (6, 0),
     "MeasureQuality": (14, 1),
+    "DrawEchoes": (8, 1),
     "Segmentation": (14, 0),  # with the segmentation itself, on another grid
+    "RegisterToTemplate": (30, 1),  # most of it at 1 mm
+    "AtlasRegions": (14, 0),
     "Reference": (4, 0),
     "MeasureRegions": (8, 0),
     "WriteDerivatives": (5, 0),
+    "WriteDicom": (5, 0),
     "SaveImage": (5, 0),
     "StoreSubject": (5, 0),
     "NoteOrientation": (1, 0),

@@ -47,6 +47,7 @@ def add_separation(
     inputs: dict[str, Any] = {
         "key": series.key,
         "field_strength": series.field_strength,
+        "echo_times": list(series.echo_times),
         "method": how,
         "options": options,
     }

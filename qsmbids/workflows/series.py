@@ -11,17 +11,14 @@ from nipype.pipeline.engine import Workflow
 from qsmbids.bids import Series, desc_label
 from qsmbids.interfaces.derivatives import WriteDerivatives
 from qsmbids.interfaces.local_fields import NoteOrientation, StoreSubject
-from qsmbids.interfaces.outputs import note_path, quality_path, subject_path
+from qsmbids.interfaces.outputs import note_path, picture_paths, quality_path, subject_path
+from qsmbids.interfaces.pictures import DrawEchoes
 from qsmbids.interfaces.quality import MeasureQuality
 from qsmbids.settings import Settings
+from qsmbids.workflows.beside import separates, weights
+from qsmbids.workflows.dicom import add_export
 from qsmbids.workflows.node import stage_node
-from qsmbids.workflows.plan import (
-    gives_uncertainty,
-    node_name,
-    separates,
-    weights,
-    writes_local_field,
-)
+from qsmbids.workflows.plan import gives_uncertainty, node_name, writes_local_field
 from qsmbids.workflows.regions import Regions
 from qsmbids.workflows.separation import add_separation
 from qsmbids.workflows.stages import init_stages_wf, outputs_of
@@ -82,12 +79,18 @@ def init_series_wf(series: Series, settings: Settings, *, voxels: int) -> Workfl
                 method=method,
                 size=size,
             )
+    maps = {method: regions.chi(method)["chi"] for method in settings.methods}
+    add_export(workflow, stages, maps, series=series, settings=settings, size=size)
     regions.measure()
     if series.start == "raw":
         links = _same("magnitude", "phase", "grid", "weight")
         links |= {"mask": "brain", "field": "total"}
         path = str(quality_path(settings.output_dir, series))
         write("quality", MeasureQuality(), links, path=path, given=series.mask is not None)
+        links = _same("phase", "brain", "unwrapped", "noise", "residual", "grid")
+        paths = {name: str(p) for name, p in picture_paths(settings.output_dir, series).items()}
+        told = {"echo_times": list(series.echo_times), "difference": series.difference}
+        write("pictures", DrawEchoes(), links, paths=paths, strength=series.field_strength, **told)
     if settings.subjects_dir is not None:
         more = {"reference": str(series.reference)} if series.reference is not None else {}
         path = str(subject_path(settings.subjects_dir, series))
@@ -150,7 +153,7 @@ def _derivatives(series: Series, settings: Settings) -> Iterator[tuple[str, dict
 def _maps(method: str, series: Series, settings: Settings) -> dict[str, str]:
     """Return what the node that writes the map of a method takes besides the map."""
     label = desc_label(method)
-    made = ["curves"]
+    made = ["curves", "before"]
     if gives_uncertainty(method, settings):
         made.append("uncertainty")
     before = ["masking"]

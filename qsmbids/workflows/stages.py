@@ -15,6 +15,7 @@ from qsmbids.interfaces.fields import BrainMask, FieldMap, Relaxometry
 from qsmbids.interfaces.read_field import LoadField
 from qsmbids.interfaces.read_series import LoadSeries
 from qsmbids.interfaces.susceptibility import Background, Inversion
+from qsmbids.inversion import METHODS
 from qsmbids.settings import Processing
 from qsmbids.workflows.node import stage_node
 from qsmbids.workflows.plan import gives_uncertainty
@@ -162,7 +163,8 @@ class _Builder:
             "sign": self.processing.phase_sign,
         }
         takes = ("magnitude", "phase", "grid", "echo_times", "difference", "field_strength")
-        makes = {"total": "field", "known": "mask", **_same("weight", "reliable")}
+        told = _same("weight", "reliable", "unwrapped", "noise", "residual")
+        makes = {"total": "field", "known": "mask", **told}
         self._add("mapping", FieldMap(), settings, {"mask": "brain", **_same(*takes)}, makes)
 
     def _remove_background(self) -> None:
@@ -179,11 +181,12 @@ class _Builder:
             "method": method,
             "options": self._options(method),
             "device": self.processing.device,
+            "use_gpu": self.processing.device != "cpu" and METHODS[method].takes("device"),
         }
         if method in self.processing.weights:
             settings["weights"] = dict(self.processing.weights[method])
         takes = {"field": "local", "mask": "eroded", **_same("weight", "magnitude", "grid")}
-        makes = ["chi", "curves"]
+        makes = ["chi", "curves", "before"]
         if gives_uncertainty(method, self.processing):
             makes.append("uncertainty")
         self._add(

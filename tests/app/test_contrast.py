@@ -7,10 +7,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import dcm2niix
 import nibabel as nib
 import numpy as np
 import phantom
 import pytest
+from dicom_variants import MAGNITUDE, SIEMENS, series, slices, unpack
 
 from qsmbids.cli.main import main
 
@@ -32,7 +34,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The dataset and its derivatives."""
     base = tmp_path_factory.mktemp("contrast")
     data = phantom.write_dataset(base / "ds")
-    assert run(data, base / "out", *ASKED) == 0
+    template = slices(unpack(SIEMENS, base / "study"), MAGNITUDE)[:1]
+    here = {"ImagePositionPatient": [0, 0, 0], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
+    series(template, base / "dicom", **here)
+    assert run(data, base / "out", *ASKED, "--dicom-template", f"01={base / 'dicom'}") == 0
     return data, base / "out"
 
 
@@ -92,6 +97,46 @@ def test_the_output_is_valid_bids(finished: tuple[Path, Path]) -> None:
     command = [validator, finished[1], "--format", "json", "--ignoreWarnings"]
     done = subprocess.run(command, capture_output=True)
     assert json.loads(done.stdout)["issues"]["issues"] == []
+
+
+@pytest.mark.parametrize("name", ["desc-tkd_Chimap", *MADE])
+def test_dicom_holds_the_same_image(finished: tuple[Path, Path], tmp_path: Path, name: str) -> None:
+    folder = finished[1] / "dicom/sub-01" / f"sub-01_{name}"
+    command = [dcm2niix.bin, "-b", "n", "-z", "n", "-f", "back", "-o", tmp_path, folder]
+    subprocess.run(command, check=True, capture_output=True)
+    again = nib.as_closest_canonical(nib.load(tmp_path / "back.nii"))
+    values, largest = image(finished[1], name), np.abs(image(finished[1], name)).max()
+    scale = 1000 if "Chimap" in name else 1
+    np.testing.assert_allclose(again.affine, np.diag([*phantom.VOXEL, 1]), atol=1e-4)
+    np.testing.assert_allclose(again.get_fdata() / scale, values, atol=1e-3 * largest)
+
+
+def test_a_dicom_slice_that_is_lost_is_written_again(finished: tuple[Path, Path]) -> None:
+    data, out = finished
+    lost = out / "dicom/sub-01/sub-01_desc-tkd_Chimap/0003.dcm"
+    before = lost.read_bytes()
+    lost.unlink()
+    assert run(data, out, *ASKED, "--dicom-template", str(out.parent / "dicom")) == 0
+    assert lost.read_bytes() == before
+
+
+def test_a_template_of_another_head_is_refused_before_anything_is_computed(
+    finished: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = unpack(SIEMENS, tmp_path / "study")
+    assert run(finished[0], tmp_path / "out", "--dicom-template", str(study)) == 1
+    said = capsys.readouterr()
+    assert "has a slice where this one has" in said.out + said.err
+    assert not list((tmp_path / "work").rglob("*.npy"))
+    assert not list((tmp_path / "out").rglob("*.nii.gz"))
+
+
+def test_a_template_of_nobody_in_particular_is_refused_for_two_participants(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = phantom.write_dataset(tmp_path / "ds", ("01", "02"))
+    assert run(data, tmp_path / "out", "--dicom-template", str(tmp_path)) == 2
+    assert "say whose it is, as in 01=PATH" in capsys.readouterr().err
 
 
 def test_what_cannot_be_made_is_said(

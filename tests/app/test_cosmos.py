@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import nibabel as nib
@@ -204,4 +205,13 @@ def test_dry_run_tells_what_is_combined(dataset, capsys):
     assert run(dataset, "--dry-run", "--option", "cosmos.iterations=5") == 0
     told = capsys.readouterr().out
     assert "sub-01_ses-a and sub-01_ses-b and sub-01_ses-c" in told
-    assert "cosmos (iterations=5)" in told
+    assert "cosmos (group=auto, iterations=5, tolerance=0.0001, max_condition=50.0)" in told
+
+
+def test_one_orientation_is_refused_at_once(dataset, capsys):
+    for session in "bc":
+        shutil.rmtree(dataset / "sub-01" / f"ses-{session}")
+    assert run(dataset) == 1
+    (told,) = capsys.readouterr().err.splitlines()
+    assert "--method cosmos: no participant has a head in two orientations. sub-01 has one" in told
+    assert not (dataset.parent / "out").exists()

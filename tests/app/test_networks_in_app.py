@@ -513,7 +513,10 @@ def test_a_run_tells_its_weights_and_computes_anew_what_hangs_on_them(
     curve = read_curves(tmp_path / "out/logs/sub-01/sub-01_desc-qsminvnet_curve.tsv")
     assert len(curve["loss"]) == fit["Iterations"] + 1
     page = (tmp_path / "out" / "sub-01.html").read_text()
-    assert "Course of the fit, QSMInvNet" in page
+    assert "Course of the fit, qsminvnet" in page
+    kept = fit["KeptIteration"] > 0
+    assert (anat / "sub-01_desc-qsminvnetBefore_Chimap.nii.gz").is_file() == kept
+    assert ("qsminvnet before its fit" in page) == kept
     assert f"weights toy of SHA-256 {files.digest(weights)[:12]}" in page
 
     before = (anat / "sub-01_desc-uqsm_Chimap.nii.gz").read_bytes()

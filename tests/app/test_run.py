@@ -98,6 +98,27 @@ def test_the_sidecar_tells_all_stages(finished: tuple[Path, int]) -> None:
     assert any("sign of the phase" in text for text in block["Warnings"])
 
 
+def test_the_page_has_what_only_the_run_saw(finished: tuple[Path, int]) -> None:
+    out, _ = finished
+    logs = out / "logs" / "sub-01"
+    page = (out / "sub-01.html").read_text()
+    for name, title in (
+        ("wrapped", "Wrapped phase"),
+        ("unwrapped", "Unwrapped phase"),
+        ("noise", "Noise map"),
+        ("residual", "Residual of the phase fit"),
+    ):
+        assert (logs / f"sub-01_{name}.webp").read_bytes().startswith(b"RIFF")
+        assert f"<h4>{title}</h4>" in page
+    told = json.loads((logs / "run.json").read_text())
+    assert (out / told["Log"]).is_file()
+    assert told["Command"] in page.replace("&#39;", "'")
+    sidecar = json.loads((out / "sub-01/anat/sub-01_desc-tkd_Chimap.json").read_text())
+    assert sidecar["EchoTime"] == list(phantom.ECHO_TIMES)
+    assert "at 3 T (echo times" in (logs / "CITATION.md").read_text()
+    assert not (out / "logs" / "sub-bad" / "sub-bad_wrapped.webp").exists()
+
+
 def test_the_output_is_valid_bids(dataset: Path, finished: tuple[Path, int]) -> None:
     assert main([str(dataset), str(finished[0]), "group"]) == 0
     validator = shutil.which("bids-validator-deno") or Path(sys.executable).with_name(
@@ -142,6 +163,23 @@ def test_another_option_recomputes_what_depends_on_it(
     second = maps(base / "out", "01")
     changed = {name for name in first if first[name] != second[name]}
     assert changed == {"sub-01_desc-tkd_Chimap.nii.gz"}
+
+
+def test_echoes_leave_the_work_folder_and_another_method_reads_them_anew(
+    dataset: Path, finished: tuple[Path, int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ("--method", "tkd", "--participant-label", "02", "-v")
+    assert run(dataset, tmp_path / "out", *more) == 0
+    folder = tmp_path / "work/qsmbids/sub_02/stages"
+    assert not [*folder.rglob("phase-*.npy"), *folder.rglob("magnitude-*.npy")]
+    capsys.readouterr()
+    assert run(dataset, tmp_path / "out", *more, "--method", "tkd", "tikhonov") == 0
+    lines = capsys.readouterr().out.splitlines()
+    again = {line for line in lines if "sub-02: " in line and "writing" not in line}
+    unchanged = {line.split(": ")[1] for line in again if line.endswith("unchanged")}
+    assert {"total field", "R2* and T2*", "background removal"} <= unchanged
+    assert maps(tmp_path / "out", "02").items() > maps(finished[0], "02").items()
+    assert not [*folder.rglob("phase-*.npy")]
 
 
 def test_a_killed_run_resumes_to_the_same_bytes(
@@ -240,6 +278,7 @@ def test_a_dry_run_touches_nothing(
     assert f"sub-01_desc-{desc_label(DEFAULT)}_Chimap.nii.gz" in text
     assert "best-path unwrapping, linear fit" in text
     assert "1 series to process" in text
+    assert "dcnet-tv (weights=dcnet, trust=0.0, strong=0.5," in text
     assert list(tmp_path.iterdir()) == []
 
 
@@ -256,6 +295,18 @@ def test_reports_texts_and_table(
     assert main([str(dataset), str(out), "group"]) == 0
     rows = (out / "group.tsv").read_text().splitlines()
     assert [row.split("\t")[0] for row in rows[1:]] == ["sub-01", "sub-02", "sub-bad"]
+
+
+def test_who_is_missing_is_named_a_line_each(
+    dataset: Path, finished: tuple[Path, int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, _ = finished
+    capsys.readouterr()
+    assert run(dataset, out, "--method", "tkd", "--dry-run", "--missing") == 0
+    assert capsys.readouterr().out == "bad\n"
+    assert run(dataset, tmp_path / "out", "--method", "tkd", "--dry-run", "--missing") == 0
+    assert capsys.readouterr().out == "01\n02\nbad\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_methods_text_alone_is_no_result(

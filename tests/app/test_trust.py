@@ -113,8 +113,8 @@ def test_damaged_arrays_in_the_work_folder_are_computed_anew(
     for path in out.rglob("*.nii.gz"):
         path.unlink()
     folder = tmp_path / "work/qsmbids/sub_01/stages"
-    (phase,) = (folder / "reading").glob("phase-*.npy")
-    phase.write_bytes(phase.read_bytes()[:128] + bytes(phase.stat().st_size - 128))
+    (weight,) = (folder / "mapping").glob("weight-*.npy")
+    weight.write_bytes(weight.read_bytes()[:128] + bytes(weight.stat().st_size - 128))
     (brain,) = (folder / "masking").glob("brain-*.npy")
     brain.write_bytes(brain.read_bytes()[:-10])
     (local,) = (folder / "background").glob("local-*.npy")

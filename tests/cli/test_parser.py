@@ -261,3 +261,11 @@ def test_an_output_folder_of_ours_is_taken(tmp_path) -> None:
     ours = _describe(bids / "derivatives" / "qsmbids", '{"GeneratedBy": [{"Name": "qsmbids"}]}')
     check_folders(bids, ours, tmp_path / "work")
     check_folders(bids, tmp_path / "new", tmp_path / "work")
+
+
+def test_missing_is_a_kind_of_dry_run(tmp_path: Path) -> None:
+    (tmp_path / "ds").mkdir()
+    words = [str(tmp_path / "ds"), str(tmp_path / "out"), "participant", "--missing"]
+    assert parse([*words, "--dry-run"]).mode == "missing"
+    with pytest.raises(UsageError, match="--missing goes with --dry-run"):
+        parse(words)

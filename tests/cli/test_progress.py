@@ -161,3 +161,26 @@ def test_hd_bet_that_is_not_installed_is_refused_before_any_folder_is_made(
     with pytest.raises(UsageError, match=r"qsmbids\[hd-bet\]"):
         process(Inventory((_series("01"),), (), ("01",)), asked)
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (KeyboardInterrupt(), "stopped; 1 series done, 1 left."),
+        (InputError("The disk is full."), "broken off: The disk is full.; 1 series done, 1 left."),
+    ],
+)
+def test_the_log_says_that_a_run_was_stopped(
+    settings: Settings, error: BaseException, told: str
+) -> None:
+    series = (_series("01"), _series("02"))
+
+    def broken() -> None:
+        with Progress(settings, Inventory(series, (), ("01", "02")), series) as progress:
+            progress.series_ended(series[0], None)
+            raise error
+
+    with pytest.raises(type(error)):
+        broken()
+    (log,) = settings.output_dir.glob("logs/*_run.log")
+    assert log.read_text().splitlines()[-1].endswith(told)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from qsmbids.contrast.separation import by_r2star
+from qsmbids.contrast.separation import by_r2star, span_doubts
 from qsmbids.phase import fit_decay
 from qsmbids.simulation import TISSUES
 
@@ -53,6 +53,19 @@ def test_where_r2star_tells_of_no_sources_the_map_is_one_part():
     np.testing.assert_allclose(parts.diamagnetic, [[[0, -0.1]]])
     assert parts.unexplained == 1
     assert "100 %" in parts.doubts()[0]
+
+
+def test_echoes_that_lie_together_are_doubted_by_what_noise_makes_of_them():
+    assert span_doubts((0.004, 0.02), 3) == []
+    (said,) = span_doubts((0.00519, 0.00765), 3)
+    # noise of 1 % at both of two echoes, carried through the method
+    rng = np.random.default_rng(0)
+    signal = np.exp(-20 * np.array([0.00519, 0.00765]))[:, None] * (
+        1 + 0.01 * rng.standard_normal((2, 20000))
+    )
+    r2star = np.log(signal[0] / signal[1]) / 0.00246
+    ppb = 1000 * r2star.std() / (2 * 45.7 * 3)
+    assert f"makes {ppb:.0f} ppb" in said
 
 
 def test_refuses_what_does_not_fit():

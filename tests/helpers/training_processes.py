@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from training_tiny import tiny
 
-from qsmbids.training.engine import batches
-from qsmbids.training.engine.callbacks import usual_callbacks
+from qsmbids.training.engine import batches, checkpoint
+from qsmbids.training.engine.callbacks import Checkpoints, usual_callbacks
 from qsmbids.training.engine.distributed import distributed
 from qsmbids.training.engine.trainer import Trainer
 
@@ -30,12 +30,25 @@ def main(out: Path, task: str) -> None:
             threading.Thread(target=_interrupt, args=(trainer,), daemon=True).start()
         if task == "break" and processes.rank == 1:
             trainer.step_loss.register_forward_hook(lambda module, given, loss: loss * torch.nan)
+        callbacks = usual_callbacks()
+        if task == "kill":
+            callbacks.append(Checkpoints(every=-1))  # after each step
+            if checkpoint.resume(trainer):
+                (out / "resumed").write_text(str(trainer.clock.step))
+            elif processes.rank == 1:
+                trainer.optimizer.register_step_post_hook(lambda *_: _die_at(trainer, 1))
         try:
-            steps = 3 if task == "train" else 10_000
-            trainer.run(steps=steps, workers=0, callbacks=usual_callbacks())
+            steps = 3 if task in ("train", "kill") else 10_000
+            trainer.run(steps=steps, workers=0, callbacks=callbacks)
         finally:
             state = {"model": trainer.model.state_dict(), "step": trainer.clock.step}
             torch.save({**state, "lines": len(lines)}, out / f"rank-{processes.rank}.pt")
+
+
+def _die_at(trainer: Trainer, step: int) -> None:
+    """Be killed within a step, as by the system when memory is short."""
+    if trainer.clock.step == step:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _interrupt(trainer: Trainer) -> None:

@@ -298,8 +298,12 @@ def tuned(options, noise=0.003):
 
 
 def test_fine_tuning_lowers_the_held_out_error_and_keeps_its_minimum():
-    _, result = tuned(FitOptions(iterations=25, learning_rate=1e-2))
+    predictor, result = tuned(FitOptions(iterations=25, learning_rate=1e-2))
     assert result.best > 0
+    kept = predictor.with_consistency(predictor(), FitOptions().consistency)
+    assert torch.equal(result.chi, kept.detach())  # the network is left as its map was made
+    assert result.before is not None
+    assert not torch.equal(result.before, result.chi)
     assert result.held_out[result.best] == min(result.held_out) < 0.8 * result.held_out[0]
     assert result.loss[result.best] < result.loss[0]
 
@@ -308,6 +312,7 @@ def test_fine_tuning_keeps_the_start_where_too_little_is_gained():
     predictor, result = tuned(FitOptions(iterations=3, learning_rate=1e-6))
     assert result.held_out[-1] < result.held_out[0]
     assert result.best == 0
+    assert result.before is None
     with torch.inference_mode():
         expected = data_consistency(predictor(), predictor.field, predictor.mask, predictor.dipole)
     assert torch.equal(result.chi, expected)

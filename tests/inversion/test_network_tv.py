@@ -9,15 +9,15 @@ from volumes import VOXEL, error, three_balls
 
 from qsmbids.inversion import invert
 from qsmbids.inversion import network_tv as method
-from qsmbids.inversion.network_tv import (
+from qsmbids.inversion.network_tv import second_share
+from qsmbids.inversion.reconstruction import Reconstruction
+from qsmbids.inversion.refinement import (
     LIMITS,
     fitting_trust,
     refine,
-    second_share,
     strong_sources,
     unexplained_field,
 )
-from qsmbids.inversion.reconstruction import Reconstruction
 from qsmbids.inversion.tv import minimise, tv
 from qsmbids.physics import DipoleConvolution, Problem
 

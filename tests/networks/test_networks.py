@@ -17,6 +17,7 @@ from qsmbids.networks import losses  # noqa: E402
 from qsmbids.networks import weights_file as files  # noqa: E402
 from qsmbids.networks.architectures import ARCHITECTURES  # noqa: E402
 from qsmbids.networks.base import InversionNet  # noqa: E402
+from qsmbids.networks.device import is_out_of_memory  # noqa: E402
 from qsmbids.networks.direct import DeepImagePrior, DirectNet  # noqa: E402
 from qsmbids.networks.unet import UNet  # noqa: E402
 from qsmbids.networks.unrolled import UnrolledNet  # noqa: E402
@@ -246,3 +247,19 @@ def test_the_table_weights_files_and_patches_do_without_torch():
     )
     code = "import sys, " + ", ".join(f"qsmbids.{name}" for name in light)
     subprocess.run([sys.executable, "-c", f"{code}; assert 'torch' not in sys.modules"], check=True)
+
+
+@pytest.mark.parametrize(
+    ("error", "out"),
+    [
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 8 bytes"), True),
+        (RuntimeError("cuFFT error: CUFFT_ALLOC_FAILED"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), True),
+        (torch.cuda.OutOfMemoryError("CUDA out of memory."), True),
+        (MemoryError(), True),
+        (RuntimeError("cuFFT error: CUFFT_INVALID_SIZE"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_what_says_that_memory_ran_out(error, out):
+    assert is_out_of_memory(error) is out

@@ -20,9 +20,10 @@ from qsmbids.training.methods.schedules import cosine
 HELPERS = Path(__file__).parents[1] / "helpers"
 
 
-def in_two(out, task):
+def in_two(out, task, *more):
     """Run a task in two processes; return what they ended with, and how the launch did."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += more
     done = subprocess.run(
         [*command, str(HELPERS / "training_processes.py"), str(out), task],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -62,6 +63,17 @@ def test_two_processes_learn_what_one_learns_from_both_batches(tmp_path):
         assert not torch.equal(value, fresh[name])
     assert first["lines"] > 0
     assert second["lines"] == 0
+
+
+@pytest.mark.slow
+def test_a_killed_process_is_restarted_with_the_other_and_learns_the_same(tmp_path):
+    (first, second), done = in_two(tmp_path, "kill", "--max-restarts=1")
+    assert done.returncode == 0, done.stderr
+    assert "SIGKILL" in done.stderr or "exitcode: -9" in done.stderr
+    assert (tmp_path / "resumed").read_text() == "1"
+    assert first["step"] == second["step"] == 3
+    for name, value in trained_alone(3).named_parameters():
+        torch.testing.assert_close(first["model"][name], value.detach(), rtol=1e-4, atol=2e-6)
 
 
 @pytest.mark.slow

@@ -91,3 +91,37 @@ def test_the_sentence_is_the_last_error() -> None:
     text = "ValueError: first\n\nTraceback:\n\tqsmbids.errors.InputError: sub-01: no echo.\n"
     assert sentence(text) == "sub-01: no echo."
     assert sentence("") == "no reason was given"
+
+
+ALONE = """def run(value, use_gpu):
+    import os, time
+    held = os.path.join(value, "held")
+    os.close(os.open(held, os.O_CREAT | os.O_EXCL))
+    time.sleep(0.3)
+    os.remove(held)
+    return 0
+"""
+TOGETHER = """def run(value, use_gpu):
+    import os, time
+    open(os.path.join(value, str(os.getpid())), "w").close()
+    end = time.monotonic() + 30
+    while len(os.listdir(value)) < 2:
+        assert time.monotonic() < end, "the other one was not started"
+        time.sleep(0.02)
+    return 0
+"""
+
+
+@pytest.mark.parametrize(("count", "source"), [(1, ALONE), (2, ALONE), (0, TOGETHER)])
+def test_nodes_on_a_graphics_processor_take_turns(
+    count: int, source: str, workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nipype.pipeline.plugins.multiproc.gpu_count", lambda: count)
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    workflow = Workflow("turns", base_dir=str(tmp_path))
+    for name in ("one", "two"):
+        interface = Function(input_names=["value", "use_gpu"], output_names=["value"])
+        interface.inputs.trait_set(function_str=source, value=str(shared), use_gpu=True)
+        workflow.add_nodes([Node(interface, name=name)])
+    assert _run(workflow, workers) == ({}, ["one", "two"])

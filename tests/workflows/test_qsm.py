@@ -60,3 +60,12 @@ def test_outputs_follow_from_the_inputs(inputs: list[str], echoes: int, expected
     assert set(outputs_of(workflow)) - maps == set(expected.split())
     assert {"chi_tv", "chi_uqsmplus"} <= set(outputs_of(workflow))
     assert set(workflow.get_node("inputnode").inputs.copyable_trait_names()) == set(inputs)
+
+
+@pytest.mark.parametrize(("device", "on_gpu"), [("auto", ["dcnet"]), ("cpu", [])])
+def test_networks_ask_for_a_graphics_processor(device: str, on_gpu: list[str]) -> None:
+    processing = Processing(methods=("tv", "dcnet"), device=device)
+    workflow = init_qsm_wf(processing, ["local_field", "mask"])
+    nodes = [workflow.get_node(name) for name in workflow.list_node_names()]
+    asking = [node.inputs.method for node in nodes if node.is_gpu_node()]
+    assert asking == on_gpu

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import math
-import shlex
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from qsmbids import __version__
 from qsmbids.bids import write_json
 from qsmbids.bids.dataset import make_writable
 from qsmbids.bids.results import Derivative
@@ -23,6 +19,7 @@ from qsmbids.evaluation.study.scans import find_scans
 from qsmbids.evaluation.study.stack import Stack
 from qsmbids.evaluation.study.tables import FAILED, OK, Row, write_tables
 from qsmbids.networks.weights_file import digest
+from qsmbids.provenance import this_run
 
 Scores = dict[str, dict[str, dict[str, float]]]
 Told = Callable[[Scan, Sequence[Row], Stack | None, str], None]
@@ -120,9 +117,7 @@ def _only_metrics(scores: Scores) -> Scores:
 def _provenance(job: EvaluationJob, scans: Sequence[Scan], root: Path) -> dict[str, Any]:
     """Return by what the tables were made from what."""
     return {
-        "Version": __version__,
-        "Command": shlex.join(sys.argv),
-        "Date": datetime.now().astimezone().isoformat(timespec="seconds"),
+        **this_run(),
         "BIDS": str(job.bids_dir),
         "References": str(root),
         "Series": {scan.key: _sources_of(scan) for scan in scans},

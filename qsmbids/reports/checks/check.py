@@ -33,6 +33,11 @@ class Check:
         return bool(self.expected[0] <= self.value <= self.expected[1])
 
     @property
+    def limited(self) -> bool:
+        """Whether any value would lie outside the expected range."""
+        return any(map(math.isfinite, self.expected))
+
+    @property
     def advice(self) -> str:
         """The likely cause and what to do, in the direction of the fault."""
         return self.below if self.value < self.expected[0] else self.above

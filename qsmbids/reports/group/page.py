@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import quote
 
 from qsmbids import __version__
-from qsmbids.reports.evidence import TISSUE_PPM, Picture
+from qsmbids.reports.environment import environment
 from qsmbids.reports.group.regions import VARIABLES, Table, first_series
 from qsmbids.reports.group.rows import STATUS, Measure, Row
 from qsmbids.reports.group.tables import Variables, measures_of
 from qsmbids.reports.group.template_space import TemplateMap
-from qsmbids.reports.page import environment
+from qsmbids.reports.picture import Picture
 
 
 def render(
@@ -84,11 +84,13 @@ def _data(
     series = sorted({row.series for row in maps} | {s for t in tables for s in _series(t)})
     place = {key: number for number, key in enumerate(series)}
     labels = [key.split("_")[0].removeprefix("sub-") for key in series]
-    firsts = set(first_series(series).values())
     return {
         "series": series,
         "pages": [pages.get(label, "") for label in labels],
-        "first": [int(key in firsts) for key in series],
+        "firsts": {
+            table.title: [place[key] for key in first_series(_series(table)).values()]
+            for table in tables
+        },
         "variables": {
             name: [variables.get(label, {}).get(name) for label in labels]
             for name in VARIABLES
@@ -157,21 +159,21 @@ def _slope(table: Table, region: str) -> float | None:
 
 
 def _pictures(one: TemplateMap) -> list[Picture]:
-    from qsmbids.reports import figures, slices
+    from qsmbids.reports import slices, windows
     from qsmbids.reports.view import view_of
 
-    view = view_of(one.mean)
+    view = view_of(one.mean, levels=8)
     mean, sd = view.cut(one.mean), view.cut(one.sd)
     inside = mean[mean != 0]
-    window = TISSUE_PPM if one.suffix == "Chimap" else figures.positive_window(inside)
-    texts = (("Mean", mean, window), ("SD", sd, figures.positive_window(sd[sd != 0])))
+    window = windows.TISSUE_PPM if one.suffix == "Chimap" else windows.own_window(inside, 99)
+    texts = (("Mean", mean, window), ("SD", sd, windows.own_window(sd[sd != 0], 99)))
     return [
         Picture(
             f"{what} of {one.title}",
             f"{what} of {one.n} participants in the template's space, where at least half of "
             f"them are known; {low:g} to {high:g} {one.unit}.",
             f"Axial slices of the {what} of {one.title}.",
-            slices.strip(slices.axials(image, view, {}), (low, high), one.unit, columns=4),
+            slices.strip(slices.along(image, view, 2), (low, high), one.unit, columns=4),
         )
         for what, image, (low, high) in texts
     ]

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from qsmbids.inference.resampling import choose_resampling
 from qsmbids.inversion.network import network
-from qsmbids.inversion.network_tv import refine
+from qsmbids.inversion.refinement import refine
 from qsmbids.networks.base import InversionNet, apply_whole, prepare
 from qsmbids.networks.device import has_bfloat16
 from qsmbids.networks.direct import DirectNet

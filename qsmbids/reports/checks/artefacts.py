@@ -1,0 +1,67 @@
+"""Streaks and shadows of a map: what stands near the cone on which the dipole kernel is zero."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import scipy.fft as sf
+
+from qsmbids.bids.volume import Image
+from qsmbids.physics.kernel import frequencies
+from qsmbids.reports.view import Mask
+
+STREAKS_MM = (3.0, 12.0)
+SHADOWS_MM = (25.0, 100.0)
+_NEAR, _FAR = 0.1, 0.2  # size of the kernel: unknown, and measured well
+_SHELLS = 12
+
+
+def cone_excess(
+    chi: Image,
+    mask: Mask,
+    voxel_size: Sequence[float],
+    b0_dir: Sequence[float],
+    wavelengths: tuple[float, float],
+) -> float | None:
+    """Return the map's amplitude near the cone over that elsewhere; None if it is too coarse.
+
+    Parameters
+    ----------
+    chi : (x, y, z) array
+        Susceptibility in ppm.
+    mask : (x, y, z) bool array
+    voxel_size, b0_dir : (3,) sequence of float
+        Edge lengths in mm; B0 along the axes.
+    wavelengths : (float, float)
+        In mm, the shortest and the longest: `STREAKS_MM` or `SHADOWS_MM`.
+
+    Notes
+    -----
+    Anatomy has no part in the direction of B0, so that amplitudes near the cone should be those
+    of other directions: more is noise that the inversion has amplified, seen as streaks at short
+    and as shadows at long wavelengths; less is smoothed away. Shells of equal wavelength are
+    compared one by one, for amplitudes fall with frequency.
+
+    References
+    ----------
+    After Milovic et al., Magn Reson Med 85:480 (2021), who compare the spectrum by the kernel's
+    size.
+    """
+    shape = tuple(sf.next_fast_len(n, real=True) for n in chi.shape)
+    k = frequencies(shape, voxel_size)
+    k2 = k[0] ** 2 + k[1] ** 2 + k[2] ** 2
+    along = sum(b * one for b, one in zip(b0_dir, k, strict=True))
+    kernel = np.abs(1 / 3 - along**2 / np.where(k2 == 0, np.inf, k2))
+    inside = np.where(mask, chi - chi[mask].mean(), 0).astype(np.float32)
+    power = np.abs(sf.rfftn(inside, shape)) ** 2
+    edges = np.geomspace(1 / wavelengths[1], 1 / wavelengths[0], _SHELLS + 1) ** 2
+    highest = min(1 / (2 * edge) for edge in voxel_size) ** 2
+    ratios = []
+    for low, high in pairwise(edges):
+        shell = (k2 >= low) & (k2 < min(high, highest))
+        near, far = power[shell & (kernel < _NEAR)], power[shell & (kernel > _FAR)]
+        if near.size > 10 and far.size > 10 and far.any():
+            ratios.append(near.mean() / far.mean())
+    return float(np.sqrt(np.median(ratios))) if ratios else None
