@@ -63,7 +63,7 @@ def held(series: Sequence[Series], settings: Settings) -> Iterator[None]:
             if signal.getsignal(number) != signal.SIG_IGN:  # as nohup asks
                 before[number] = signal.signal(number, _interrupt)
     try:
-        for path in _paths(series, settings):
+        for path in paths(series, settings):
             _take(path)
             taken.append(path)
         alive.start()
@@ -89,7 +89,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _paths(series: Sequence[Series], settings: Settings) -> Iterator[Path]:
+def paths(series: Sequence[Series], settings: Settings) -> Iterator[Path]:
+    """Give the locks of the participants of these series."""
     # not a session: the sessions of a participant share a page
     for participant in dict.fromkeys(one.participant for one in series):
         name = f"sub-{participant}.lock"

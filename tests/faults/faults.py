@@ -42,8 +42,9 @@ def asked_to_end(number: int) -> Fault:
         process = scene.start()
         assert scene.wait_for(process, "reading")
         process.send_signal(number)
-        assert ended(process).code == 130
-        assert not [path for path in scene.locks if path.exists()]
+        told = ended(process)
+        assert told.code == 130, told
+        assert not [path for path in scene.locks if path.exists()], "a lock is left"
         scene.assert_recovers()
 
     return fault
@@ -143,7 +144,7 @@ def input_cut(scene: Scene) -> None:
 def _lock(scene: Scene, age: float, **changes: object) -> None:
     owner = locks._myself()._replace(**changes)._asdict()  # type: ignore[arg-type]
     path = scene.locks[0]
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({name.title(): value for name, value in owner.items()}))
     os.utime(path, (time.time() - age,) * 2)
 
@@ -211,6 +212,15 @@ def work_folder_lost(scene: Scene) -> None:
     scene.assert_recovers()
 
 
+def left_behind(scene: Scene) -> None:
+    """A run was killed when all was done but to tidy up."""
+    assert scene.run().code == 0
+    _lock(scene, 1, started=1)
+    for folder in (scene.out, scene.out / "sub-01/anat", scene.out / "logs/sub-01"):
+        (folder / ".sub-01.html.x.part").touch()
+    scene.assert_recovers()
+
+
 FAULTS: dict[str, Fault] = {
     **{f"killed after {stage}": killed(stage) for stage in STAGES},
     **{f"{number.name}": asked_to_end(number) for number in locks._ENDINGS},
@@ -227,6 +237,7 @@ FAULTS: dict[str, Fault] = {
     "lock that is empty": empty_lock,
     "suspended after reading": suspended("reading"),
     "suspended after inversion": suspended("inversion_tkd"),
+    "killed when all was done": left_behind,
     "twice at once": side_by_side,
     "work folder removed": work_folder_lost,
 }
