@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from qsmbids.errors import InputError
 
 _PART = ".part"
-_SHOWN = 100  # characters of a file's name in that of its part
+_SHOWN = 100  # bytes of a file's name in that of its part
 _LARGEST_JSON = 64 << 20
 
 
@@ -23,9 +23,7 @@ _LARGEST_JSON = 64 << 20
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Write a file that is there as a whole, also after a loss of power, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name[:_SHOWN]}.", suffix=_PART
-    )
+    handle, temporary = tempfile.mkstemp(_PART, _part_of(path.name), path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             yield stream
@@ -61,6 +59,11 @@ def load_json(path: Path) -> Any:
         raise ValueError("nested too deeply") from None
 
 
+def _part_of(name: str) -> str:
+    """Return how the names of a file's parts begin."""
+    return f".{os.fsdecode(os.fsencode(name)[:_SHOWN])}."
+
+
 def remove_parts(folder: Path, of: str | None = None) -> None:
     """Remove what killed runs have left of files that they were writing.
 
@@ -71,8 +74,9 @@ def remove_parts(folder: Path, of: str | None = None) -> None:
     of : str, optional
         The name of a file: of that one alone, which lies in the folder itself.
     """
-    whose = folder.rglob(f".*{_PART}") if of is None else folder.glob(f".{escape(of)}.*{_PART}")
-    for path in whose:
+    own = "" if of is None else escape(_part_of(of))
+    found = folder.glob(f"{own}*{_PART}") if own else folder.rglob(f".*{_PART}")
+    for path in found:
         with suppress(OSError):
             path.unlink()
 
