@@ -103,7 +103,8 @@ def test_region_values_meet_age_sex_and_group(study) -> None:
     assert {row["sex"] for row in rows} == {"F", "M"}
     data = _data(out)
     assert list(data["variables"]) == ["age", "sex", "group"]
-    assert sum(data["first"]) == PARTICIPANTS - 2  # one series a participant goes into a model
+    firsts = [len(places) for places in data["firsts"].values()]
+    assert firsts == [PARTICIPANTS - 2] * 3  # one series a participant goes into a model
     table = {
         row["participant_id"]: float(row["age"]) for row in read_table(bids / "participants.tsv")
     }

@@ -17,7 +17,7 @@ function drawNumbers(pen, width, height, shown, chosen, name) {
   const x = (value) => 62 + ((value - first) / (last - first)) * (width - 78);
   const y = drawAxes(pen, width, height, ...ends(shown.map((one) => one.value)), chosen.unit);
   pen.textAlign = "center";
-  for (const value of ticks(first, last, Math.max(3, width / 110))) pen.fillText(show(value), x(value), height - 16);
+  for (const value of ticks(first, last, Math.max(4, width / 110))) pen.fillText(show(value), x(value), height - 16);
   pen.fillText(name, width / 2, height - 2);
   if (chosen.slope !== null && name === "age") {
     const [a, b] = [mean(shown.map((one) => one.level)), mean(shown.map((one) => one.value))];
@@ -64,9 +64,10 @@ function makeRegions(form) {
     const chosen = data.regions.find((one) => one.title === title.value && one.region === region.value);
     const column = data.variables[variable.value];
     const shown = [];
+    const firsts = new Set(data.firsts[title.value]);
     chosen.values.forEach((value, at) => {
       const level = column ? column[at] : "all";
-      if (value === null || level === null || !data.first[at]) return;
+      if (value === null || level === null || !firsts.has(at)) return;
       shown.push({ at, value, level, text: `${show(value)} ${chosen.unit}${column ? `, ${variable.value} ${level}` : ""}` });
     });
     if (!shown.length) return [];
