@@ -4,33 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
-from qsmbids.background import METHODS as BACKGROUND
-from qsmbids.contrast import SEPARATION, WEIGHTING
-from qsmbids.inversion import COMBINATIONS
-from qsmbids.inversion import METHODS as INVERSION
-from qsmbids.masking import METHODS as MASKING
+from qsmbids.cli.help_methods import SETTABLE, choice, registries
 from qsmbids.options import as_text
-from qsmbids.phase import FITS, UNWRAPPING
-from qsmbids.registry import Method
 from qsmbids.reports.citations import CITATIONS
 
 README = Path(__file__).resolve().parents[1] / "README.md"
-
-
-def registries() -> dict[str, Mapping[str, Method]]:
-    """Return the methods by the option that chooses among them."""
-    return {
-        "brain-extraction": MASKING,
-        "unwrapping": UNWRAPPING,
-        "fit": FITS,
-        "background": BACKGROUND,
-        "method": {**INVERSION, **COMBINATIONS},
-        "separation": SEPARATION,
-        "swi": WEIGHTING,
-    }
 
 
 def methods() -> Iterator[str]:
@@ -39,14 +20,13 @@ def methods() -> Iterator[str]:
     for option, registry in registries().items():
         for name, method in registry.items():
             sources = ", ".join(map(_source, method.citations))
-            choice = f"--{option}" if option == name else f"--{option} {name}"
-            yield f"| `{choice}` | {method.label} | {sources} |"
+            yield f"| `{choice(option, name)}` | {method.label} | {sources} |"
 
 
 def options() -> Iterator[str]:
     """Yield a row for each method that has options: their names and defaults."""
     yield from ("| method | its options and their defaults |", "|---|---|")
-    for option in ("brain-extraction", "background", "method", "separation", "swi"):
+    for option in SETTABLE:
         for name, method in registries()[option].items():
             own = ", ".join(f"`{key}={as_text(value)}`" for key, value in method.defaults().items())
             if own:

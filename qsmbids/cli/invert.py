@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qsmbids.background import METHODS as BACKGROUND
-from qsmbids.cli.arguments import Adder, add, add_other
+from qsmbids.cli.arguments import Adder, Parser, add, add_other
 from qsmbids.cli.command import Command
 from qsmbids.errors import UsageError
 from qsmbids.inversion import METHODS
@@ -18,7 +18,7 @@ from qsmbids.registry import Method
 
 
 def _field_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsmbids-invert",
         description="Compute susceptibility (ppm) from a local field, background removed.",
         epilog="B0 is read from the field's affine unless --b0-dir or --params is given.",
@@ -57,7 +57,7 @@ def _field_parser() -> argparse.ArgumentParser:
 
 
 def _phase_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsmbids-chain",
         description="Compute susceptibility (ppm) from phase and magnitude with the app's stages.",
     )
