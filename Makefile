@@ -11,13 +11,14 @@ TORCH_INDEX ?=
 VENV := .venv
 DEMO := demo
 DEMO_REAL := demo-real
+SITE := docs/_build
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-real test test-fast fuzz lint format types imports check bench speed papers readme docker clean
+.PHONY: help install demo demo-real test test-fast fuzz lint format types imports check bench speed papers docs gallery descriptor docker clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,14 +86,21 @@ papers: $(INSTALLED) ## make the papers' tables again, docs/results
 	@for table in cosmos challenge "trainings augmentation" "trainings training-data" "trainings domains"; do \
 	  $(BIN)/python -m benchmarks.papers.$$table || exit 1; done
 
-readme: $(INSTALLED) ## write the README's tables and the Boutiques descriptor from registries and parser
-	$(BIN)/python docs/readme.py
-	$(BIN)/python docs/descriptor.py
+docs: $(INSTALLED) ## build the site, check its links, print its path
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --fresh-env docs $(SITE)
+	$(BIN)/python -m docs.tools.links $(SITE)
+	@echo "Open $(abspath $(SITE))/index.html"
+
+gallery: demo-real ## make the gallery's pictures of right and wrong maps again
+	$(BIN)/python -m docs.tools.gallery $(DEMO_REAL)/out
+
+descriptor: $(INSTALLED) ## write the Boutiques descriptor from the parser
+	$(BIN)/python -m docs.tools.descriptor
 
 docker: ## build the container image for the CPU, or with DEVICE=cuda
 	docker build $(if $(TORCH_INDEX),--build-arg TORCH_INDEX=$(TORCH_INDEX)) $(if $(DEVICE),--build-arg DEVICE=$(DEVICE)) \
 	  --build-arg REVISION=$$(git rev-parse HEAD) -t qsmbids .
 
 clean: ## remove what the targets above made
-	rm -rf .venv demo demo-real build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	find qsmbids tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .venv demo demo-real $(SITE) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find qsmbids tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +

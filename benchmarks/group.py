@@ -19,6 +19,9 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from qsmbids.bids.tables import write_table
+from qsmbids.regions.table import COLUMNS
+
 METHODS = ("dcnettv", "tv")
 REGIONS = (
     *("caudate", "putamen", "pallidum", "thalamus", "red nucleus", "substantia nigra"),
@@ -105,25 +108,16 @@ def _series(
         "Maps": {method: [_light(*one, rng) for one in _OF_MAPS] for method in METHODS},
     }
     _write(out / f"logs/sub-{label}/{key}_lights.json", lights)
-    names = (
-        "map",
-        "method",
-        "region",
-        "voxels",
-        "volume_mm3",
-        "share_kept",
-        "mean",
-        "median",
-        "sd",
-    )
-    rows = ["\t".join((*names, "uncertainty"))]
-    for kind, method in [*(("Chimap", m) for m in METHODS), ("R2starmap", "n/a")]:
-        for number, region in enumerate(REGIONS):
-            mean = 0.01 * number + 0.001 * (age - 50) + rng.normal(0, 0.01)
-            rows.append(
-                f"{kind}\t{method}\t{region}\t900\t900\t0.98\t{mean:.5f}\t{mean:.5f}\t0.02\t0.01"
-            )
-    (anat / f"{key}_seg-deepgrey_regions.tsv").write_text("\n".join(rows) + "\n")
+    rows = [
+        {
+            **dict.fromkeys(COLUMNS, 1.0),
+            **{"map": kind, "method": method, "region": region, "sd": 0.02, "mean": mean},
+        }
+        for kind, method in [*(("Chimap", name) for name in METHODS), ("R2starmap", "n/a")]
+        for number, region in enumerate(REGIONS)
+        for mean in [0.01 * number + 0.001 * (age - 50) + float(rng.normal(0, 0.01))]
+    ]
+    write_table(anat / f"{key}_seg-deepgrey_regions.tsv", COLUMNS, rows)
 
 
 def _light(name: str, unit: str, usual: float, rng: np.random.Generator) -> dict[str, Any]:

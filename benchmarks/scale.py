@@ -53,9 +53,9 @@ def make_dataset(folder: Path, participants: int, voxel: float = 6.0) -> Path:
     return root
 
 
-def run(*words: str) -> tuple[float, float]:
-    """Run qsmbids; return the seconds, and the most memory in MB of the process that leads."""
-    start = time.perf_counter()
+def run(*words: str) -> tuple[str, float]:
+    """Run qsmbids; return its times in words, and the most memory in MB of the leading process."""
+    start, before = time.perf_counter(), os.times()
     child = subprocess.Popen(
         [sys.executable, "-m", "qsmbids", *words],
         stdout=subprocess.DEVNULL,
@@ -67,7 +67,9 @@ def run(*words: str) -> tuple[float, float]:
         time.sleep(0.1)
     if child.returncode not in (0, 1):
         raise RuntimeError(f"{' '.join(words)} ended with {child.returncode}")
-    return time.perf_counter() - start, most
+    after = os.times()
+    processor = sum(after[2:4]) - sum(before[2:4])
+    return f"{time.perf_counter() - start:.1f} s ({processor:.1f} s of processors)", most
 
 
 def _peak(process: int) -> float:
@@ -113,19 +115,19 @@ def main() -> None:
         folder = Path(scratch)
         root = make_dataset(folder, args.participants)
         for name, *command in inventories(root, folder / "none", folder / "w", folder / "db"):
-            seconds, memory = run(*command)
-            print(f"{name}: {seconds:.1f} s, {memory:.0f} MB", flush=True)
+            times, memory = run(*command)
+            print(f"{name}: {times}, {memory:.0f} MB", flush=True)
         labels = sorted(path.name for path in root.glob("sub-*"))
         raw = size(root / labels[0]) / 1e6
         for number in args.process:
             out, work = folder / f"out{number}", folder / f"work{number}"
             command = [str(root), str(out), "participant", "-w", str(work), *FAST]
             command += ["--nprocs", str(args.nprocs), "--participant-label", *labels[:number]]
-            seconds, memory = run(*command)
+            times, memory = run(*command)
             maps = len([*out.rglob("*_Chimap.nii.gz")])
             ratio = size(work) / 1e6 / number / raw
             print(
-                f"{number} participants, {maps} maps: {seconds:.0f} s, parent {memory:.0f} MB, "
+                f"{number} participants, {maps} maps: {times}, parent {memory:.0f} MB, "
                 f"work folder {ratio:.1f} times the raw data ({raw:.2f} MB each)",
                 flush=True,
             )

@@ -63,8 +63,7 @@ group=$(sed -n 's/Submitted batch job //p' <<<"$told")
 check "a task for each of $participants participants" grep -q "^$participants participants" <<<"$told"
 
 scontrol update JobId="${job}_5" MinMemoryNode=120 # too little: it runs out of memory
-until [[ $(state "${job}_2") == RUNNING ]]; do sleep 1; done
-sleep 3
+until [[ -e out/logs/sub-02/sub-02.lock ]]; do sleep 1; done
 scancel "${job}_2"
 while [[ $(count) -lt 4 ]]; do sleep 2; done
 scontrol update NodeName="$(hostname -s)" State=DRAIN Reason=trial
@@ -76,6 +75,7 @@ scontrol update NodeName="$(hostname -s)" State=RESUME
 wait_for "$group"
 
 echo "task 2: $(state "${job}_2"), task 5: $(state "${job}_5"), group: $(state "$group")"
+check "task 2 says in its log that it was stopped" grep -q " stopped; 0 series done" out/logs/*_run.log
 check "task 5 ran out of memory" grep -q "exceeded memory" "out/logs/slurm/${job}_5.txt"
 check "$((participants - 2)) maps" [ "$(count)" = "$((participants - 2))" ]
 check "the group page says who is missing" grep -q "sub-05" out/group.html

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from qsmbids.bids.sidecar import write_json, write_text
 from qsmbids.errors import InputError
@@ -63,6 +64,14 @@ def _description(settings: Settings) -> dict[str, Any]:
         "SourceDatasets": [{"URL": link} for link in links.values()],
         "DatasetLinks": links,
     }
+
+
+def raw_dataset(output: Path) -> Path | None:
+    """Return the folder of the raw dataset that an output folder was made from, if it is there."""
+    link = _links_before(output / "dataset_description.json").get("raw", "")
+    place = urlsplit(link)
+    root = Path(unquote(place.path))
+    return root if place.scheme == "file" and root.is_dir() else None
 
 
 def _links_before(path: Path) -> dict[str, str]:

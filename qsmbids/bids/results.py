@@ -32,6 +32,8 @@ PICTURES = ("wrapped", "unwrapped", "noise", "residual")
 """What a run has drawn of the echoes, for the participant's page."""
 RUN = "run.json"
 """In a participant's log folder: by what the last run that processed it was made."""
+SPACE = "_space-"
+"""In the key of what was brought to a template's space."""
 _BESIDE = ("Uncertainty", "Before", "Paramagnetic", "Diamagnetic")
 """What follows the method in the ``desc`` of an image that belongs to its map."""
 
@@ -124,6 +126,11 @@ class Series:
         }
         homes.get(kind, self.chimaps)[desc.removesuffix(kind) or "chi"] = image
 
+    def method(self, desc: str) -> str:
+        """Return the name of the method that made a map, as the command line takes it."""
+        made = self.chimaps.get(desc)
+        return str((made and made.provenance.get("Method")) or desc)
+
     def metadata(self, name: str) -> Any:
         """Return the first value of a sidecar key among the maps and images, or None."""
         for derivative in [*self.chimaps.values(), *self.images.values()]:
@@ -175,6 +182,12 @@ def participants_made(output_dir: Path, wanted: Collection[str] = ()) -> list[st
         who = f"sub-{absent[0]}" if absent else "any participant"
         raise InputError(f"{output_dir} holds no results of {who}; process first.")
     return [label for label in made if label in wanted or not wanted]
+
+
+def own_series(output_dir: Path, participant: str) -> list[Series]:
+    """Return the series of `find_series` on their own grids: a template's space is not another."""
+    found = find_series(output_dir, participant)
+    return [series for series in found if SPACE not in series.key]
 
 
 def find_series(output_dir: Path, participant: str) -> list[Series]:

@@ -14,7 +14,10 @@ MISSING = "n/a"
 
 
 def write_table(
-    path: Path, columns: Mapping[str, Mapping[str, Any]], rows: Iterable[Mapping[str, Any]]
+    path: Path,
+    columns: Mapping[str, Mapping[str, Any]],
+    rows: Iterable[Mapping[str, Any]],
+    more: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a TSV file and its dictionary, each as a whole.
 
@@ -26,11 +29,13 @@ def write_table(
         What the dictionary says of each column, in their order.
     rows : iterable of mapping
         Values by column; what is absent, None, NaN or empty becomes ``n/a``.
+    more : mapping, optional
+        What the dictionary says of the whole table.
     """
     lines = ["\t".join(columns)]
     lines += ["\t".join(_cell(row.get(column)) for column in columns) for row in rows]
     write_text(path, "\n".join(lines) + "\n")
-    write_json(path.with_suffix(".json"), columns)
+    write_json(path.with_suffix(".json"), {**columns, **(more or {})})
 
 
 def read_table(path: Path) -> list[dict[str, str]]:

@@ -13,12 +13,13 @@ from qsmbids.cli import values
 from qsmbids.cli.arguments import Parser
 from qsmbids.errors import UsageError
 
-_PARSERS = {
+PARSERS = {
     "participant": "qsmbids.cli.parser",
     "group": "qsmbids.cli.parser",
     "train": "qsmbids.cli.train_parser",
     "evaluate": "qsmbids.cli.evaluate",
 }
+"""The module of each level; its ``level_options`` returns a parser of the level's options."""
 
 
 def find_level(arguments: Sequence[str]) -> str | None:
@@ -32,7 +33,7 @@ def find_level(arguments: Sequence[str]) -> str | None:
     arguments : sequence of str
         All of the command line's.
     """
-    named = [word for word in dict.fromkeys(arguments) if word in _PARSERS]
+    named = [word for word in dict.fromkeys(arguments) if word in PARSERS]
     third = (word for word in named if _positional(word, arguments)[2:3] == [word])
     # what cannot be read is told by the parser of what was probably meant
     return next(third, named[0] if named else None)
@@ -40,7 +41,7 @@ def find_level(arguments: Sequence[str]) -> str | None:
 
 def _positional(level: str, arguments: Sequence[str]) -> list[str]:
     """Return what is neither an option of the level nor an option's value."""
-    options: argparse.ArgumentParser = import_module(_PARSERS[level]).level_options()
+    options: argparse.ArgumentParser = import_module(PARSERS[level]).level_options()
     options.exit_on_error = False
     for action in options._actions:  # values are checked later, by the level itself
         action.type = action.choices = None

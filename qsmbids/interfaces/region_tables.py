@@ -9,12 +9,18 @@ import numpy as np
 from nipype.interfaces.base import DynamicTraitedSpec, Undefined, isdefined, traits
 
 from qsmbids import __version__
-from qsmbids.bids import desc_label, write_json, write_text
+from qsmbids.bids import desc_label
+from qsmbids.bids.tables import write_table
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.axis_order import turn_back
 from qsmbids.interfaces.base import Stage, StageInputs, WrittenOutputs, saved_array
 from qsmbids.interfaces.images import write_image
 from qsmbids.interfaces.outputs import region_labels, region_table
+
+_LOOKUP = {
+    "index": {"Description": "Value in the label image"},
+    "name": {"Description": "Name of the region"},
+}
 
 
 class _MeasureInputs(DynamicTraitedSpec, StageInputs):
@@ -57,19 +63,19 @@ class MeasureRegions(Stage):
         self.inputs.trait_set(**{name: Undefined})
 
     def _compute(self, cwd: str) -> None:
-        from qsmbids.regions.table import to_tsv
+        from qsmbids.regions.table import COLUMNS
 
         inputs, output_dir = self.inputs, Path(self.inputs.output_dir)
         table = region_table(output_dir, inputs.series, inputs.atlas)
         image = region_labels(output_dir, inputs.series, inputs.atlas)
-        write_text(table, to_tsv(self._rows()))
-        write_json(table.with_suffix(".json"), self._dictionary())
+        told = {"Sources": list(inputs.series.sources), "Qsmbids": self._how()}
+        write_table(table, COLUMNS, self._rows(), told)
         labels = turn_back(arrays.load(inputs.labels), inputs.grid)
         write_image(image, labels, inputs.grid["stored"]["affine"])
-        names = [f"{label}\t{name}" for label, name in sorted(inputs.names.items())]
+        names = [{"index": label, "name": name} for label, name in sorted(inputs.names.items())]
+        about = {"Description": "Regions of the brain in which maps were measured", **told}
         lookup = image.with_name(image.name.replace(".nii.gz", ".tsv"))
-        write_text(lookup, "\n".join(["index\tname", *names]) + "\n")
-        write_json(image.with_name(image.name.replace(".nii.gz", ".json")), self._about_labels())
+        write_table(lookup, _LOOKUP, names, about)
         self._results["written"] = [str(table), str(image)]
 
     def _rows(self) -> list[dict[str, Any]]:
@@ -96,21 +102,6 @@ class MeasureRegions(Stage):
             values = measure_regions(decay, regions, brain, voxel_volume=volume)
             found += rows("R2starmap", "n/a", values)
         return found
-
-    def _dictionary(self) -> dict[str, Any]:
-        """Return what the table's columns mean and how its numbers came to be."""
-        from qsmbids.regions.table import COLUMNS
-
-        columns: dict[str, Any] = {n: {"Description": text} for n, text in COLUMNS.items()}
-        columns["volume_mm3"]["Units"] = "mm^3"
-        return {**columns, "Sources": list(self.inputs.series.sources), "Qsmbids": self._how()}
-
-    def _about_labels(self) -> dict[str, Any]:
-        return {
-            "Description": "Regions of the brain in which maps were measured",
-            "Sources": list(self.inputs.series.sources),
-            "Qsmbids": self._how(),
-        }
 
     def _how(self) -> dict[str, Any]:
         inputs = self.inputs

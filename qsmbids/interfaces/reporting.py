@@ -50,13 +50,13 @@ class ParticipantReport(Stage):
 def write_report(output_dir: Path, participant: str) -> Path:
     """Write a participant's page and ``logs/sub-<label>/CITATION.md``; return the page's path."""
     from qsmbids.bids import write_text
-    from qsmbids.bids.results import find_series
+    from qsmbids.bids.results import own_series
     from qsmbids.reports import methods_text, write_participant_page
     from qsmbids.reports.facts import acquisition_of, measured
 
     stages = stages_of(output_dir, participant)
     if stages:
-        told = [measured(acquisition_of(one)) for one in find_series(output_dir, participant)]
+        told = [measured(acquisition_of(one)) for one in own_series(output_dir, participant)]
         text = methods_text(stages, told)
         write_text(output_dir / "logs" / f"sub-{participant}" / "CITATION.md", text)
     return write_participant_page(output_dir, participant)

@@ -15,7 +15,7 @@ def tkd(problem: Problem, *, threshold: float = 0.15) -> Float:
     problem : Problem
         Its weight has no place in a division in k-space.
     threshold : float
-        Below this |D| the divisor is ``sign(D) * threshold``; between 0 and 2/3.
+        Below this ``|D|`` the divisor is ``sign(D) * threshold``; between 0 and 2/3.
 
     References
     ----------

@@ -32,7 +32,7 @@ def tv(
 ) -> Float:
     r"""Return the map of least total variation that fits the field.
 
-    Minimises :math:`\frac12 \|W (D\chi - f)\|^2 + \lambda \sum |G\chi|`, where |G chi| is the
+    Minimises :math:`\frac12 \|W (D\chi - f)\|^2 + \lambda \sum |G\chi|`, where ``|G chi|`` is the
     gradient's length, so that edges cost the same in every direction. Sources outside the mask
     are left free: those in its eroded rim shape the field inside.
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
 from qsmbids.regions.statistics import RegionValues
 
-COLUMNS: dict[str, str] = {
+_COLUMNS = {
     "map": "Suffix of the map: Chimap (susceptibility in ppm) or R2starmap (1/s)",
     "method": "Method of a Chimap, as desc names it in its file; n/a of an R2starmap",
     "index": "Label of the region in the label image beside the table",
@@ -25,45 +24,13 @@ COLUMNS: dict[str, str] = {
     "n/a for a map without uncertainty",
 }
 
+COLUMNS: dict[str, dict[str, str]] = {
+    name: {"Description": text} | ({"Units": "mm^3"} if name == "volume_mm3" else {})
+    for name, text in _COLUMNS.items()
+}
+"""What the dictionary beside the table says of each column."""
+
 
 def rows(kind: str, method: str, values: Iterable[RegionValues]) -> list[dict[str, Any]]:
     """Return the rows of one map, by its suffix and method."""
     return [{"map": kind, "method": method, **asdict(one)} for one in values]
-
-
-def to_tsv(table: Iterable[Mapping[str, Any]]) -> str:
-    """Return rows as tab-separated text; what is unknown is ``n/a``."""
-    lines = ["\t".join(COLUMNS)]
-    lines += ["\t".join(_text(row[name]) for name in COLUMNS) for row in table]
-    return "\n".join(lines) + "\n"
-
-
-def from_tsv(text: str) -> list[dict[str, Any]]:
-    """Return the rows of a table; ``n/a`` becomes NaN.
-
-    Raises
-    ------
-    ValueError
-        If a column is missing or a number is none.
-    """
-    head, *lines = (line.split("\t") for line in text.splitlines() if line)
-    if missing := COLUMNS.keys() - set(head):
-        raise ValueError(f"the table has no column {sorted(missing)[0]!r}")
-    table = [dict(zip(head, line, strict=True)) for line in lines]
-    return [
-        {name: row[name] if name in _TEXTS else _number(row[name]) for name in COLUMNS}
-        for row in table
-    ]
-
-
-_TEXTS = ("map", "method", "region")
-
-
-def _number(text: str) -> float:
-    return float("nan") if text == "n/a" else float(text)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}" if math.isfinite(value) else "n/a"
-    return str(value)

@@ -23,6 +23,18 @@ class Citation:
 
 
 CITATIONS: dict[str, Citation] = {
+    # regions
+    "hallgren1958": Citation(
+        "Hallgren B, Sourander P. The effect of age on the non-haemin iron in the human brain. "
+        "J Neurochem 3:41-51 (1958).",
+        "10.1111/j.1471-4159.1958.tb12607.x",
+    ),
+    "zheng2013": Citation(
+        "Zheng W, Nichol H, Liu S, Cheng YC, Haacke EM. Measuring iron in the brain using "
+        "quantitative susceptibility mapping and X-ray fluorescence imaging. "
+        "NeuroImage 78:68-74 (2013).",
+        "10.1016/j.neuroimage.2013.04.022",
+    ),
     # weighting and separation
     "haacke2004": Citation(
         "Haacke EM, Xu Y, Cheng YC, Reichenbach JR. Susceptibility weighted imaging (SWI). "

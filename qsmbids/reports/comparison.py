@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from qsmbids.bids.volume import Image
 from qsmbids.reports import slices, windows
-from qsmbids.reports.images import SeriesImages, without_zeros
+from qsmbids.reports.images import SeriesImages
 from qsmbids.reports.picture import Picture
 from qsmbids.reports.slices import Panel
 
@@ -76,9 +76,9 @@ def _groups(names: Sequence[str]) -> list[list[str]]:
 
 def _side_by_side(images: SeriesImages, maps: Mapping[str, Image], names: Sequence[str]) -> Picture:
     first, second = maps[names[0]], maps[names[1]]
-    shown = {name: without_zeros(maps[name]) for name in names}
+    shown = {name: images.inside(maps[name]) for name in names}
     if len(names) == 2:
-        shown["difference"] = without_zeros(second - first)
+        shown["difference"] = images.inside(second - first)
     planes = {name: slices.planes(image, images.shown, {}) for name, image in shown.items()}
     panels: list[Panel] = []
     for plane in range(3):

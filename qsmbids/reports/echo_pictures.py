@@ -16,7 +16,8 @@ from qsmbids.reports.view import View, view_of
 CAPTIONS = {
     "wrapped": (
         "Wrapped phase",
-        "The phase as the scanner gave it, first and last echo. Expect smooth bands with sharp "
+        "The phase as the scanner gave it, of the first and the last echo or of their "
+        "difference. Expect smooth bands with sharp "
         "jumps by a full turn inside the head, and noise around it.",
     ),
     "unwrapped": (
@@ -85,7 +86,7 @@ def draw_echoes(
             _wrapped(phase, view, echo_times, difference), windows.PHASE_RAD, "rad", columns=3
         ),
         "unwrapped": drawn(cut(unwrapped), windows.unwrapped_window(strength, time), "rad"),
-        "noise": drawn(cut(noise), windows.NOISE_PPM, "ppm"),
+        "noise": drawn(cut(noise), windows.noise_window(strength, time), "ppm"),
     }
     if residual.any():
         shown["residual"] = drawn(cut(residual), windows.RESIDUAL_RAD, "rad")

@@ -79,6 +79,11 @@ class SeriesImages:
                 return self.masks[name]
         return np.asarray(image != 0)
 
+    def inside(self, image: Image, mask: str = "eroded") -> Image:
+        """Return an image with NaN, which is not drawn, off a mask; where it is 0 without one."""
+        known = self.masks.get(mask, image != 0)
+        return np.where(known, image, np.float32(np.nan))
+
     def in_ppm(self, field: Image) -> tuple[Image, str]:
         """Return a field in Hz in ppm, and its unit; in Hz if the field strength is not known."""
         return (field / hz_per_ppm(self.strength), "ppm") if self.strength else (field, "Hz")
@@ -89,8 +94,3 @@ class SeriesImages:
             return {}
         voxel = float(np.prod(self.view.grid.voxel_size)) / 1000
         return {name: float(np.count_nonzero(one)) * voxel for name, one in self.masks.items()}
-
-
-def without_zeros(image: Image) -> Image:
-    """Return the image with NaN for 0: what a stage left out is not drawn."""
-    return np.where(image == 0, np.float32(np.nan), image)

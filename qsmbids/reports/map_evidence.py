@@ -73,7 +73,7 @@ def examine_map(
     r2star : (x, y, z) array, optional
         In 1/s.
     """
-    label = label_of(images, desc)
+    label = images.series.method(desc)
     mask = images.mask_of(chi)
     method = str(images.series.chimaps[desc].provenance.get("MethodLabel") or label)
     evidence = MapEvidence(
@@ -101,11 +101,6 @@ def examine_map(
     except ValueError as error:
         images.notes.append(f"Streaks were not measured: {error}.")
     return evidence
-
-
-def label_of(images: SeriesImages, desc: str) -> str:
-    """Return the name of the method that made a map, as the command line takes it."""
-    return str(images.series.chimaps[desc].provenance.get("Method") or desc)
 
 
 def b0_direction(images: SeriesImages, desc: str | None = None) -> tuple[float, float, float]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from qsmbids.bids.volume import Image
 from qsmbids.reports import figures, slices, windows
-from qsmbids.reports.images import SeriesImages, without_zeros
+from qsmbids.reports.images import SeriesImages
 from qsmbids.reports.picture import Picture
 from qsmbids.reports.series_pictures import plane_picture
 from qsmbids.reports.tissue import tissues
@@ -14,7 +14,7 @@ from qsmbids.reports.tissue import tissues
 
 def main_picture(images: SeriesImages, label: str, chi: Image) -> Picture:
     """Return the slices of a map in three planes, all in the window of every participant."""
-    shown, view = without_zeros(chi), images.shown
+    shown, view = images.inside(chi), images.shown
     panels = [panel for axis in (2, 1, 0) for panel in slices.along(shown, view, axis)]
     return Picture(
         f"Susceptibility, {label}",
@@ -28,7 +28,7 @@ def main_picture(images: SeriesImages, label: str, chi: Image) -> Picture:
 
 def wide_picture(images: SeriesImages, label: str, chi: Image) -> Picture:
     """Return axial slices of a map in a window for lesions."""
-    panels = slices.along(without_zeros(chi), images.shown, 2)
+    panels = slices.along(images.inside(chi), images.shown, 2)
     return Picture(
         f"Axial slices in a wide window, {label}",
         "Calcifications are black and haemorrhages white here. Grey window "
@@ -45,7 +45,7 @@ def uncertainty_picture(images: SeriesImages, label: str, sigma: Image) -> Pictu
         "so that two of three voxels are no further from the truth. Fewer are where background "
         "field is left, and in veins and lesions. Bright is doubtful."
     )
-    window, shown = windows.UNCERTAINTY_PPM, without_zeros(sigma)
+    window, shown = windows.UNCERTAINTY_PPM, images.inside(sigma)
     return plane_picture(images, shown, f"Uncertainty, {label}", caption, window, "ppm")
 
 
@@ -71,7 +71,7 @@ def unexplained_picture(images: SeriesImages, label: str, left: Image) -> Pictur
         "The local field less the field of the map. Expect noise and a little of the veins; "
         "anatomy means that the map is too smooth, slow shading that background field is left."
     )
-    title, shown = f"Field left unexplained, {label}", without_zeros(left)
+    title, shown = f"Field left unexplained, {label}", images.inside(left)
     return plane_picture(images, shown, title, caption, windows.LOCAL_PPM, "ppm")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qsmbids import __version__
-from qsmbids.bids.results import Failure, find_failures, find_series
+from qsmbids.bids.results import Failure, find_failures, own_series
 from qsmbids.bids.sidecar import write_text
 from qsmbids.reports.environment import environment
 from qsmbids.reports.run_facts import run_facts, run_files
@@ -32,7 +32,7 @@ def write_participant_page(output_dir: Path, participant: str) -> Path:
     failed = {one["series"]: one["message"] for one in failures}
     series = [
         series_section(output_dir, participant, one, failed.get(one.key, ""))
-        for one in find_series(output_dir, participant)
+        for one in own_series(output_dir, participant)
     ]
     html = (
         environment()

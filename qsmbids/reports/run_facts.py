@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qsmbids.bids.results import RUN, Series, read_json
+from qsmbids.bids.results import RUN, SPACE, Series, read_json
 
 
 def log_folder(output_dir: Path, participant: str) -> Path:
@@ -42,7 +42,9 @@ def series_files(output_dir: Path, participant: str, series: Series) -> list[str
     """Return the images and sidecars of a series and what was noted of it, as relative paths."""
     images = [derivative.path for derivative in series.every]
     sidecars = [path.with_name(f"{path.name.split('.')[0]}.json") for path in images]
-    there = sorted({path for path in [*images, *sidecars] if path.is_file()})
+    folders = {path.parent for path in images}
+    moved = [path for folder in folders for path in folder.glob(f"{series.key}{SPACE}*")]
+    there = sorted({path for path in [*images, *sidecars, *moved] if path.is_file()})
     relative = [path.relative_to(output_dir).as_posix() for path in there]
     return [*relative, *series_logs(output_dir, participant, series.key)]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from qsmbids.bids.volume import Image
 from qsmbids.reports import slices, windows
 from qsmbids.reports.echo_pictures import CAPTIONS
-from qsmbids.reports.images import SeriesImages, without_zeros
+from qsmbids.reports.images import SeriesImages
 from qsmbids.reports.picture import Picture, data_uri
 from qsmbids.reports.view import Mask
 from qsmbids.reports.windows import Window
@@ -52,10 +52,12 @@ def series_pictures(images: SeriesImages, read: Mapping[str, Image]) -> Iterator
     yield from _echoes(images, ("wrapped", "unwrapped"))
     if "total" in read:
         text = "Expect a smooth field inside the brain; a jump is a phase wrap that was left."
-        yield _field(images, read["total"], "Total field", text, windows.TOTAL_PPM)
+        total = images.inside(read["total"], "brain")
+        yield _field(images, total, "Total field", text, windows.TOTAL_PPM)
     if "local" in read:
         text = "Slow shading towards the rim or the sinuses is background that was left."
-        yield _field(images, read["local"], "Local field", text, windows.LOCAL_PPM)
+        local = images.inside(read["local"])
+        yield _field(images, local, "Local field", text, windows.LOCAL_PPM)
     yield from _echoes(images, ("noise", "residual"))
     for name, (title, caption) in _WEIGHTED.items():
         if name in read:
@@ -63,7 +65,7 @@ def series_pictures(images: SeriesImages, read: Mapping[str, Image]) -> Iterator
     if "r2star" in read:
         yield plane_picture(
             images,
-            without_zeros(read["r2star"]),
+            images.inside(read["r2star"], "brain"),
             "R2*",
             "Expect veins and iron-rich deep grey matter bright, and where signal is lost.",
             windows.r2star_window(images.strength),
@@ -111,7 +113,7 @@ def _own_window(images: SeriesImages, image: Image, title: str, caption: str) ->
 def _field(images: SeriesImages, field: Image, title: str, caption: str, window: Window) -> Picture:
     values, unit = images.in_ppm(field)
     shown = window if unit == "ppm" else windows.in_hertz(window)
-    return plane_picture(images, without_zeros(values), title, caption, shown, unit)
+    return plane_picture(images, values, title, caption, shown, unit)
 
 
 def _echoes(images: SeriesImages, names: tuple[str, ...]) -> Iterator[Picture]:

@@ -16,6 +16,7 @@ from qsmbids.reports.evidence import examine
 from qsmbids.reports.facts import acquisition_facts, acquisition_of, map_facts, measured
 from qsmbids.reports.map_evidence import MapEvidence
 from qsmbids.reports.methods import describe
+from qsmbids.reports.region_table import region_tables
 from qsmbids.reports.run_facts import series_files, weights_of
 from qsmbids.reports.viewer import write_viewer
 
@@ -60,6 +61,7 @@ def series_section(
         "pictures": evidence.pictures,
         "comparison": evidence.comparison,
         "histogram": evidence.histogram,
+        "regions": region_tables(output_dir, participant, series.key),
         "viewer": viewer,
         "stages": stages,
         "weights": weights_of(stages),
@@ -116,8 +118,9 @@ def _warnings(series: Series, stages: list[dict[str, Any]]) -> list[str]:
 
 
 def _residuals(stages: list[dict[str, Any]]) -> list[float]:
+    """Return what phase fits left; one or two echoes leave nothing, which proves nothing."""
     found = (stage.get("Residual") for stage in stages)
-    return [float(value) for value in found if isinstance(value, (int, float))]
+    return [float(value) for value in found if isinstance(value, (int, float)) and value]
 
 
 def _union(series: Series, name: str) -> list[str]:

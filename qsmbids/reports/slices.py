@@ -145,6 +145,6 @@ def _grey_bar(axes: Axes, height: float, window: tuple[float, float], unit: str)
     axes.imshow(ramp, cmap="gray", origin="lower", extent=(left, left + 14, bottom, top))
     style: dict[str, Any] = {"va": "center", "color": TEXT, "fontsize": 9}
     for share in (0, 0.5, 1):
-        value = f"{window[0] + share * (window[1] - window[0]):.3g}".replace("-", "\N{MINUS SIGN}")
+        value = f"{window[0] + share * (window[1] - window[0]):.4g}".replace("-", "\N{MINUS SIGN}")
         axes.text(left + 20, bottom + share * (top - bottom), value, **style)
     axes.text(left, top + 16, unit, **style)

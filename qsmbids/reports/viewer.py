@@ -65,9 +65,9 @@ def write_viewer(output_dir: Path, participant: str, series: Series) -> str:
 
 def _name(desc: str, series: Series) -> str:
     """Return what people call a map."""
-    of = desc if desc in series.chimaps else desc.removesuffix(BEFORE)
-    method = str(series.chimaps[of].provenance.get("Method") or of) if of in series.chimaps else of
-    return method if of == desc else f"{method} before its fit"
+    if desc in series.chimaps:
+        return series.method(desc)
+    return f"{series.method(desc.removesuffix(BEFORE))} before its fit"
 
 
 def _grid(volume: Volume, images: int) -> Grid:

@@ -22,7 +22,7 @@ TOTAL_PPM: Window = (-0.5, 0.5)
 LOCAL_PPM: Window = (-0.05, 0.05)
 UNCERTAINTY_PPM: Window = (0.0, 0.05)
 PART_PPM: Window = (0.0, 0.15)
-NOISE_PPM: Window = (0.0, 0.01)
+NOISE_RAD = 0.1
 PHASE_RAD: Window = (-math.pi, math.pi)
 RESIDUAL_RAD: Window = (0.0, 0.3)
 DECAY = 3.0  # times the usual R2*
@@ -37,6 +37,11 @@ def unwrapped_window(strength: float, time: float) -> Window:
     """Return the window in radians of what `TOTAL_PPM` makes in ``time`` seconds."""
     turn = 2 * math.pi * hz_per_ppm(strength) * time
     return turn * TOTAL_PPM[0], turn * TOTAL_PPM[1]
+
+
+def noise_window(strength: float, time: float) -> Window:
+    """Return the window in ppm of the field's noise that `NOISE_RAD` of phase makes."""
+    return 0.0, NOISE_RAD / (2 * math.pi * hz_per_ppm(strength) * time)
 
 
 def in_hertz(window: Window, strength: float = 3.0) -> Window:

@@ -20,10 +20,20 @@ def write_boilerplate(inventory: Inventory, settings: Settings) -> list[str]:
         own = [series for series in inventory.series if series.participant == participant]
         stages = [stage for series in own for stage in _planned(series, settings)]
         if stages:
-            text = methods_text(stages)
+            text = methods_text(stages, [_measured(series) for series in own])
             write_text(records.log_dir(settings, participant) / "CITATION.md", text)
             texts[text] = None
     return list(texts)
+
+
+def _measured(series: Series) -> str:
+    """Return how a series was measured, without its voxels, for which images would be opened."""
+    from qsmbids.reports.facts import Acquisition, measured
+
+    times = tuple(round(1000 * time, 4) for time in series.echo_times)
+    return measured(
+        Acquisition(times, series.field_strength, (), (), None, dict(series.acquisition))
+    )
 
 
 def _planned(series: Series, settings: Settings) -> Iterator[dict[str, Any]]:

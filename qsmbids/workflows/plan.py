@@ -8,7 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from qsmbids.background import METHODS as BACKGROUND
-from qsmbids.bids import Series
+from qsmbids.bids import Series, desc_label
 from qsmbids.bids.segmentations import segmentation_label
 from qsmbids.contrast import SEPARATION, WEIGHTING
 from qsmbids.interfaces.outputs import (
@@ -71,8 +71,14 @@ def node_name(key: str) -> str:
 
 
 def stage_label(node: str) -> str:
-    """Return what people call the stage of a node: ``inversion_tv`` is ``inversion (tv)``."""
-    stage, _, method = node.partition("_")
+    """Return what people call the stage of a node, its method as the command line takes it.
+
+    >>> stage_label("inversion_dcnettv")
+    'inversion (dcnet-tv)'
+    """
+    stage, _, label = node.partition("_")
+    names = {desc_label(name): name for name in (*METHODS, *COMBINATIONS)}
+    method = names.get(label, label)
     return LABELS.get(stage, node) + (f" ({method})" if method and stage != "report" else "")
 
 

@@ -44,6 +44,8 @@ class Runner:
         self._settings, self._listener = settings, listener
         self._outcomes: Outcomes
         _demand_plugin(settings)
+        # Nipype's plugins for clusters end with a KeyError where no login has set it.
+        os.environ.setdefault("LOGNAME", os.environ.get("USER") or str(os.getuid()))
         own_folder(settings.work_dir / TOP)
         _configure(settings)
         # The sums of a threaded BLAS depend on the number of threads in the last digit, and a run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import re
 import sys
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 
 import qsmbids
+from docs.tools import tables
 from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.bids.names import desc_label
 from qsmbids.cli.parser import parse
@@ -26,13 +26,10 @@ from qsmbids.reports import methods_text
 from qsmbids.reports.citations import CITATIONS
 
 INVERSIONS = {**INVERSION, **COMBINATIONS}
-README = Path(__file__).resolve().parents[2] / "README.md"
-_spec = importlib.util.spec_from_file_location("readme", README.parent / "docs" / "readme.py")
-readme = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(readme)
+CONTRIBUTING = Path(__file__).resolve().parents[2] / "CONTRIBUTING.md"
 METHODS = [
     pytest.param(method, id=f"{option}-{name}")
-    for option, registry in readme.registries().items()
+    for option, registry in tables.registries().items()
     for name, method in registry.items()
 ]
 MAPS = [pytest.param(m, id=name) for r in (BACKGROUND, INVERSION) for name, m in r.items()]
@@ -110,14 +107,10 @@ def test_unknown_method_names_those_that_exist():
         registry["two"]
 
 
-def test_readme_has_the_tables_of_the_registries():
-    assert readme.rendered(text := README.read_text("utf-8")) == text, "run make readme"
-
-
 @pytest.fixture
 def added(monkeypatch):
     """The method of CONTRIBUTING, added as its text says: a file, and a line of the registry."""
-    text = (README.parent / "CONTRIBUTING.md").read_text("utf-8")
+    text = CONTRIBUTING.read_text("utf-8")
     file, line = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     module = ModuleType("qsmbids.inversion.wiener")
     exec(compile(file, "wiener.py", "exec"), module.__dict__)
@@ -140,4 +133,4 @@ def test_a_method_is_added_by_one_file_and_one_line(added, tmp_path):
     assert "by a Wiener filter (noise = 0.2) [2]" in methods_text(
         [{"Method": added, "Parameters": {"noise": 0.2}}]
     )
-    assert any("Wiener filter | [Bilgic 2014]" in row for row in readme.methods())
+    assert any("Wiener filter | [Bilgic 2014]" in row for row in tables.methods())

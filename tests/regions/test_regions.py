@@ -9,8 +9,9 @@ import pytest
 
 from qsmbids.regions import Parcellation, measure_regions
 from qsmbids.regions.freesurfer import names_of
+from qsmbids.regions.normal import iron, susceptibility_of
 from qsmbids.regions.reference import FEWEST, reference_value
-from qsmbids.regions.table import COLUMNS, from_tsv, rows, to_tsv
+from qsmbids.regions.table import COLUMNS, rows
 
 SHAPE = (12, 10, 8)
 
@@ -63,19 +64,21 @@ def test_a_name_without_a_side_means_both() -> None:
     assert np.array_equal(regions.where("caudate"), regions.labels > 0)
 
 
-def test_a_table_is_read_as_it_was_written(rng: np.random.Generator) -> None:
-    mask = np.zeros(SHAPE, bool)
-    mask[:5] = True
-    values = measure_regions(rng.normal(size=SHAPE), two_boxes(), mask, voxel_volume=1)
-    text = to_tsv(rows("Chimap", "tv", values))
-    assert text.splitlines()[0].split("\t") == list(COLUMNS)
-    first, second = from_tsv(text)
-    assert first["region"] == "left caudate"
-    assert first["mean"] == pytest.approx(values[0].mean, rel=1e-5)
-    assert math.isnan(second["mean"])
-    assert "\tn/a" in text.splitlines()[2]
-    with pytest.raises(ValueError, match="no column"):
-        from_tsv(text.replace("share_kept", "kept"))
+def test_rows_have_the_columns_of_the_table(rng: np.random.Generator) -> None:
+    values = measure_regions(rng.normal(size=SHAPE), two_boxes(), np.ones(SHAPE), voxel_volume=1)
+    first, _ = rows("Chimap", "tv", values)
+    assert set(first) == set(COLUMNS)
+    assert (first["map"], first["method"], first["region"]) == ("Chimap", "tv", "left caudate")
+
+
+def test_iron_by_age_is_the_published_curve() -> None:
+    # mg in 100 g at 30 years, as others have evaluated the curves of Hallgren and Sourander
+    at_30 = {"caudate": 7.835, "putamen": 10.677, "pallidum": 20.341}
+    for region, expected in at_30.items():
+        assert iron(f"right {region}", 30.0) == pytest.approx(expected, abs=1e-3)
+    assert susceptibility_of(at_30["pallidum"]) == pytest.approx(0.2238, abs=1e-4)
+    assert iron("thalamus", 30.0) is None
+    assert iron("putamen", float("nan")) is None
 
 
 def test_names_are_those_of_the_colour_table() -> None:

@@ -14,9 +14,9 @@ from scipy import stats
 
 from benchmarks.group import make_study
 from qsmbids.bids.tables import read_table
+from qsmbids.bids.variables import read_variables
 from qsmbids.cli.main import main
 from qsmbids.errors import InputError
-from qsmbids.reports.group.regions import read_variables
 from qsmbids.reports.group.statistics import fit_model, outliers
 from qsmbids.reports.group.template_space import average
 
@@ -103,7 +103,8 @@ def test_region_values_meet_age_sex_and_group(study) -> None:
     assert {row["sex"] for row in rows} == {"F", "M"}
     data = _data(out)
     assert list(data["variables"]) == ["age", "sex", "group"]
-    assert sum(data["first"]) == PARTICIPANTS - 2  # one series a participant goes into a model
+    firsts = [len(places) for places in data["firsts"].values()]
+    assert firsts == [PARTICIPANTS - 2] * 3  # one series a participant goes into a model
     table = {
         row["participant_id"]: float(row["age"]) for row in read_table(bids / "participants.tsv")
     }

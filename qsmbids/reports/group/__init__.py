@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qsmbids.bids.sidecar import write_text
+from qsmbids.bids.variables import read_variables
 from qsmbids.reports.group.page import render
-from qsmbids.reports.group.regions import gather_regions, read_variables, tabulate
+from qsmbids.reports.group.regions import gather_regions, tabulate
 from qsmbids.reports.group.rows import Row, gather_rows
 from qsmbids.reports.group.tables import mark_outliers, write_group_tables
 from qsmbids.reports.group.template_space import average

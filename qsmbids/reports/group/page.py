@@ -84,11 +84,13 @@ def _data(
     series = sorted({row.series for row in maps} | {s for t in tables for s in _series(t)})
     place = {key: number for number, key in enumerate(series)}
     labels = [key.split("_")[0].removeprefix("sub-") for key in series]
-    firsts = set(first_series(series).values())
     return {
         "series": series,
         "pages": [pages.get(label, "") for label in labels],
-        "first": [int(key in firsts) for key in series],
+        "firsts": {
+            table.title: [place[key] for key in first_series(_series(table)).values()]
+            for table in tables
+        },
         "variables": {
             name: [variables.get(label, {}).get(name) for label in labels]
             for name in VARIABLES

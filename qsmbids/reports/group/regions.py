@@ -9,12 +9,11 @@ from pathlib import Path
 
 from qsmbids.bids.names import entities_of
 from qsmbids.bids.tables import read_table
-from qsmbids.errors import InputError
+from qsmbids.bids.variables import VARIABLES
 from qsmbids.evaluation.comparison import holm
+from qsmbids.regions import table as region_table
 from qsmbids.reports.group.statistics import Model, fit_model
 
-VARIABLES = ("age", "sex", "group")
-_NUMBERS = ("voxels", "volume_mm3", "share_kept", "mean", "median", "sd", "uncertainty")
 _END = "_regions.tsv"
 
 COLUMNS = {
@@ -22,16 +21,7 @@ COLUMNS = {
     "session_id": {"Description": "Label of the session"},
     "series": {"Description": "Entities that the files of the series share"},
     "atlas": {"Description": "Atlas or segmentation that the regions are from"},
-    "map": {"Description": "BIDS suffix of the map"},
-    "method": {"Description": "desc of the map"},
-    "region": {"Description": "Name of the region"},
-    "voxels": {"Description": "Voxels in which the map is known"},
-    "volume_mm3": {"Description": "Their volume", "Units": "mm^3"},
-    "share_kept": {"Description": "Share of the region in which the map is known"},
-    "mean": {"Description": "Mean; ppm of Chimap, 1/s of R2starmap"},
-    "median": {"Description": "Median; ppm of Chimap, 1/s of R2starmap"},
-    "sd": {"Description": "Standard deviation; ppm of Chimap, 1/s of R2starmap"},
-    "uncertainty": {"Description": "Mean of the map of uncertainty", "Units": "ppm"},
+    **region_table.COLUMNS,
     **{name: {"Description": f"{name} in participants.tsv"} for name in VARIABLES},
 }
 """Columns of ``group_regions.tsv`` and what they mean."""
@@ -70,43 +60,6 @@ class Table:
         return " ".join(filter(None, (self.map, self.method, f"({self.atlas})")))
 
 
-def read_variables(bids_dir: Path) -> dict[str, dict[str, float | str]]:
-    """Return age, sex and group of each participant, as far as ``participants.tsv`` has them.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read.
-    """
-    path = bids_dir / "participants.tsv"
-    if not path.is_file():
-        return {}
-    try:
-        rows = read_table(path)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path} cannot be read ({error}); correct it: group takes age, sex and group from it."
-        ) from error
-    found = {}
-    for row in rows:
-        lower = {name.lower(): text for name, text in row.items()}
-        known = {name: _number(lower[name], name) for name in VARIABLES if name in lower}
-        label = row.get("participant_id", "").removeprefix("sub-")
-        found[label] = {name: value for name, value in known.items() if value is not None}
-    return found
-
-
-def _number(text: str, name: str) -> float | str | None:
-    """Return an age as a number, ``89+`` too; what else there is, as text."""
-    if name != "age":
-        return text
-    try:
-        value = float(text.rstrip("+"))
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
 def gather_regions(output_dir: Path, participants: Iterable[str]) -> list[dict[str, object]]:
     """Return the rows of all region tables in an output folder.
 
@@ -137,18 +90,8 @@ def gather_regions(output_dir: Path, participants: Iterable[str]) -> list[dict[s
                 "series": series,
                 "atlas": atlas,
             }
-            found += [{**shared, **row, **_numbers(row)} for row in rows if "region" in row]
+            found += [{**shared, **row} for row in rows if {"region", "map"} <= row.keys()]
     return found
-
-
-def _numbers(row: Mapping[str, str]) -> dict[str, float]:
-    numbers = {}
-    for name in _NUMBERS:
-        try:
-            numbers[name] = float(row[name])
-        except (KeyError, ValueError):
-            numbers[name] = math.nan
-    return numbers
 
 
 def tabulate(
@@ -157,30 +100,36 @@ def tabulate(
     """Return the means by map and region, with their models over age, sex and group."""
     tables: dict[tuple[str, str, str], Table] = {}
     for row in rows:
-        name = (str(row["atlas"]), str(row.get("map", "")), str(row.get("method", "")))
-        table = tables.setdefault(name, Table(*name))
-        means = table.means.setdefault(str(row["region"]), {})
-        means[str(row["series"])] = float(str(row["mean"]))
-    for table in tables.values():
-        _model(table, variables)
+        name = (str(row["atlas"]), str(row["map"]), str(row.get("method", "")))
+        means = tables.setdefault(name, Table(*name)).means.setdefault(str(row["region"]), {})
+        means[str(row["series"])] = _number(row.get("mean"))
+    for one in tables.values():
+        _model(one, variables)
     return list(tables.values())
 
 
-def _model(table: Table, variables: Mapping[str, Mapping[str, float | str]]) -> None:
-    firsts = first_series(series for means in table.means.values() for series in means)
+def _number(text: object) -> float:
+    try:
+        return float(str(text))
+    except ValueError:
+        return math.nan
+
+
+def _model(own: Table, variables: Mapping[str, Mapping[str, float | str]]) -> None:
+    firsts = first_series(series for means in own.means.values() for series in means)
     known = [name for name in VARIABLES if any(name in one for one in variables.values())]
     columns = {name: [variables.get(label, {}).get(name) for label in firsts] for name in known}
-    for region, means in table.means.items():
+    for region, means in own.means.items():
         values = [means.get(series, math.nan) for series in firsts.values()]
-        table.models[region] = fit_model(values, columns)
+        own.models[region] = fit_model(values, columns)
     for name in known:
         p = {
             region: term.p
-            for region, model in table.models.items()
+            for region, model in own.models.items()
             for term in model.terms
             if term.name == name
         }
-        table.corrected[name] = dict(zip(p, holm(list(p.values())), strict=True))
+        own.corrected[name] = dict(zip(p, holm(list(p.values())), strict=True))
 
 
 def first_series(series: Iterable[str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from qsmbids.bids.names import entities_of
-from qsmbids.bids.results import find_failures, find_series, read_json
+from qsmbids.bids.results import find_failures, own_series, read_json
 from qsmbids.reports.checks.lights import lights_path
 
 GOOD, LOOK, FAILED, MISSING, UNCHECKED = "good", "look", "failed", "missing", "unchecked"
@@ -119,26 +119,25 @@ def gather_rows(output_dir: Path, participants: Iterable[str]) -> list[Row]:
 
 def _rows_of(output_dir: Path, participant: str) -> Iterator[Row]:
     failed = {one.series: one.message for one in find_failures(output_dir, participant)}
-    for series in find_series(output_dir, participant):
-        if "_space-" in series.key:
-            continue  # the same map in a template's space
+    for series in own_series(output_dir, participant):
         told = read_json(lights_path(output_dir, participant, series.key))
         failure = failed.pop(series.key, "") if series.chimaps else ""
-        for method, image in series.chimaps.items():
-            row = Row(participant, series.key, method)
+        for desc, image in series.chimaps.items():
+            row = Row(participant, series.key, series.method(desc))
             row.warnings = len(image.provenance.get("Warnings") or [])
-            _judge(row, told, failure)
+            _judge(row, told, (told.get("Maps") or {}).get(desc) or [], failure)
             yield row
     for key, message in failed.items():
         yield Row(participant, key, status=FAILED, message=message)
 
 
-def _judge(row: Row, told: Mapping[str, Any], failure: str) -> None:
-    """Note what the checks of a map say, or that there are none."""
+def _judge(
+    row: Row, told: Mapping[str, Any], of_map: Iterable[Mapping[str, Any]], failure: str
+) -> None:
+    """Note what the checks of a series and of its map say, or that there are none."""
     if not told:
         row.status = UNCHECKED
     texts = []
-    of_map = (told.get("Maps") or {}).get(row.method) or []
     for one, of_series in [
         *((x, True) for x in told.get("Series") or []),
         *((x, False) for x in of_map),

@@ -64,9 +64,10 @@ function makeRegions(form) {
     const chosen = data.regions.find((one) => one.title === title.value && one.region === region.value);
     const column = data.variables[variable.value];
     const shown = [];
+    const firsts = new Set(data.firsts[title.value]);
     chosen.values.forEach((value, at) => {
       const level = column ? column[at] : "all";
-      if (value === null || level === null || !data.first[at]) return;
+      if (value === null || level === null || !firsts.has(at)) return;
       shown.push({ at, value, level, text: `${show(value)} ${chosen.unit}${column ? `, ${variable.value} ${level}` : ""}` });
     });
     if (!shown.length) return [];

@@ -1,4 +1,4 @@
-"""Write the Boutiques descriptor of the app from its parser: ``make readme``.
+"""Write the Boutiques descriptor of the app from its parser: ``make descriptor``.
 
 Boutiques (https://doi.org/10.1093/gigascience/giy016) describes a command line in JSON, from which
 platforms such as CBRAIN draw a form, check what is entered and start the container.
@@ -17,7 +17,7 @@ import qsmbids
 from qsmbids.cli import values
 from qsmbids.cli.parser import level_options
 
-DESCRIPTOR = Path(__file__).resolve().parents[1] / "docker" / "boutiques.json"
+DESCRIPTOR = Path(__file__).resolve().parents[2] / "docker" / "boutiques.json"
 _POSITIONAL = {
     "bids_dir": {"name": "BIDS dataset", "type": "File", "description": "the dataset"},
     "output_dir": {
