@@ -21,7 +21,8 @@ from qsmbids.masking import METHODS as MASKING
 from qsmbids.settings import DEEP_GREY, EXTRACTORS, Settings
 
 _EPILOG = """\
-Exit codes: 0 all is well, 1 something failed, 2 the command cannot be understood.
+Exit codes: 0 all is well, 1 something failed, 2 the command cannot be carried out, 3 a check is red
+(--strict), 130 stopped.
 Every option may stand in a TOML file given with --config-file, under its name without dashes.
 """
 _LEVEL = (
