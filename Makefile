@@ -18,7 +18,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-real test test-fast fuzz lint format types imports check bench speed papers docs gallery descriptor docker clean
+.PHONY: help install demo demo-real test test-fast fuzz faults lint format types imports check dist try-dist audit bench speed papers docs gallery descriptor docker clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ MINUTES ?= 10
 fuzz: $(INSTALLED) ## try hostile input for MINUTES, with new seeds; prints what was tried and what broke
 	PYTHONPATH=tests/helpers $(BIN)/python -W ignore -m tests.hostile.fuzz --minutes $(MINUTES)
 
+faults: $(INSTALLED) ## kill, starve and disturb runs in every way; prints what was tried and survived
+	PYTHONPATH=tests/helpers $(BIN)/python -m tests.faults.matrix
+
 lint: $(INSTALLED) ## check style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -75,6 +78,19 @@ imports: $(INSTALLED) ## check that the arrows between the packages point one wa
 	$(BIN)/lint-imports
 
 check: test lint types imports ## all of the above
+
+dist: $(INSTALLED) ## build wheel and source archive of the last commit into dist/
+	$(BIN)/python -m release.build
+
+try-dist: dist ## install the wheel into a clean environment, map a head with it and test it
+	release/try.sh --python $(BIN)/python dist
+
+audit: $(INSTALLED) ## look for known vulnerabilities, write the bill of materials dist/qsmbids.cdx.json
+	$(PYTHON) -m venv .cache/audit
+	.cache/audit/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1 cyclonedx-bom==7.5.0
+	mkdir -p dist
+	.cache/audit/bin/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml -o dist/qsmbids.cdx.json $(BIN)/python
+	.cache/audit/bin/pip-audit --path $$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))") --skip-editable
 
 bench: $(INSTALLED) ## print the figures, a script each
 	@for name in chain brain_masks background methods uncertainty; do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done

@@ -145,7 +145,7 @@ def _settle_units(arguments: argparse.Namespace) -> None:
     Refuses an incomplete or idle statement, and one that contradicts the sidecar.
     """
     from qsmbids.interfaces.params import stated_units
-    from qsmbids.physics.units import UNITS, ppm_per_unit
+    from qsmbids.physics.units import ppm_per_unit
 
     stated = stated_units(arguments.source)
     asked, told = arguments.units, stated.get("units")
@@ -156,20 +156,31 @@ def _settle_units(arguments: argparse.Namespace) -> None:
         )
     arguments.units = asked or told or "ppm"
     for name in ("field_strength", "echo_time"):
-        flag, given = f"--{name.replace('_', '-')}", getattr(arguments, name)
-        if name not in UNITS[arguments.units]:
-            if given is not None:
-                raise UsageError(
-                    f"{flag} says nothing about a field in {arguments.units}; drop it, or say "
-                    "--units."
-                )
-            continue
-        setattr(arguments, name, stated.get(name) if given is None else given)
-        if not (getattr(arguments, name) or 0) > 0:
-            raise UsageError(f"A field in {arguments.units} needs {flag}, a positive number.")
+        setattr(arguments, name, _needed(name, arguments, stated))
     arguments.ppm_per_unit = ppm_per_unit(
         arguments.units, field_strength=arguments.field_strength, echo_time=arguments.echo_time
     )
+
+
+def _needed(name: str, arguments: argparse.Namespace, stated: Mapping[str, float]) -> float | None:
+    """Return a value that the units need, as given or stated; None if they do not."""
+    from qsmbids.physics.units import UNITS, is_echo_time, is_field_strength
+
+    units, flag, value = arguments.units, f"--{name.replace('_', '-')}", getattr(arguments, name)
+    if name not in UNITS[units]:
+        if value is not None:
+            raise UsageError(
+                f"{flag} says nothing about a field in {units}; drop it, or say --units."
+            )
+        return None
+    known = float(stated.get(name, 0.0) if value is None else value)
+    if not known > 0:
+        raise UsageError(f"A field in {units} needs {flag}, a positive number.")
+    if name == "field_strength" and not is_field_strength(known):
+        raise UsageError(f"{flag} {known:g} cannot be tesla.")
+    if name == "echo_time" and not is_echo_time(known):
+        raise UsageError(f"{flag} {known:g} cannot be seconds.")
+    return known
 
 
 main = Command(_field_parser, _from_field)

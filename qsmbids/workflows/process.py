@@ -10,7 +10,7 @@ from dataclasses import replace
 from qsmbids.bids import Inventory, Series, Skipped, write_dataset_description
 from qsmbids.bids.check import read_grid
 from qsmbids.bids.dataset import make_writable
-from qsmbids.errors import InputError
+from qsmbids.errors import InputError, sentence
 from qsmbids.inversion import METHODS
 from qsmbids.settings import Settings
 from qsmbids.workflows import beside, locks, records, resources
@@ -242,6 +242,6 @@ def _write_page(participant: str, settings: Settings, progress: Progress) -> Non
     try:
         write_report(settings.output_dir, participant)
     except Exception as error:  # one page must not keep the others from being made
-        key, text = f"sub-{participant}", " ".join(str(error).split())
-        reason = f"{key}: the report could not be written: {type(error).__name__}: {text}"
+        key = f"sub-{participant}"
+        reason = f"{key}: the report could not be written: {sentence(error)}"
         progress.skipped(Skipped(key, participant, reason, error=True))

@@ -1,0 +1,1 @@
+"""What makes a release: the wheel and the source archive, and a trial of both."""

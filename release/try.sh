@@ -1,0 +1,35 @@
+#!/bin/sh
+# Install the built wheel into an environment of its own, as a user would, and use it there.
+#
+#   release/try.sh [--extra NAME]... [--python PYTHON] [FOLDER]
+#
+# FOLDER holds wheel and source archive (default: dist). What pip needs to find packages stands in
+# its own configuration. Prints the version, maps a small simulated head, and runs the fast tests of
+# the source archive against what is installed, not against its sources. With --extra that extra is
+# installed too. Everything is removed in the end.
+set -eu
+
+python=python3 extras='' folder=$(cd "$(dirname "$0")/.." && pwd)/dist
+while [ $# -gt 0 ]; do
+  case $1 in
+    --extra) extras="$extras,$2"; shift 2 ;;
+    --python) python=$2; shift 2 ;;
+    -*) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) folder=$(cd "$1" && pwd); shift ;;
+  esac
+done
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+cd "$work"
+tar xzf "$folder"/qsmbids-*.tar.gz --strip-components=1
+rm -r qsmbids # what is tested is what is installed
+wheel=$(ls "$folder"/qsmbids-*.whl)
+$python -m venv env
+env/bin/pip install --quiet --disable-pip-version-check -c constraints.txt "$wheel[test$extras]"
+env/bin/qsmbids --version
+env/bin/qsmbids-demo demo/bids --voxel-size 3
+env/bin/qsmbids demo/bids demo/out participant -w demo/work
+ls demo/out/sub-01/anat/*_Chimap.nii.gz
+env/bin/python -m pytest -q -m "not slow" tests
