@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qsmbids.bids import Inventory
 from qsmbids.bids.participants import bare, participants_of
 from qsmbids.errors import InputError
-from qsmbids.reports.group.rows import MISSING, Row
 from qsmbids.settings import Settings
 from qsmbids.workflows import records
+
+if TYPE_CHECKING:  # who asks for labels alone need not wait for what makes pages
+    from qsmbids.reports.group.rows import Row
 
 
 def missing_labels(inventory: Inventory, settings: Settings) -> list[str]:
@@ -59,6 +62,8 @@ def missing_rows(settings: Settings, made: Collection[str]) -> list[Row]:
 
 
 def _row(participant: str, key: str, reason: str) -> Row:
+    from qsmbids.reports.group.rows import MISSING, Row
+
     return Row(participant, key, status=MISSING, message=reason)
 
 

@@ -58,6 +58,8 @@ def render(
         participants=len({row.participant for row in rows}),
         maps=sum(bool(row.method) for row in rows),
         counts=Counter(row.status for row in rows),
+        sessions=any(row.session for row in rows),
+        rests=any(row.rest for row in rows),
         words=STATUS,
         tables=tables,
         variables=[name for name in VARIABLES if any(name in one for one in variables.values())],

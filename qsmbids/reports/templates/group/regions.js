@@ -17,7 +17,7 @@ function drawNumbers(pen, width, height, shown, chosen, name) {
   const x = (value) => 62 + ((value - first) / (last - first)) * (width - 78);
   const y = drawAxes(pen, width, height, ...ends(shown.map((one) => one.value)), chosen.unit);
   pen.textAlign = "center";
-  for (const value of ticks(first, last, Math.max(3, width / 110))) pen.fillText(show(value), x(value), height - 16);
+  for (const value of ticks(first, last, Math.max(4, width / 110))) pen.fillText(show(value), x(value), height - 16);
   pen.fillText(name, width / 2, height - 2);
   if (chosen.slope !== null && name === "age") {
     const [a, b] = [mean(shown.map((one) => one.level)), mean(shown.map((one) => one.value))];

@@ -20,13 +20,13 @@ function addStrip(place, measure) {
     if (from !== null || to !== null) {
       const left = Math.max(x(from ?? low), side);
       pen.fillStyle = css("--good-bg");
-      pen.fillRect(left, 0, Math.max(Math.min(x(to ?? high), width) - left, 0), height - 26);
+      pen.fillRect(left, 0, Math.max(Math.min(x(to ?? high), x(high)) - left, 0), height - 26);
     }
     const points = [];
     lanes.forEach((lane, number) => points.push(...drawLane(pen, lane, number, x, measure)));
     pen.fillStyle = css("--ink");
     pen.textAlign = "center";
-    for (const value of ticks(low, high, Math.max(3, width / 110))) {
+    for (const value of ticks(low, high, Math.max(4, width / 110))) {
       line(pen, x(value), height - 26, x(value), height - 21, css("--faint"));
       pen.fillText(show(value), Math.min(Math.max(x(value), 16), width - 16), height - 8);
     }
