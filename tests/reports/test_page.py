@@ -181,6 +181,7 @@ def test_a_failed_series_is_never_green(output: Path, tmp_path: Path) -> None:
     (logs / "sub-01_error.json").write_text(json.dumps(told))
     text = write_participant_page(tmp_path, "01").read_text(encoding="utf-8")
     assert '<div class="box good">' not in text
+    assert "as expected" not in text
     assert "What is shown here was made before that." in text
 
 
