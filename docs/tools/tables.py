@@ -56,11 +56,11 @@ def chosen(option: str, name: str) -> str:
 
 def options() -> Iterator[str]:
     """Yield a row for each method that has options: their names and defaults."""
-    yield from ("| method | its options and their defaults |", "|---|---|")
+    yield from ("| method | its options and their defaults | `--preset paper` |", "|---|---|---|")
     for option in ("brain-extraction", "background", "method", "separation", "swi"):
         for name, method in registries()[option].items():
             if own := assignments(method.defaults()):
-                yield f"| `{name}` | {own} |"
+                yield f"| `{name}` | {own} | {assignments(method.paper)} |"
 
 
 def recipes() -> Iterator[str]:
