@@ -18,7 +18,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-real test test-fast fuzz lint format types imports check dist try-dist audit bench speed papers docs gallery descriptor docker clean
+.PHONY: help install demo demo-real test test-fast fuzz faults lint format types imports check dist try-dist audit bench speed papers docs gallery descriptor docker clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ test-fast: $(INSTALLED) ## run the tests that take seconds, side by side
 MINUTES ?= 10
 fuzz: $(INSTALLED) ## try hostile input for MINUTES, with new seeds; prints what was tried and what broke
 	PYTHONPATH=tests/helpers $(BIN)/python -W ignore -m tests.hostile.fuzz --minutes $(MINUTES)
+
+faults: $(INSTALLED) ## kill, starve and disturb runs in every way; prints what was tried and survived
+	PYTHONPATH=tests/helpers $(BIN)/python -m tests.faults.matrix
 
 lint: $(INSTALLED) ## check style and format
 	$(BIN)/ruff check .

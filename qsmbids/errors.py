@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +39,35 @@ class QsmbidsWarning(UserWarning):
 
 class UsageError(QsmbidsError):
     """The command line asks for something that cannot be done (exit code 2)."""
+
+
+NO_MEMORY = (
+    "there is not enough memory; end other programs, or ask for more where a queue or a container "
+    "sets a limit."
+)
+_SIGNS = ("memoryerror", "cannot allocate memory", "can't allocate memory", "failed to map segment")
+
+
+def lacks_memory(text: str) -> bool:
+    """Tell from an error's name and text whether it was for want of memory.
+
+    torch, and libraries that could not be loaded, have no error of their own for that.
+    """
+    return any(sign in text.lower() for sign in _SIGNS)
+
+
+def sentence(error: Exception) -> str:
+    """Return what a user is told of an error, whatever raised it."""
+    text = " ".join(str(error).split())
+    if isinstance(error, QsmbidsError):
+        return str(error)
+    kind = type(error).__name__
+    if lacks_memory(f"{kind}: {text}"):
+        return NO_MEMORY
+    if isinstance(error, OSError) and error.errno:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{os.strerror(error.errno).lower()}; choose another folder, or make room."
+    return f"an unforeseen {kind}: {text.rstrip('.')} (-v shows where it comes from)."
 
 
 @contextmanager

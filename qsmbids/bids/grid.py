@@ -60,14 +60,23 @@ def placement_of(image: Any) -> Placement:
         If the voxels are of no possible size, or not at right angles.
     """
     header = image.header
-    affine, doubts = in_millimetres(image.affine, header.get_xyzt_units()[0])
+    unit = _unit(header)
+    affine, doubts = in_millimetres(image.affine, unit)
     codes = int(header["sform_code"]), int(header["qform_code"])
     other = None
     if all(code > 0 for code in codes):
         with contextlib.suppress(HeaderDataError):  # a qform that is no rotation is not used
-            other, _ = in_millimetres(image.get_qform(), header.get_xyzt_units()[0])
+            other, _ = in_millimetres(image.get_qform(), unit)
     found = place(affine, other, codes)
     return found._replace(warnings=doubts + found.warnings)
+
+
+def _unit(header: Any) -> str:
+    """Return the unit of length that a header states; a code that stands for none is no unit."""
+    try:
+        return str(header.get_xyzt_units()[0])
+    except KeyError:
+        return "unknown"
 
 
 def by(shape: tuple[int, ...]) -> str:

@@ -9,11 +9,9 @@ from typing import Any
 
 from qsmbids.bids.layout import Dataset
 from qsmbids.errors import InputError
-from qsmbids.physics.units import hz_per_ppm
+from qsmbids.physics.units import LONGEST_ECHO, SHORTEST_ECHO, hz_per_ppm, is_field_strength
 
 Metadata = dict[Path, dict[str, Any]]
-# No gradient-echo sequence waits half a second, and no magnet images heads with less or more.
-_LONGEST_ECHO, _WEAKEST_FIELD, _STRONGEST_FIELD = 0.5, 0.05, 25.0
 _SAME_FIELD = 0.05  # nominal 3 T is 2.89 T on some scanners
 _SAME_TIME = 1e-5  # s: exporters round
 
@@ -83,9 +81,9 @@ def _stated_times(metadata: dict[str, Any], number: int, echoes: int) -> tuple[f
 
 def _check_times(times: list[float], name: str) -> None:
     low, high = min(times), max(times)
-    if low <= 0:
+    if low < SHORTEST_ECHO:
         raise InputError(f"EchoTime of {name} is {low:g}; write the true one in seconds.")
-    if high > _LONGEST_ECHO:
+    if high > LONGEST_ECHO:
         raise InputError(
             f"EchoTime of {name} is {high:g} s, which must be milliseconds; write seconds "
             f"({high / 1000:g})."
@@ -151,7 +149,7 @@ def checked_strength(strength: float, stated: str, name: str) -> float:
     InputError
         If no magnet has it; ``stated`` is the key that says so, of the file called ``name``.
     """
-    if not _WEAKEST_FIELD <= strength <= _STRONGEST_FIELD:
+    if not is_field_strength(strength):
         raise InputError(
             f"{stated} of {name} means {strength:g}, which cannot be tesla; correct it in the "
             "JSON sidecar."

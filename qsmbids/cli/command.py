@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from qsmbids.errors import QsmbidsError, UsageError, readable
+from qsmbids.errors import UsageError, readable, sentence
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,7 @@ def finish(name: str, work: Callable[[], None], *, verbose: bool) -> int:
 
 
 def _sentence(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'a file'}: {error.strerror.lower()}; choose another place."
-    text = " ".join(str(error).split()).rstrip(".")
-    if isinstance(error, QsmbidsError | ValueError):
-        return f"{text}."
-    return f"an unforeseen {type(error).__name__}: {text} (-v shows where it comes from)."
+    """Say what is wrong; the mathematics raises ``ValueError`` for arguments that cannot be."""
+    if isinstance(error, ValueError):
+        return f"{' '.join(str(error).split()).rstrip('.')}."
+    return sentence(error)

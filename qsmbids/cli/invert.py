@@ -135,7 +135,12 @@ def _options(
 
 def _ppm_per_unit(arguments: argparse.Namespace) -> float:
     """Return what to multiply the field by; refuse an incomplete or idle statement of units."""
-    from qsmbids.physics.units import hz_per_ppm, radians_per_ppm
+    from qsmbids.physics.units import (
+        hz_per_ppm,
+        is_echo_time,
+        is_field_strength,
+        radians_per_ppm,
+    )
 
     needs = {"ppm": (), "Hz": ("field_strength",), "rad": ("field_strength", "echo_time")}
     for name in ("field_strength", "echo_time"):
@@ -144,6 +149,10 @@ def _ppm_per_unit(arguments: argparse.Namespace) -> float:
             raise UsageError(f"--units {arguments.units} needs {flag}, a positive number.")
         if name not in needs[arguments.units] and value is not None:
             raise UsageError(f"{flag} says nothing about a field in {arguments.units}; drop it.")
+    if arguments.units != "ppm" and not is_field_strength(arguments.field_strength):
+        raise UsageError(f"--field-strength {arguments.field_strength:g} cannot be tesla.")
+    if arguments.units == "rad" and not is_echo_time(arguments.echo_time):
+        raise UsageError(f"--echo-time {arguments.echo_time:g} cannot be seconds.")
     if arguments.units == "Hz":
         return 1 / hz_per_ppm(arguments.field_strength)
     if arguments.units == "rad":

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from qsmbids.cli.levels import find_level
-from qsmbids.errors import QsmbidsError, UsageError, readable
+from qsmbids.errors import UsageError, readable, sentence
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if any(word in ("--verbose", "-v", "-vv", "-vvv") for word in arguments):
             raise
-        return _say(_sentence(error), FAILED)
+        return _say(sentence(error), FAILED)
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -62,17 +62,6 @@ def _dispatch(arguments: list[str]) -> int:
     from qsmbids.cli.run import run
 
     return run(settings)
-
-
-def _sentence(error: Exception) -> str:
-    """Say in one sentence what is wrong."""
-    if isinstance(error, QsmbidsError):
-        return str(error)
-    if isinstance(error, OSError) and error.errno:
-        place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{os.strerror(error.errno).lower()}; choose another folder, or make room."
-    text = " ".join(str(error).split())
-    return f"an unforeseen {type(error).__name__}: {text} (-v shows where it comes from)"
 
 
 def _say(text: str, code: int) -> int:

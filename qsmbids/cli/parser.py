@@ -17,7 +17,7 @@ from qsmbids.errors import UsageError
 from qsmbids.inversion import COMBINATIONS, DEFAULT
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.masking import METHODS as MASKING
-from qsmbids.settings import DEEP_GREY, EXTRACTORS, Settings
+from qsmbids.settings import ATLAS_SPACE, DEEP_GREY, EXTRACTORS, SPACE, Settings
 
 _EPILOG = """\
 Exit codes: 0 all is well, 1 something failed, 2 the command cannot be understood.
@@ -124,9 +124,18 @@ def _add_regions(group: argparse._ArgumentGroup) -> None:
         "--atlas",
         nargs="+",
         default=[],
-        choices=[DEEP_GREY],
-        help="measure the regions of an atlas that is brought to each participant; deepgrey: deep "
-        "grey nuclei, splenium and csf, which the package ships",
+        metavar="NAME",
+        help=f"measure the regions of an atlas that is brought to each participant; {DEEP_GREY}: "
+        "deep grey nuclei, splenium and csf, which the package ships; another name: an atlas that "
+        f"TemplateFlow has in {ATLAS_SPACE}, downloaded once",
+    )
+    group.add_argument(
+        "--output-spaces",
+        nargs="+",
+        default=[],
+        metavar="TEMPLATE",
+        help=f"bring susceptibility, its uncertainty and R2* into the space of {SPACE}, which the "
+        f"package has, or of a template that TemplateFlow has, such as {ATLAS_SPACE}",
     )
     group.add_argument(
         "--reference",
@@ -192,6 +201,7 @@ def to_settings(args: argparse.Namespace) -> Settings:
         separation=args.separation,
         segmentation=args.segmentation,
         atlases=tuple(dict.fromkeys(args.atlas)),
+        output_spaces=tuple(dict.fromkeys(args.output_spaces)),
         reference=args.reference.lower(),
         write_fields=not args.no_fieldmaps,
         mode=mode,

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from qsmbids.errors import InputError
 from qsmbids.files import load_json
+from qsmbids.physics.units import is_echo_time, is_field_strength
 
 KEYS = {
     "voxel_size": ("voxel_size", 3, "three edge lengths in mm, all above zero"),
-    "b0_dir": ("B0_dir", 3, "a direction along the voxel axes"),
-    "echo_times": ("TE", None, "echo times in seconds"),
-    "field_strength": ("B0", 0, "tesla"),
+    "b0_dir": ("B0_dir", 3, "a direction along the voxel axes, not (0, 0, 0)"),
+    "echo_times": ("TE", None, "echo times in seconds, 0.5 at most"),
+    "field_strength": ("B0", 0, "0.05 to 25 tesla"),
 }
 """By field-standard name: the key, how many numbers (None: one or more, 0: a bare one), what."""
+_FITS: dict[str, Callable[[Any], bool]] = {
+    "voxel_size": lambda edges: min(edges) > 0,
+    "b0_dir": any,
+    "echo_times": lambda times: all(map(is_echo_time, times)),
+    "field_strength": is_field_strength,
+}
+"""Whether numbers can be meant."""
 
 
 def read_params(path: Path, *names: str) -> dict[str, Any]:
@@ -48,11 +57,8 @@ def read_params(path: Path, *names: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path.name} must hold an object.")
     found = {name: _numbers(content.get(KEYS[name][0]), KEYS[name][1]) for name in names}
-    edges = found.get("voxel_size")
-    if edges is not None and min(edges) <= 0:
-        found["voxel_size"] = None
     for name, value in found.items():
-        if value is None:
+        if value is None or not _FITS[name](value):
             key, _, what = KEYS[name]
             told = repr(content.get(key))[:80]
             raise InputError(f"{path.name}: {key} must be {what}, not {told}.")

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from qsmbids.errors import NO_MEMORY, lacks_memory
+
 
 class Crash(NamedTuple):
     """The node that crashed, and the text it left."""
@@ -29,7 +31,7 @@ def take_crash(folder: Path, prefix: str, since: float) -> Crash | None:
     return None
 
 
-_ERROR = re.compile(r"^\s*(?:[\w.]+\.)?(\w*(?:Error|Exception|Interrupt|Exit)): (.+)$")
+_ERROR = re.compile(r"^\s*(?:[\w.]+\.)?(\w*(?:Error|Exception|Interrupt|Exit))(?:: (.+))?$")
 
 
 def sentence(text: str) -> str:
@@ -44,6 +46,11 @@ def sentence(text: str) -> str:
     for line in reversed(lines):
         found = _ERROR.match(line)
         if found:
+            if lacks_memory(line):
+                return NO_MEMORY
+            told = found[2] or "no reason was given"
+            if found[1] == "FileNotFoundError":
+                return f"a file was removed while the run went on ({told}); start it again."
             expected = found[1] in ("InputError", "UsageError", "QsmbidsError")
-            return found[2] if expected else f"an unforeseen {found[1]}: {found[2]}"
+            return told if expected else f"an unforeseen {found[1]}: {told}"
     return next((line.strip() for line in reversed(lines) if line.strip()), "no reason was given")

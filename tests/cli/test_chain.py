@@ -88,7 +88,7 @@ def test_the_default_is_that_of_the_app(inputs, tmp_path, capsys):
     [
         ({**PARAMS, "TE": [0.005, 0.010]}, "holds 3 echoes, params.json 2 echo times"),
         ({**PARAMS, "TE": []}, "TE must be echo times in seconds"),
-        ({**PARAMS, "B0": None}, "B0 must be tesla"),
+        ({**PARAMS, "B0": None}, "B0 must be 0.05 to 25 tesla"),
         ({**PARAMS, "B0_dir": [0, 1]}, "B0_dir must be a direction"),
         ({**PARAMS, "voxel_size": [3, 3, "x"]}, "voxel_size must be three"),
         ({**PARAMS, "voxel_size": [3, 3, 0]}, "voxel_size must be three"),

@@ -12,6 +12,7 @@ import pytest
 from qsmbids.workflows import locks
 from tests.hostile.fuzz import try_surface
 from tests.hostile.surfaces import surfaces
+from tests.hostile.surfaces.commands import Inversion
 from tests.hostile.surfaces.images import Forged, forge, plain
 from tests.hostile.surfaces.stored import Lock
 from tests.hostile.surfaces.surface import attempt
@@ -26,9 +27,16 @@ def _locked(**changes: Any) -> bytes:
     return json.dumps({name.title(): value for name, value in owner.items()}).encode()
 
 
+def _in_units(units: str, strength: str, time: str) -> Inversion:
+    words = ["--units", units, "--field-strength", strength, "--echo-time", time]
+    return Inversion("tkd", [], None, words, 1.0)
+
+
 FOUND: list[tuple[str, Any]] = [
     # voxels that begin within the header: no error that nibabel had raised before
     ("header", Forged(forge(plain((4, 5, 3), "f4"), {"vox_offset": [0]}), False, None)),
+    # a unit of length that there is not
+    ("header", Forged(forge(plain((4, 5, 3), "f4"), {"xyzt_units": [-1]}), False, None)),
     # a digit that is no number ended the run of all
     ("name", [("1", ["echo-²_MEGRE.nii.gz"])]),
     # a name that clears the terminal
@@ -36,6 +44,9 @@ FOUND: list[tuple[str, Any]] = [
     ("filter file", _NESTED),
     ("settings file", b"a=" + b"[" * 5000),
     ("record", _NESTED),
+    # units that divide by zero
+    ("options and params", _in_units("Hz", "1e-320", "1")),
+    ("options and params", _in_units("rad", "1e-300", "1e-300")),
     # a process that no system numbers
     ("lock", Lock(_locked(process=1 << 31), 0)),
 ]

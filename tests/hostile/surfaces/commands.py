@@ -34,10 +34,10 @@ _option = st.builds(lambda name, value: f"{name}={value}", _options | texts, _va
 
 def _call(command: Callable[[list[str]], int], arguments: list[str]) -> int:
     """Return a command's exit code; assert that what it says of an error is a sentence."""
-    told = io.StringIO()
+    told = io.StringIO()  # a dry run says on stdout what is left out, and why
     try:
-        with redirect_stderr(told), redirect_stdout(io.StringIO()):
-            code = command([text.replace("\x00", "0") for text in arguments])
+        with redirect_stderr(told), redirect_stdout(told):
+            code = command([_as_argument(text) for text in arguments])
     except SystemExit as error:  # argparse: the usage, then what is wrong
         return int(error.code or 0)
     said = told.getvalue()
@@ -46,6 +46,12 @@ def _call(command: Callable[[list[str]], int], arguments: list[str]) -> int:
     if code:
         check_sentence(said)
     return code
+
+
+def _as_argument(text: str) -> str:
+    """Return a text as a process would get it: no zero, and bytes that are no UTF-8 as they are."""
+    given = text.replace("\x00", "0").encode("utf-8", "surrogatepass")
+    return given.decode("utf-8", "surrogateescape")
 
 
 def _dry(box: Path, *arguments: str) -> bool:
