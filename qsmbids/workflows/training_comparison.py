@@ -13,7 +13,7 @@ from scipy.fft import set_workers
 
 from qsmbids.bids import write_text
 from qsmbids.evaluation import METRICS, evaluate
-from qsmbids.inversion import invert
+from qsmbids.inversion import reconstruct
 from qsmbids.reports.checks.maps import ForwardModel
 from qsmbids.reports.training import HeldOut
 from qsmbids.reports.training_figures import field_and_maps
@@ -67,10 +67,11 @@ def make_maps(
         "weight": subject.weight,
         "device": device,
     }
+    field, mask = subject.field, subject.mask
     for name, weights in networks.items():
-        yield name, invert(subject.field, subject.mask, method=method, weights=weights, **known)
+        yield name, reconstruct(field, mask, method=method, weights=weights, **known).chi
     for name in CLASSICAL:
-        yield name, invert(subject.field, subject.mask, method=name, **known)
+        yield name, reconstruct(field, mask, method=name, **known).chi
 
 
 def judge(chi: Float, subject: Subject) -> dict[str, float]:

@@ -61,6 +61,14 @@ def test_maps_follow_each_other_and_stand_beside_each_other(page: Path, shown: P
     assert shown.run(same)
 
 
+def test_a_text_is_copied(page: Path, shown: Page) -> None:
+    shown.open(page)
+    button = "document.querySelector('[data-copies=sub-01_bibtex]')"
+    assert shown.run(f"{button}.hidden") is False
+    shown.run(f"{button}.click()")
+    shown.wait(f"{button}.textContent === 'Copied'")
+
+
 def test_print_begins_on_the_first_page(page: Path, shown: Page) -> None:
     shown.open(page)
     media = "getComputedStyle(document.querySelector('.series')).breakBefore"
