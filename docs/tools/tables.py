@@ -32,11 +32,11 @@ def methods() -> Iterator[str]:
 
 def options() -> Iterator[str]:
     """Yield a row for each method that has options: their names and defaults."""
-    yield from ("| method | its options and their defaults |", "|---|---|")
+    yield from ("| method | its options and their defaults | `--preset paper` |", "|---|---|---|")
     for option in SETTABLE:
         for name, method in registries()[option].items():
             if own := assignments(method.defaults()):
-                yield f"| `{name}` | {own} |"
+                yield f"| `{name}` | {own} | {assignments(method.paper)} |"
 
 
 def recipes() -> Iterator[str]:
