@@ -11,6 +11,7 @@ from typing import Any
 from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.cli import values
 from qsmbids.cli.arguments import BESIDE, DATA, PROCESSING, RUNNING, add, add_all, add_other
+from qsmbids.cli.help_methods import HelpMethods
 from qsmbids.cli.levels import parse_level
 from qsmbids.contrast import SEPARATION, WEIGHTING
 from qsmbids.errors import UsageError
@@ -20,13 +21,14 @@ from qsmbids.masking import METHODS as MASKING
 from qsmbids.settings import ATLAS_SPACE, DEEP_GREY, EXTRACTORS, SPACE, Settings
 
 _EPILOG = """\
-Exit codes: 0 all is well, 1 something failed, 2 the command cannot be understood.
+Exit codes: 0 all is well, 1 something failed, 2 the command cannot be carried out, 3 a check is red
+(--strict), 130 stopped.
 Every option may stand in a TOML file given with --config-file, under its name without dashes.
 """
 _LEVEL = (
     "participant: make the maps; group: write the page and the tables of all; train: train a "
     "network; evaluate: compare maps with a reference; see qsmbids BIDS OUT train --help and "
-    "qsmbids BIDS OUT evaluate --help"
+    "qsmbids BIDS OUT evaluate --help. For a cluster: qsmbids slurm --help"
 )
 _MODES = {
     "dry-run": "print what would be done, and do nothing",
@@ -108,6 +110,11 @@ def level_options() -> argparse.ArgumentParser:
         action="store_true",
         help="with --dry-run: print the labels of the participants of whom something is not done, "
         "a line each, and nothing else",
+    )
+    other.add_argument(
+        "--help-methods",
+        action=HelpMethods,
+        help="list every method with its options, their meaning and defaults, and end",
     )
     add_other(other, "say more; -vv: Nipype's log too")
     return options

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qsmbids.cli import values
+from qsmbids.cli.arguments import Parser
 from qsmbids.cli.parser import parse
 from qsmbids.errors import InputError, UsageError
 from qsmbids.files import whole_file
@@ -59,7 +60,7 @@ def write_script(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsmbids slurm",
         description="Write a script that runs a participant a task on a Slurm cluster.",
         epilog=_EPILOG,

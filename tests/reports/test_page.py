@@ -236,7 +236,7 @@ def test_streaks_are_seen_and_a_true_map_has_none() -> None:
     field = forward_field(chi, zoom) + rng.normal(0, 0.004, shape).astype(np.float32)
     maps = {
         "truth": chi * mask,
-        "streaks": invert(field, mask, voxel_size=zoom, method="tkd", threshold=0.03),
+        "streaks": invert(field, mask, voxel_size=zoom, method="tkd", units="ppm", threshold=0.03),
     }
     found = {
         name: artefact_checks(np.asarray(one, np.float32), mask, zoom, (0, 0, 1))[0]
