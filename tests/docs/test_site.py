@@ -32,7 +32,7 @@ def test_every_command_and_its_options_are_listed() -> None:
     text = fill.filled("<!-- from the code: commands -->")
     assert "## `qsmbids BIDS OUT participant`, `qsmbids BIDS OUT group`" in text
     assert "`--phase-sign` `{auto, positive, negative}`\n: does phase grow" in text
-    assert "## `qsmbids-dicom`" in text
+    assert all(f"## `{name}`" in text for name in ("qsmbids slurm", "qsmbids-dicom"))
     assert "%(default)s" not in text
 
 
