@@ -60,6 +60,7 @@ def write_script(argv: Sequence[str]) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``qsmbids slurm``."""
     parser = Parser(
         prog="qsmbids slurm",
         description="Write a script that runs a participant a task on a Slurm cluster.",
