@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from qsmbids.cli import slurm
 from qsmbids.cli.command import Command
 from qsmbids.cli.help_methods import SETTABLE, choice, registries
 from qsmbids.cli.levels import PARSERS
@@ -54,6 +55,7 @@ def commands() -> Iterator[str]:
     for home in dict.fromkeys(PARSERS.values()):
         levels = [f"qsmbids BIDS OUT {level}" for level in PARSERS if PARSERS[level] == home]
         yield from _command("`, `".join(levels), import_module(home).level_options())
+    yield from _command("qsmbids slurm", slurm.make_parser())
     scripts = tomllib.loads(PROJECT.read_text("utf-8"))["project"]["scripts"]
     for name, target in scripts.items():
         module, attribute = target.split(":")
