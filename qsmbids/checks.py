@@ -9,6 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
+def check_solver(tolerance: float, iterations: int) -> None:
+    """Raise ``ValueError`` unless an iterative solution can begin, and may end."""
+    if not tolerance >= 0:
+        raise ValueError(f"the tolerance must not be negative, not {tolerance}")
+    if iterations < 1:
+        raise ValueError(f"at least one iteration is needed, not {iterations}")
+
+
 def check_field(field: NDArray[Any], mask: NDArray[Any], weight: ArrayLike | None = None) -> None:
     """Raise ``ValueError`` unless field, mask and weight can be worked on together.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 
 
 def readable(text: str) -> str:
@@ -20,6 +21,16 @@ def readable(text: str) -> str:
         one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode()
         for one in text
     )
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """Return a question after a name that there is not, if one that there is looks like it.
+
+    >>> meant("dcnt", ["dcnet", "tkd"]), meant("nothing", ["tkd"])
+    (" Did you mean 'dcnet'?", '')
+    """
+    found = get_close_matches(word.lower(), list(known), 1)
+    return f" Did you mean {found[0]!r}?" if found else ""
 
 
 class QsmbidsError(Exception):

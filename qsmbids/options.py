@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass, replace
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from qsmbids.errors import UsageError
+from qsmbids.errors import UsageError, meant
 
 Thing = TypeVar("Thing")
 _WORDS = {
@@ -51,7 +51,10 @@ def with_options(
         head, _, rest = name.partition(".")
         head = (old_names or {}).get(head, head)
         if head not in known:
-            raise UsageError(f"There is no option {name!r}; choose from: {', '.join(known)}.")
+            there = ", ".join(known)
+            raise UsageError(
+                f"There is no option {name!r}; choose from: {there}.{meant(name, known)}"
+            )
         present = changes.get(head, getattr(thing, head))
         try:
             changes[head] = _changed(present, hints[head], rest, value)

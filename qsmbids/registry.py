@@ -9,7 +9,7 @@ from functools import partial, wraps
 from importlib import import_module
 from typing import Any
 
-from qsmbids.errors import UsageError
+from qsmbids.errors import UsageError, meant
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,12 @@ class Method:
             function = _flat(function, groups)
         return partial(function, **self.preset) if self.preset else function
 
+    def documents(self) -> list[str]:
+        """Return the docstrings that say what the options mean."""
+        function = self._function()
+        groups = [d for d in _defaults(function).values() if is_dataclass(d)]
+        return [inspect.getdoc(one) or "" for one in (function, *map(type, groups))]
+
     def takes(self, name: str) -> bool:
         """Tell whether the method has an option ``name``, or uses what is called so."""
         return name in self.uses or name in self.defaults()
@@ -88,8 +94,52 @@ class Method:
         unknown = sorted(set(options) - set(defaults))
         if unknown:
             known = ", ".join(defaults) or "none"
-            raise UsageError(f"{self.label} has no option {unknown[0]!r}; it has: {known}.")
+            hint = meant(unknown[0], defaults)
+            raise UsageError(f"{self.label} has no option {unknown[0]!r}; it has: {known}.{hint}")
         return {**defaults, **options}
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        """Refuse values of the method's options that its function refuses, before it has data.
+
+        A function looks at its options before it looks at anything else, so that it can be called
+        without data to see whether it takes them.
+
+        Raises
+        ------
+        UsageError
+            If an option is not one of the method's, or its value is none that it takes.
+        """
+        chosen = {name: self.resolve(options)[name] for name in options}
+        own = {name: value for name, value in chosen.items() if name not in self.planning}
+        positional, named = _without_data(self._function())
+        try:
+            self.load()(*positional, **named, **own)
+        except _DataWantedError:
+            return
+        except ValueError as error:
+            raise UsageError(f"{self.label}: {error}.") from error
+
+
+class _DataWantedError(Exception):
+    """A function that was called without data has come to look at them."""
+
+
+class _NoData:
+    """Stands for data that are not there yet: whoever looks at it gets an exception."""
+
+    def _look(self, *_: Any, **__: Any) -> Any:
+        raise _DataWantedError
+
+    __getattr__ = __getitem__ = __iter__ = __len__ = __bool__ = __float__ = __array__ = _look
+    __lt__ = __gt__ = __le__ = __ge__ = __mul__ = __rmul__ = __truediv__ = _look
+
+
+def _without_data(function: Callable[..., Any]) -> tuple[list[Any], dict[str, Any]]:
+    """Return stand-ins for what a function demands."""
+    needed = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
+    named = [p.name for p in needed if p.kind is p.KEYWORD_ONLY]
+    places = sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in needed)
+    return [_NoData() for _ in range(places)], {name: _NoData() for name in named}
 
 
 def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
@@ -146,4 +196,7 @@ class Registry(dict[str, Method]):
         self.stage = stage
 
     def __missing__(self, name: str) -> Method:
-        raise UsageError(f"{name!r} is no {self.stage} method; choose from: {', '.join(self)}.")
+        known = ", ".join(self)
+        raise UsageError(
+            f"{name!r} is no {self.stage} method; choose from: {known}.{meant(name, self)}"
+        )

@@ -12,6 +12,10 @@ EXTRACTORS = {"auto": "network"}
 
 DEEP_GREY = "deepgrey"
 """The atlas that the package ships."""
+SPACE = "MNI152NLin2009aSym"
+"""The template that nilearn ships, to which series are registered."""
+ATLAS_SPACE = "MNI152NLin2009cAsym"
+"""The template in whose space atlases are taken from TemplateFlow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +64,7 @@ class Settings(Processing):
     atlases: tuple[str, ...] = ()  # by name, brought to each participant
     reference: str = "mask"  # the mean over the whole mask, or a region's name
     # outputs
+    output_spaces: tuple[str, ...] = ()  # templates into whose space maps are brought
     write_fields: bool = True
     separation: str = ""  # how to tell paramagnetic and diamagnetic parts apart; empty: not at all
     dicom_templates: Mapping[str, Path] = field(default_factory=dict)  # by the start of a key
@@ -96,6 +101,7 @@ class Settings(Processing):
             "segmentation": self.segmentation,
             "atlases": list(self.atlases),
             "reference": self.reference,
+            "output_spaces": list(self.output_spaces),
         }
 
     def combining(self) -> dict[str, Any]:

@@ -29,7 +29,7 @@ wheel=$(ls "$folder"/qsmbids-*.whl)
 $python -m venv env
 env/bin/pip install --quiet --disable-pip-version-check -c constraints.txt "$wheel[test$extras]"
 env/bin/qsmbids --version
-env/bin/qsmbids-demo demo/bids --voxel-size 3
+env/bin/qsmbids-demo demo/bids --voxel-size 3 3 3
 env/bin/qsmbids demo/bids demo/out participant -w demo/work
 ls demo/out/sub-01/anat/*_Chimap.nii.gz
 env/bin/python -m pytest -q -m "not slow" tests

@@ -32,10 +32,11 @@ _POSITIONAL = {
         "description": "participant: make the maps; group: gather the maps' figures in one table",
     },
 }
-_ERRORS = {
+ERRORS = {
     1: "something failed; the last lines say what",
     2: "the command asks for something that cannot be done",
     3: "with --strict: a check of a map is red; the last lines say whose",
+    130: "stopped by Ctrl-C or a signal; the same command goes on from there",
 }
 
 
@@ -60,15 +61,15 @@ def descriptor() -> dict[str, Any]:
         "output-files": [
             {"id": "results", "name": "results", "path-template": "[OUTPUT_DIR]"},
         ],
-        "error-codes": [{"code": code, "description": text} for code, text in _ERRORS.items()],
+        "error-codes": [{"code": code, "description": text} for code, text in ERRORS.items()],
         "tags": {"domain": ["neuroinformatics", "mri"], "bids-app": True},
     }
 
 
 def _actions() -> Iterator[argparse.Action]:
-    """Yield the options that a run may have; ``--version`` is none of a run."""
+    """Yield the options that a run may have, and not those that print something and end."""
     for action in level_options()._actions:
-        if action.dest != "version":
+        if action.dest not in ("version", "help_methods"):
             yield action
 
 

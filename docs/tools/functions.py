@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Iterator
 from importlib import import_module
 
-from docs.tools.tables import assignments, chosen, registries, source_link
+from docs.tools.tables import assignments, source_link
+from qsmbids.cli.help_methods import choice, registries
 from qsmbids.registry import Method
 
 STAGES = {
@@ -65,7 +66,7 @@ def equations() -> Iterator[str]:
             for name, method in named.items():
                 own = assignments(method.defaults()) or "no options"
                 sources = ", ".join(map(source_link, method.citations))
-                yield f"- `{chosen(option, name)}`: {own}. {sources}"
+                yield f"- `{choice(option, name)}`: {own}. {sources}"
             yield from _directive("autofunction", target.replace(":", "."))
 
 

@@ -11,33 +11,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from qsmbids.background import METHODS as BACKGROUND
+from qsmbids.cli import slurm
 from qsmbids.cli.command import Command
+from qsmbids.cli.help_methods import SETTABLE, choice, registries
 from qsmbids.cli.levels import PARSERS
-from qsmbids.contrast import SEPARATION, WEIGHTING
-from qsmbids.inversion import COMBINATIONS
-from qsmbids.inversion import METHODS as INVERSION
-from qsmbids.masking import METHODS as MASKING
 from qsmbids.options import as_text
-from qsmbids.phase import FITS, UNWRAPPING
-from qsmbids.registry import Method
 from qsmbids.reports.citations import CITATIONS
 from qsmbids.training.methods import RECIPES, find_recipe
 
 PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
-
-
-def registries() -> dict[str, Mapping[str, Method]]:
-    """Return the methods by the option that chooses among them."""
-    return {
-        "brain-extraction": MASKING,
-        "unwrapping": UNWRAPPING,
-        "fit": FITS,
-        "background": BACKGROUND,
-        "method": {**INVERSION, **COMBINATIONS},
-        "separation": SEPARATION,
-        "swi": WEIGHTING,
-    }
 
 
 def methods() -> Iterator[str]:
@@ -46,21 +28,16 @@ def methods() -> Iterator[str]:
     for option, registry in registries().items():
         for name, method in registry.items():
             sources = ", ".join(map(source_link, method.citations))
-            yield f"| `{chosen(option, name)}` | {method.label} | {sources} |"
-
-
-def chosen(option: str, name: str) -> str:
-    """Return how the command line chooses a method; one that has no other is switched on."""
-    return f"--{option}" if option == name else f"--{option} {name}"
+            yield f"| `{choice(option, name)}` | {method.label} | {sources} |"
 
 
 def options() -> Iterator[str]:
     """Yield a row for each method that has options: their names and defaults."""
-    yield from ("| method | its options and their defaults |", "|---|---|")
-    for option in ("brain-extraction", "background", "method", "separation", "swi"):
+    yield from ("| method | its options and their defaults | `--preset paper` |", "|---|---|---|")
+    for option in SETTABLE:
         for name, method in registries()[option].items():
             if own := assignments(method.defaults()):
-                yield f"| `{name}` | {own} |"
+                yield f"| `{name}` | {own} | {assignments(method.paper)} |"
 
 
 def recipes() -> Iterator[str]:
@@ -78,6 +55,7 @@ def commands() -> Iterator[str]:
     for home in dict.fromkeys(PARSERS.values()):
         levels = [f"qsmbids BIDS OUT {level}" for level in PARSERS if PARSERS[level] == home]
         yield from _command("`, `".join(levels), import_module(home).level_options())
+    yield from _command("qsmbids slurm", slurm.make_parser())
     scripts = tomllib.loads(PROJECT.read_text("utf-8"))["project"]["scripts"]
     for name, target in scripts.items():
         module, attribute = target.split(":")

@@ -11,6 +11,7 @@ from scipy.ndimage import binary_dilation, distance_transform_edt
 
 from qsmbids.background.multigrid import CoarseGrid
 from qsmbids.background.unreliable import reliability
+from qsmbids.checks import check_solver
 from qsmbids.physics import DipoleConvolution
 from qsmbids.physics.noise import noise_level
 from qsmbids.physics.problem import Bool, Float, Problem
@@ -74,6 +75,7 @@ def jdf(
         raise ValueError("the two scales must be positive")
     if not erosion >= 0:
         raise ValueError("the erosion cannot be negative")
+    check_solver(tolerance, max_iterations)
     field, mask, voxel_size = problem.field, problem.mask, problem.voxel_size
     border = [(n, n) for n in (int(np.ceil(_MARGIN / s)) for s in voxel_size)]
     inside = tuple(slice(low, -high) for low, high in border)

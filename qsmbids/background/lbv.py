@@ -6,6 +6,7 @@ from scipy.ndimage import binary_erosion
 
 from qsmbids.background.laplace import without_harmonic_part
 from qsmbids.background.unreliable import without_gaps
+from qsmbids.checks import check_solver
 from qsmbids.physics.problem import Bool, Float, Problem
 
 
@@ -46,6 +47,7 @@ def lbv(
     """
     if peel < 0:
         raise ValueError("the number of layers to peel cannot be negative")
+    check_solver(tolerance, max_iterations)
     total = without_gaps(problem)
     peeled = binary_erosion(problem.mask, iterations=peel) if peel else problem.mask
     interior = binary_erosion(peeled)

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.ndimage import binary_dilation
 
 from qsmbids.background.unreliable import reliability
+from qsmbids.checks import check_solver
 from qsmbids.physics import DipoleConvolution
 from qsmbids.physics.problem import Bool, Float, Problem
 from qsmbids.physics.solve import conjugate_gradients
@@ -45,6 +46,7 @@ class DipoleFit:
     def __post_init__(self) -> None:
         if not (self.margin > 0 and self.source_scale > 0 and self.local_scale > 0):
             raise ValueError("the margin and the two scales must be positive")
+        check_solver(self.tolerance, self.max_iterations)
 
 
 FIT = DipoleFit()

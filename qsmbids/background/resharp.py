@@ -10,6 +10,7 @@ from qsmbids.background.multigrid import CoarseGrid
 from qsmbids.background.pdf import fit_dipoles
 from qsmbids.background.spherical_mean import MeanValue, sphere
 from qsmbids.background.unreliable import inpaint, reliability
+from qsmbids.checks import check_solver
 from qsmbids.errors import QsmbidsWarning
 from qsmbids.physics.problem import Bool, Float, Problem, Vector
 from qsmbids.physics.solve import conjugate_gradients
@@ -68,6 +69,7 @@ def resharp(
         raise ValueError("the regularisation must be positive")
     if not radius > 0:
         raise ValueError("the radius must be positive")
+    check_solver(tolerance, max_iterations)
     mask, voxel_size = problem.mask, problem.voxel_size
     radius = _reaching(radius, voxel_size)
     joined = [2 if 4 * s <= radius else 1 for s in voxel_size]

@@ -16,7 +16,7 @@ BIDS_VERSION = "1.10.0"
 CODE_URL = "https://github.com/qsmbids/qsmbids"
 IGNORED = (
     *("*.html", "logs", "**/figures", "**/log", "training", "evaluation", "work", "dicom"),
-    *("group*", "*_regions.tsv", "*_regions.json"),
+    *("group*", "*_regions.tsv", "*_regions.json", "*_xfm.h5"),
 )
 
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qsmbids.cli.arguments import add_other
+from qsmbids.cli.arguments import Parser, add_other
 from qsmbids.cli.command import Command
 from qsmbids.errors import InputError, UsageError
 
@@ -35,7 +35,7 @@ SINGLE_ECHO_TIME = 0.020  # s
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of ``qsmbids-demo``."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsmbids-demo",
         description="Write a BIDS dataset of simulated heads, with the truth in derivatives/truth.",
     )

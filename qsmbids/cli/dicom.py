@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qsmbids.cli.arguments import add, add_other
+from qsmbids.cli.arguments import Parser, add, add_other
 from qsmbids.cli.command import Command
 from qsmbids.errors import InputError
 
@@ -20,7 +20,7 @@ SHOWN = 3
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsmbids-dicom",
         description="Find the gradient echoes and field maps among DICOM files and write them as a "
         "BIDS dataset, without what identifies a person.",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qsmbids.background import METHODS as BACKGROUND
-from qsmbids.cli.arguments import Adder, add, add_other
+from qsmbids.cli.arguments import Adder, Parser, add, add_other
 from qsmbids.cli.command import Command
 from qsmbids.errors import UsageError
 from qsmbids.inversion import METHODS
@@ -18,7 +18,7 @@ from qsmbids.registry import Method
 
 
 def _field_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsmbids-invert",
         description="Compute susceptibility (ppm) from a local field, background removed.",
         epilog="B0 is read from the field's affine unless --b0-dir or --params is given.",
@@ -38,9 +38,15 @@ def _field_parser() -> argparse.ArgumentParser:
         help="NIfTI: confidence in each voxel without --weight, and for methods that use its edges",
     )
     parser.add_argument(
-        "--units", choices=["ppm", "Hz", "rad"], default="ppm", help="of the field: %(default)s"
+        "--units",
+        choices=["ppm", "Hz", "rad/s", "rad"],
+        help="of the field; default: as the JSON file beside it says (Units), else ppm",
     )
-    parser.add_argument("--field-strength", type=float, help="B0 in tesla, for Hz and rad")
+    parser.add_argument(
+        "--field-strength",
+        type=float,
+        help="B0 in tesla, for all but ppm; default: MagneticFieldStrength of that file",
+    )
     parser.add_argument("--echo-time", type=float, help="in seconds, for rad")
     geometry = parser.add_mutually_exclusive_group()
     geometry.add_argument("--b0-dir", type=float, nargs=3, metavar=("X", "Y", "Z"))
@@ -51,7 +57,7 @@ def _field_parser() -> argparse.ArgumentParser:
 
 
 def _phase_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsmbids-chain",
         description="Compute susceptibility (ppm) from phase and magnitude with the app's stages.",
     )
@@ -90,7 +96,7 @@ def _from_field(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--magnitude says nothing to {method} beside --weight; drop one.")
     arguments.option = [f"{method}.{text}" for text in arguments.option]
     arguments.options = _options(arguments, METHODS)
-    arguments.ppm_per_unit = _ppm_per_unit(arguments)
+    _settle_units(arguments)
 
     from qsmbids.workflows.from_field import FieldJob, from_field, write_map
 
@@ -133,31 +139,48 @@ def _options(
     return options
 
 
-def _ppm_per_unit(arguments: argparse.Namespace) -> float:
-    """Return what to multiply the field by; refuse an incomplete or idle statement of units."""
-    from qsmbids.physics.units import (
-        hz_per_ppm,
-        is_echo_time,
-        is_field_strength,
-        radians_per_ppm,
+def _settle_units(arguments: argparse.Namespace) -> None:
+    """Find what the field is in: as the command says, else as its sidecar does, else ppm.
+
+    Refuses an incomplete or idle statement, and one that contradicts the sidecar.
+    """
+    from qsmbids.interfaces.params import stated_units
+    from qsmbids.physics.units import ppm_per_unit
+
+    stated = stated_units(arguments.source)
+    asked, told = arguments.units, stated.get("units")
+    if asked and told and asked != told:
+        raise UsageError(
+            f"--units {asked}, but the sidecar of {arguments.source.name} says {told}; drop the "
+            "option, or correct the sidecar."
+        )
+    arguments.units = asked or told or "ppm"
+    for name in ("field_strength", "echo_time"):
+        setattr(arguments, name, _needed(name, arguments, stated))
+    arguments.ppm_per_unit = ppm_per_unit(
+        arguments.units, field_strength=arguments.field_strength, echo_time=arguments.echo_time
     )
 
-    needs = {"ppm": (), "Hz": ("field_strength",), "rad": ("field_strength", "echo_time")}
-    for name in ("field_strength", "echo_time"):
-        value, flag = getattr(arguments, name), f"--{name.replace('_', '-')}"
-        if name in needs[arguments.units] and not (value and value > 0):
-            raise UsageError(f"--units {arguments.units} needs {flag}, a positive number.")
-        if name not in needs[arguments.units] and value is not None:
-            raise UsageError(f"{flag} says nothing about a field in {arguments.units}; drop it.")
-    if arguments.units != "ppm" and not is_field_strength(arguments.field_strength):
-        raise UsageError(f"--field-strength {arguments.field_strength:g} cannot be tesla.")
-    if arguments.units == "rad" and not is_echo_time(arguments.echo_time):
-        raise UsageError(f"--echo-time {arguments.echo_time:g} cannot be seconds.")
-    if arguments.units == "Hz":
-        return 1 / hz_per_ppm(arguments.field_strength)
-    if arguments.units == "rad":
-        return 1 / radians_per_ppm(arguments.field_strength, arguments.echo_time)
-    return 1.0
+
+def _needed(name: str, arguments: argparse.Namespace, stated: Mapping[str, float]) -> float | None:
+    """Return a value that the units need, as given or stated; None if they do not."""
+    from qsmbids.physics.units import UNITS, is_echo_time, is_field_strength
+
+    units, flag, value = arguments.units, f"--{name.replace('_', '-')}", getattr(arguments, name)
+    if name not in UNITS[units]:
+        if value is not None:
+            raise UsageError(
+                f"{flag} says nothing about a field in {units}; drop it, or say --units."
+            )
+        return None
+    known = float(stated.get(name, 0.0) if value is None else value)
+    if not known > 0:
+        raise UsageError(f"A field in {units} needs {flag}, a positive number.")
+    if name == "field_strength" and not is_field_strength(known):
+        raise UsageError(f"{flag} {known:g} cannot be tesla.")
+    if name == "echo_time" and not is_echo_time(known):
+        raise UsageError(f"{flag} {known:g} cannot be seconds.")
+    return known
 
 
 main = Command(_field_parser, _from_field)

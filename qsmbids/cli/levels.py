@@ -10,6 +10,7 @@ from io import StringIO
 from pathlib import Path
 
 from qsmbids.cli import values
+from qsmbids.cli.arguments import Parser
 from qsmbids.errors import UsageError
 
 PARSERS = {
@@ -83,7 +84,7 @@ def parse_level(
     SystemExit
         From ``argparse``: after ``--help``, ``--version`` or an argument it cannot read.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qsmbids",
         description=description,
         epilog=epilog,

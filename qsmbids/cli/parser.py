@@ -11,22 +11,24 @@ from typing import Any
 from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.cli import values
 from qsmbids.cli.arguments import BESIDE, DATA, PROCESSING, RUNNING, add, add_all, add_other
+from qsmbids.cli.help_methods import HelpMethods
 from qsmbids.cli.levels import parse_level
 from qsmbids.contrast import SEPARATION, WEIGHTING
 from qsmbids.errors import UsageError
 from qsmbids.inversion import COMBINATIONS, DEFAULT
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.masking import METHODS as MASKING
-from qsmbids.settings import DEEP_GREY, EXTRACTORS, Settings
+from qsmbids.settings import ATLAS_SPACE, DEEP_GREY, EXTRACTORS, SPACE, Settings
 
 _EPILOG = """\
-Exit codes: 0 all is well, 1 something failed, 2 the command cannot be understood.
+Exit codes: 0 all is well, 1 something failed, 2 the command cannot be carried out, 3 a check is red
+(--strict), 130 stopped.
 Every option may stand in a TOML file given with --config-file, under its name without dashes.
 """
 _LEVEL = (
     "participant: make the maps; group: write the page and the tables of all; train: train a "
     "network; evaluate: compare maps with a reference; see qsmbids BIDS OUT train --help and "
-    "qsmbids BIDS OUT evaluate --help"
+    "qsmbids BIDS OUT evaluate --help. For a cluster: qsmbids slurm --help"
 )
 _MODES = {
     "dry-run": "print what would be done, and do nothing",
@@ -109,6 +111,11 @@ def level_options() -> argparse.ArgumentParser:
         help="with --dry-run: print the labels of the participants of whom something is not done, "
         "a line each, and nothing else",
     )
+    other.add_argument(
+        "--help-methods",
+        action=HelpMethods,
+        help="list every method with its options, their meaning and defaults, and end",
+    )
     add_other(other, "say more; -vv: Nipype's log too")
     return options
 
@@ -124,9 +131,18 @@ def _add_regions(group: argparse._ArgumentGroup) -> None:
         "--atlas",
         nargs="+",
         default=[],
-        choices=[DEEP_GREY],
-        help="measure the regions of an atlas that is brought to each participant; deepgrey: deep "
-        "grey nuclei, splenium and csf, which the package ships",
+        metavar="NAME",
+        help=f"measure the regions of an atlas that is brought to each participant; {DEEP_GREY}: "
+        "deep grey nuclei, splenium and csf, which the package ships; another name: an atlas that "
+        f"TemplateFlow has in {ATLAS_SPACE}, downloaded once",
+    )
+    group.add_argument(
+        "--output-spaces",
+        nargs="+",
+        default=[],
+        metavar="TEMPLATE",
+        help=f"bring susceptibility, its uncertainty and R2* into the space of {SPACE}, which the "
+        f"package has, or of a template that TemplateFlow has, such as {ATLAS_SPACE}",
     )
     group.add_argument(
         "--reference",
@@ -192,6 +208,7 @@ def to_settings(args: argparse.Namespace) -> Settings:
         separation=args.separation,
         segmentation=args.segmentation,
         atlases=tuple(dict.fromkeys(args.atlas)),
+        output_spaces=tuple(dict.fromkeys(args.output_spaces)),
         reference=args.reference.lower(),
         write_fields=not args.no_fieldmaps,
         mode=mode,

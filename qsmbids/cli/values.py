@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qsmbids.errors import UsageError
+from qsmbids.errors import UsageError, meant
 from qsmbids.files import load_json
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.options import convert
@@ -87,7 +87,9 @@ def method_options(
                 f"--option {text}: write METHOD.NAME=VALUE, such as tkd.threshold=0.2."
             )
         if name not in methods:
-            raise UsageError(f"--option {text}: choose the method from: {', '.join(methods)}.")
+            known = ", ".join(methods)
+            hint = meant(name, methods)
+            raise UsageError(f"--option {text}: choose the method from: {known}.{hint}")
         methods[name].resolve({option: value})  # refuses an option that the method has not
         try:
             default = methods[name].defaults()[option]
@@ -95,6 +97,8 @@ def method_options(
         except ValueError as error:
             raise UsageError(f"--option {text}: {error}.") from error
         found.setdefault(name, {})[option] = read
+    for name, options in found.items():
+        methods[name].check(options)  # what the function would refuse, before it has data
     return found
 
 

@@ -124,10 +124,12 @@ def by_r2star(
     ----------
     Shin et al., NeuroImage 240:118371 (2021); Dimov et al., Tomography 8:1544 (2022).
     """
-    if chi.shape != r2star.shape or chi.shape != mask.shape:
-        raise ValueError("chi, R2* and mask do not agree in shape")
     if not relaxivity > 0:
         raise ValueError(f"the relaxivity must be positive, not {relaxivity}")
+    if r2 < 0 or r2_per_tesla < 0:
+        raise ValueError(f"R2 and its growth must not be negative, not {r2} and {r2_per_tesla}")
+    if chi.shape != r2star.shape or chi.shape != mask.shape:
+        raise ValueError("chi, R2* and mask do not agree in shape")
     own = np.float32(r2 + r2_per_tesla * field_strength)
     told = np.maximum(r2star - own, 0) / np.float32(relaxivity * field_strength)
     size = np.abs(chi)

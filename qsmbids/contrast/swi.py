@@ -85,15 +85,15 @@ def susceptibility_weighted(
     Haacke et al., Magn Reson Med 52:612 (2004); Denk and Rauscher, J Magn Reson Imaging 31:185
     (2010).
     """
-    if magnitude.ndim != 4 or magnitude.shape[1:] != field.shape or mask.shape != field.shape:
-        raise ValueError("magnitude, field and mask do not agree in shape")
-    if len(echo_times) != len(magnitude):
-        raise ValueError(f"{len(magnitude)} echoes have {len(echo_times)} echo times")
     if power < 1 or not slab > 0 or high_pass < 0:
         raise ValueError(
             "power and slab must be positive and high_pass at least 0, not "
             f"{power}, {slab} and {high_pass}"
         )
+    if magnitude.ndim != 4 or magnitude.shape[1:] != field.shape or mask.shape != field.shape:
+        raise ValueError("magnitude, field and mask do not agree in shape")
+    if len(echo_times) != len(magnitude):
+        raise ValueError(f"{len(magnitude)} echoes have {len(echo_times)} echo times")
     fast = _fast(field, mask, [high_pass / edge for edge in voxel_size])
     swi = np.zeros(field.shape, np.float32)
     for echo, time in zip(magnitude, echo_times, strict=True):

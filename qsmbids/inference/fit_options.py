@@ -53,5 +53,7 @@ class FitOptions:
             raise ValueError("fine-tuning needs positive iterations, patience and learning_rate")
         if min(self.total_variation, self.consistency) < 0:
             raise ValueError("total_variation and consistency must not be negative")
+        if self.seed < 0:
+            raise ValueError(f"the seed must not be negative, not {self.seed}")
         if not 0 <= self.gain < 1:
             raise ValueError(f"the gain must be at least 0 and below 1, not {self.gain}")

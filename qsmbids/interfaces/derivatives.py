@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from nipype.interfaces.base import File, TraitedSpec, isdefined, traits
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from qsmbids import __version__
 from qsmbids.bids import sidecar, write_json
@@ -47,7 +47,9 @@ _MAPS: dict[str, Callable[[str], Output]] = {
 """Where the maps of a method go."""
 
 
-class _WriteInputs(StageInputs):
+class WriteInputs(StageInputs):
+    """Images to write, what made them, and where they go."""
+
     series = traits.Any(mandatory=True, desc="what the images were made from")
     output_dir = traits.Str(mandatory=True)
     grid = traits.Dict(mandatory=True)
@@ -84,7 +86,7 @@ class _WriteInputs(StageInputs):
 class WriteDerivatives(Stage):
     """Write every image given, and its sidecar; always run, for somebody may have removed them."""
 
-    input_spec = _WriteInputs
+    input_spec = WriteInputs
     output_spec = WrittenOutputs
     _always_run = True
 
@@ -97,10 +99,9 @@ class WriteDerivatives(Stage):
                 self._forget(name)
                 continue
             output = _MAPS[name](self.inputs.method) if name in _MAPS else OUTPUTS[name]
-            path = output.path(Path(self.inputs.output_dir), series)
+            path = self._path(output)
             values = _CONVERT.get(name, _same)(arrays.load(source), series.field_strength)
-            grid = self.inputs.grid
-            write_image(path, turn_back(values, grid), grid["stored"]["affine"])
+            write_image(path, *self._placed(values))
             content = sidecar(series, kind=output.kind, provenance=provenance)
             write_json(path.with_name(path.name.replace(".nii.gz", ".json")), content)
             written.append(str(path))
@@ -108,6 +109,14 @@ class WriteDerivatives(Stage):
             output_dir, method = Path(self.inputs.output_dir), self.inputs.method
             write_curves(curve_path(output_dir, series, method), self.inputs.curves)
         self._results["written"] = written
+
+    def _path(self, output: Output) -> Path:
+        return output.path(Path(self.inputs.output_dir), self.inputs.series)
+
+    def _placed(self, values: NDArray[Any]) -> tuple[NDArray[Any], ArrayLike]:
+        """Return voxels as they are to be stored, and their affine."""
+        grid = self.inputs.grid
+        return turn_back(values, grid), grid["stored"]["affine"]
 
     def _forget(self, name: str) -> None:
         """Remove the map from before a fit that an earlier run has left, if this one has none."""

@@ -26,10 +26,10 @@ class Output(NamedTuple):
         named = self.desc if self.suffix in ("mask", "fieldmap") else self.sort
         return f"{named}_{self.suffix}" if named else self.suffix
 
-    def path(self, output_dir: Path, series: Series) -> Path:
-        """Return the path of the image made from ``series``."""
+    def path(self, output_dir: Path, series: Series, space: str | None = None) -> Path:
+        """Return the path of the image made from ``series``, or of that in a template's space."""
         return derivative_path(
-            output_dir, series, self.suffix, desc=self.desc, datatype=self.datatype
+            output_dir, series, self.suffix, space=space, desc=self.desc, datatype=self.datatype
         )
 
 
@@ -83,6 +83,12 @@ def dicom_folder(output_dir: Path, series: Series, image: Output) -> Path:
     """Return where the DICOM images of an image go."""
     name = image.path(output_dir, series).name.removesuffix(".nii.gz")
     return output_dir / "dicom" / f"sub-{series.participant}" / name
+
+
+def transform_path(output_dir: Path, series: Series, space: str) -> Path:
+    """Return where the transform from a series to a template's space goes."""
+    ends = f"from-scanner_to-{space}_mode-image_xfm"
+    return derivative_path(output_dir, series, ends, extension=".h5")
 
 
 def curve_path(output_dir: Path, series: Series, method: str) -> Path:

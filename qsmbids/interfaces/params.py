@@ -9,7 +9,7 @@ from typing import Any
 
 from qsmbids.errors import InputError
 from qsmbids.files import load_json
-from qsmbids.physics.units import is_echo_time, is_field_strength
+from qsmbids.physics.units import UNITS, is_echo_time, is_field_strength
 
 KEYS = {
     "voxel_size": ("voxel_size", 3, "three edge lengths in mm, all above zero"),
@@ -62,6 +62,50 @@ def read_params(path: Path, *names: str) -> dict[str, Any]:
             key, _, what = KEYS[name]
             told = repr(content.get(key))[:80]
             raise InputError(f"{path.name}: {key} must be {what}, not {told}.")
+    return found
+
+
+def stated_units(field: Path) -> dict[str, Any]:
+    """Return what the sidecar of a field states of its values.
+
+    Parameters
+    ----------
+    field : Path
+        A NIfTI file; its sidecar is the JSON file of the same name beside it.
+
+    Returns
+    -------
+    dict
+        ``units`` (a key of `qsmbids.physics.units.UNITS`), ``field_strength`` (T) and
+        ``echo_time`` (s), as far as they are stated; empty without a sidecar.
+
+    Raises
+    ------
+    InputError
+        If the sidecar cannot be read, or states units that a field cannot be in.
+    """
+    path = field.with_name(field.name.removesuffix(".gz").removesuffix(".nii") + ".json")
+    try:
+        content = load_json(path)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path.name} cannot be read as JSON: {error}.") from error
+    stated = content if isinstance(content, dict) else {}
+    found: dict[str, Any] = {}
+    if "Units" in stated:
+        names = {name.lower(): name for name in UNITS}
+        units = str(stated["Units"])
+        if units.lower() not in names:
+            raise InputError(
+                f"{path.name}: Units is {units}; a field is in one of {', '.join(UNITS)}. Correct "
+                "it, or convert the field."
+            )
+        found["units"] = names[units.lower()]
+    for name, key in (("field_strength", "MagneticFieldStrength"), ("echo_time", "EchoTime")):
+        number = _numbers(stated.get(key), 0)
+        if number is not None:
+            found[name] = number
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from nipype.interfaces.base import File, traits
+from nipype.interfaces.base import File, isdefined, traits
 from numpy.typing import NDArray
 
 from qsmbids.bids.labels import label_names, label_table
@@ -79,7 +79,9 @@ class _AtlasInputs(StageInputs):
     atlas = traits.Str(mandatory=True, desc="its name")
     displacement = saved_array(mandatory=True)
     warp = traits.Dict(mandatory=True, desc="matrix and affine of the displacement")
-    registration = traits.Dict(mandatory=True, desc="what that stage says")
+    bridge_displacement = saved_array(desc="from the template to that of the atlas")
+    bridge = traits.Dict()
+    template = traits.Dict(mandatory=True, desc="what the registration says")
     grid = traits.Dict(mandatory=True)
 
 
@@ -93,20 +95,17 @@ class AtlasRegions(Stage):
         from qsmbids.registration import pull
 
         inputs, grid = self.inputs, self.inputs.grid
-        atlas = load_atlas(inputs.atlas)
+        atlas, told = load_atlas(inputs.atlas), inputs.template
         warps = [load_warp(inputs.displacement, inputs.warp)]
-        onto = np.asarray(grid["affine"])
-        to = {"affine": atlas.affine, "onto": onto, "shape": grid["shape"], "order": 0}
+        if isdefined(inputs.bridge_displacement):
+            warps.append(load_warp(inputs.bridge_displacement, inputs.bridge))
+        to = {"affine": atlas.affine, "onto": grid["affine"], "shape": grid["shape"], "order": 0}
         labels = pull(atlas.labels, warps, **to).astype(np.int32)
         self._results["labels"] = arrays.save(cwd, "labels", labels)
         self._results["names"] = dict(atlas.names)
-        told = inputs.registration
+        how = f"The atlas {inputs.atlas} was brought to the participant. {told['Method']}"
         self._describe(
-            "Regions",
-            f"The atlas {inputs.atlas} in {atlas.space} was brought to the participant. "
-            f"{told['Method']}",
-            {"Atlas": inputs.atlas, "Space": atlas.space, **told["Parameters"]},
-            told["Warnings"],
+            "Regions", how, {"Atlas": inputs.atlas, **told["Parameters"]}, told["Warnings"]
         )
 
 

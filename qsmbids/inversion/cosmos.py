@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from qsmbids.checks import check_field, check_geometry
+from qsmbids.checks import check_field, check_geometry, check_solver
 from qsmbids.inversion.conditioning import angles_between, condition_number, doubts
 from qsmbids.inversion.reconstruction import Reconstruction
 from qsmbids.physics import DipoleConvolution, bounding_box
@@ -81,6 +81,9 @@ def cosmos(
     ----------
     Liu et al., Magn Reson Med 61:196 (2009).
     """
+    check_solver(tolerance, iterations)
+    if not max_condition > 1:
+        raise ValueError(f"max_condition must be above 1, not {max_condition}")
     data = np.asarray(fields, dtype=np.float32)
     valid, inside = _check(data, masks, voxel_size, b0_dir, weight)
     data = np.where(valid, data, np.float32(0))  # what lies outside may be anything

@@ -48,12 +48,15 @@ def network(
     ValueError
         If the mask is too small for a network.
     """
-    from qsmbids.inference.predict import predict
+    from qsmbids.inference.predict import mirrors, predict
     from qsmbids.inference.predictor import Predictor
     from qsmbids.networks.device import torch_threads
 
     if consistency < 0:
         raise ValueError(f"the consistency must not be negative, not {consistency}")
+    if not memory_gb > 0:
+        raise ValueError(f"memory_gb must be positive, not {memory_gb}")
+    mirrors(average)  # refuses what is no number of mirror images
     model, card, details = load(weights)
     with torch_threads():
         predictor = Predictor(model, problem, card)

@@ -83,6 +83,8 @@ def network_tv(
         raise ValueError(f"trust and strong must not be negative, not {min(trust, strong)}")
     if not 0 <= share <= 1:
         raise ValueError(f"the share of the second network must be from 0 to 1, not {share}")
+    if not (regularization > 0 and memory_gb > 0 and iterations > 0):
+        raise ValueError("regularization, memory_gb and iterations must be positive")
     runs: dict[str, Reconstruction] = {}
 
     def solve(part: Float, name: str = weights) -> Float:

@@ -16,6 +16,7 @@ from qsmbids.inversion.inversion_methods import DEFAULT, METHODS
 from qsmbids.inversion.unknown_voxels import fill_unknown
 from qsmbids.physics import Problem, bounding_box
 from qsmbids.physics.problem import Float
+from qsmbids.physics.units import ppm_per_unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,13 +47,32 @@ class Reconstruction:
     warnings: tuple[str, ...] = ()
 
 
-def invert(field: ArrayLike, mask: ArrayLike, **how: Any) -> Float:
+def invert(
+    field: ArrayLike,
+    mask: ArrayLike,
+    *,
+    units: str,
+    field_strength: float | None = None,
+    echo_time: float | None = None,
+    **how: Any,
+) -> Float:
     """Return the susceptibility (x, y, z) in ppm whose dipole field is ``field``.
 
-    Parameters, errors and reference of the map are those of `reconstruct`, which also gives
-    what else the method knows of the map.
+    Parameters
+    ----------
+    field, mask : (x, y, z) array_like
+        Local field, background removed, and where it is valid.
+    units : {"ppm", "Hz", "rad/s", "rad"}
+        Of the field. A field map of BIDS is in Hz, as its sidecar says: at 3 T the map would be
+        128 times too large if it were taken as ppm.
+    field_strength, echo_time : float, optional
+        In tesla and in seconds, for the units that need them.
+    **how
+        Other parameters, errors and reference of the map are those of `reconstruct`, which takes
+        ppm and also gives what else the method knows of the map.
     """
-    return reconstruct(field, mask, **how).chi
+    scale = ppm_per_unit(units, field_strength=field_strength, echo_time=echo_time)
+    return reconstruct(np.asarray(field) * np.float32(scale), mask, **how).chi
 
 
 def reconstruct(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.fft as sf
 
+from qsmbids.checks import check_solver
 from qsmbids.physics import DipoleConvolution
 from qsmbids.physics.gradient import (
     add_adjoint_difference,
@@ -83,6 +84,7 @@ def minimise(
         raise ValueError(f"the regularization must be positive, not {regularization}")
     if iterations < 1:
         raise ValueError(f"TV needs at least one iteration, not {iterations}")
+    check_solver(tolerance, iterations)
     dipole, field = problem.dipole, problem.field
     lam = np.float32(regularization * unexplained_level(field, problem.mask))
     splitting = _Splitting(dipole, lam, trust)

@@ -18,15 +18,16 @@ from qsmbids.simulation.tissues import TISSUES
 
 Float = NDArray[np.float32]
 
-SPACE = "MNI152NLin2009aSym"
-"""The name of the template that nilearn ships."""
 ATLAS_FILE = Path(__file__).resolve().parents[1] / "data" / "atlas" / "deepgrey_dseg.nii.gz"
 
 CHI_LIMITS = (-0.12, 0.22)
 """Susceptibility in ppm beyond which a voxel is vein or lesion, which no template has."""
 MAGNITUDE_LEVELS = ((4.0, 20, 1), (2.0, 10, 1))
 CHI_LEVELS = ((4.0, 20, 1), (2.0, 20, 2), (1.5, 10, 1))
+BRIDGE_LEVELS = ((4.0, 20, 1), (2.0, 20, 1))
 """Spacing in mm, steps, rounds: see `Channel`."""
+SHADES = 8
+"""Classes of another template, by its T1-weighted intensity."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +126,42 @@ def register_to_template(
         target.classes,
         affine=affine,
         classes_affine=target.affine,
+        start=start,
+        threads=threads,
+    )
+
+
+def register_template(
+    target: Template, t1: Float, affine: NDArray[np.float64], threads: int
+) -> Warp:
+    """Return the warp from the world of the template to that of another one.
+
+    Parameters
+    ----------
+    target : Template
+        As `template` returns it.
+    t1 : (x, y, z) float32 array
+        T1-weighted image of the other template's brain, zero outside.
+    affine : (4, 4) float64 array
+        Voxel to world of that.
+    threads : int
+        They do not change the result.
+    """
+    start = register_affine(
+        target.t1,
+        t1,
+        fixed_affine=target.affine,
+        moving_affine=affine,
+        fixed_mask=target.brain,
+        moving_mask=t1 > 0,
+    )
+    steps = np.quantile(t1[t1 > 0], np.linspace(0, 1, SHADES + 1)[1:-1])
+    classes = np.where(t1 > 0, 1 + np.searchsorted(steps, t1), 0).astype(np.uint8)
+    return register_classes(
+        [Channel(target.t1, BRIDGE_LEVELS)],
+        classes,
+        affine=target.affine,
+        classes_affine=affine,
         start=start,
         threads=threads,
     )

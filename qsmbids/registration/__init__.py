@@ -5,7 +5,7 @@ from qsmbids.registration.itk import demand_simpleitk
 from qsmbids.registration.nonlinear import Channel, register_classes
 from qsmbids.registration.resample import b0_after, resample, resample_labels, resample_mask
 from qsmbids.registration.rigid import Rigid, register, without_coil
-from qsmbids.registration.warp import Warp, pull, push
+from qsmbids.registration.warp import Warp, pull, push, write_transform
 
 __all__ = [
     "Channel",
@@ -22,4 +22,5 @@ __all__ = [
     "resample_labels",
     "resample_mask",
     "without_coil",
+    "write_transform",
 ]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,16 +35,31 @@ class Warp:
     displacement: Float
     affine: NDArray[np.float64]
 
+    def in_lps(self) -> Warp:
+        """Return the same map between worlds whose first two axes point left and posterior.
+
+        These are the worlds of ITK's files.
+        """
+        turn = np.diag([-1.0, -1.0, 1.0, 1.0])
+        moved = self.displacement * np.array([-1, -1, 1], np.float32)
+        return Warp(turn @ self.matrix @ turn, moved, turn @ self.affine)
+
     def steps(self, sitk: Any) -> list[Any]:
         """Return the map as transforms of SimpleITK, between NIfTI's worlds; the last is first."""
         return [_linear(sitk, self.matrix), sitk.DisplacementFieldTransform(self._field(sitk))]
 
     def steps_back(self, sitk: Any) -> list[Any]:
         """Return the inverse in the same way."""
-        back = sitk.InvertDisplacementField(
+        field = sitk.Image(self._back)  # a transform takes its field away
+        return [sitk.DisplacementFieldTransform(field), _linear(sitk, np.linalg.inv(self.matrix))]
+
+    @cached_property
+    def _back(self) -> Any:
+        """The inverse of the displacement, which takes its time."""
+        sitk = demand_simpleitk("Maps are brought into a template's space")
+        return sitk.InvertDisplacementField(
             self._field(sitk), maximumNumberOfIterations=20, maxErrorToleranceThreshold=0.1
         )
-        return [sitk.DisplacementFieldTransform(back), _linear(sitk, np.linalg.inv(self.matrix))]
 
     def _field(self, sitk: Any) -> Any:
         parts = [to_image(sitk, part, self.affine) for part in np.moveaxis(self.displacement, 3, 0)]
@@ -78,10 +96,40 @@ def pull(image: ArrayLike, warps: Sequence[Warp], **geometry: Any) -> NDArray[An
 
 
 def push(image: ArrayLike, warps: Sequence[Warp], **geometry: Any) -> NDArray[Any]:
-    """Return an image of the first head on a grid in the last one's world, as `pull`."""
+    """Return an image of the first head on a grid in the last one's world.
+
+    Parameters
+    ----------
+    image : (x, y, z) array_like
+        Of the first head.
+    warps : sequence of Warp
+        From head to head, or template.
+    **geometry
+        As in `pull`.
+    """
     sitk = demand_simpleitk("Maps are brought into a template's space")
     steps = [step for warp in warps for step in warp.steps_back(sitk)]
     return _resampled(sitk, image, steps, **geometry)
+
+
+def write_transform(path: Path, warps: Sequence[Warp]) -> None:
+    """Write a file by which ITK and ANTs bring images of the first head to the last one's grid.
+
+    Parameters
+    ----------
+    path : Path
+        Ends with ``.h5``; whole or absent.
+    warps : sequence of Warp
+        From head to head, or template.
+    """
+    sitk = demand_simpleitk("Maps are brought into a template's space")
+    steps = [step for warp in warps for step in warp.in_lps().steps_back(sitk)]
+    part = path.with_name(f".{os.getpid()}_{path.name}")
+    try:
+        sitk.WriteTransform(sitk.CompositeTransform(steps), str(part))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _linear(sitk: Any, matrix: NDArray[Any]) -> Any:

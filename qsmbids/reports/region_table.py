@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from qsmbids.bids.dataset import raw_dataset
-from qsmbids.bids.results import read_json
+from qsmbids.bids.results import Series, read_json
 from qsmbids.bids.tables import read_table
 from qsmbids.bids.variables import read_variables
 from qsmbids.errors import InputError
 from qsmbids.regions.normal import iron, susceptibility_of
 from qsmbids.regions.parcellation import SIDES, without_side
 from qsmbids.reports.citations import CITATIONS
+from qsmbids.reports.region_picture import region_pictures
 
 _UNITS = {"Chimap": ("ppm", 3), "R2starmap": ("1/s", 1)}
 _REFERENCES = ("hallgren1958", "zheng2013")
@@ -22,7 +23,7 @@ _END = "_regions.tsv"
 Rows = Sequence[Mapping[str, str]]
 
 
-def region_tables(output_dir: Path, participant: str, key: str) -> list[dict[str, Any]]:
+def region_tables(output_dir: Path, participant: str, series: Series) -> list[dict[str, Any]]:
     """Return the tables of a series' regions, one an atlas or segmentation.
 
     Parameters
@@ -31,8 +32,8 @@ def region_tables(output_dir: Path, participant: str, key: str) -> list[dict[str
         The output dataset.
     participant : str
         Label without ``sub-``.
-    key : str
-        Entities that the files of the series share.
+    series : Series
+        What stands there of the series.
 
     Returns
     -------
@@ -42,10 +43,12 @@ def region_tables(output_dir: Path, participant: str, key: str) -> list[dict[str
     age = _age(output_dir, participant)
     folder = output_dir / f"sub-{participant}"
     found = []
-    for path in sorted(folder.rglob(f"{key}_seg-*{_END}")):
+    for path in sorted(folder.rglob(f"{series.key}_seg-*{_END}")):
         try:
             rows = [row for row in read_table(path) if row["voxels"] != "0"]
-            found.append(_table(path, rows, age))
+            labels = path.with_name(path.name.replace(_END, "_dseg.nii.gz"))
+            pictures = region_pictures(series, labels)
+            found.append({**_table(path, rows, age), "pictures": pictures})
         except (OSError, ValueError, KeyError):
             continue
     return found

@@ -61,7 +61,7 @@ def series_section(
         "pictures": evidence.pictures,
         "comparison": evidence.comparison,
         "histogram": evidence.histogram,
-        "regions": region_tables(output_dir, participant, series.key),
+        "regions": region_tables(output_dir, participant, series),
         "viewer": viewer,
         "stages": stages,
         "weights": weights_of(stages),

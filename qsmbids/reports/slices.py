@@ -17,7 +17,10 @@ from qsmbids.reports.figures import DPI, PANEL, TEXT, WIDTH, webp
 from qsmbids.reports.picture import data_uri
 from qsmbids.reports.view import Mask, View
 
-OUTLINES = {"brain": "#4cc9f0", "eroded": "#ffb703", "unreliable": "#f2799b"}
+OUTLINES = {
+    **{"brain": "#4cc9f0", "eroded": "#ffb703", "unreliable": "#f2799b"},
+    **{"region": "#4cc9f0", "neighbour": "#ffb703"},
+}
 _GAP, _PAD, _BAR = 22, 20, 96  # pixels: between panels, around them, for the colour bar
 _TALLEST = 12_000.0  # pixels; WebP ends at 16383
 

@@ -36,16 +36,17 @@ def write_viewer(output_dir: Path, participant: str, series: Series) -> str:
     """
     path = output_dir / "logs" / f"sub-{participant}" / f"{series.key}_viewer.html"
     maps = {**series.chimaps, **{f"{desc}{BEFORE}": one for desc, one in series.before.items()}}
-    volumes = {desc: volume for desc, one in maps.items() if (volume := read(one.path))}
-    if not volumes:
+    first = next((volume for one in maps.values() if (volume := read(one.path))), None)
+    if first is None:
         path.unlink(missing_ok=True)
         return ""
     image = series.images.get("magnitude")
     magnitude = read(image.path) if image else None
-    grid = _grid(next(iter(volumes.values())), len(volumes) + (magnitude is not None))
+    grid = _grid(first, len(maps) + (magnitude is not None))
     maps_shown = [
         {"name": _name(desc, series), "data": _embedded(_steps(_on(one, grid)), grid, _STEP_PPM)}
-        for desc, one in volumes.items()
+        for desc, derivative in maps.items()
+        if (one := read(derivative.path)) is not None  # one at a time, for they may be large
     ]
     html = (
         environment()

@@ -41,7 +41,7 @@ def unwrapped_window(strength: float, time: float) -> Window:
 
 def noise_window(strength: float, time: float) -> Window:
     """Return the window in ppm of the field's noise that `NOISE_RAD` of phase makes."""
-    return 0.0, NOISE_RAD / (2 * math.pi * hz_per_ppm(strength) * time)
+    return 0.0, _round_up(NOISE_RAD / (2 * math.pi * hz_per_ppm(strength) * time))
 
 
 def in_hertz(window: Window, strength: float = 3.0) -> Window:

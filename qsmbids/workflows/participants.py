@@ -11,8 +11,10 @@ from qsmbids.interfaces.reporting import ParticipantReport
 from qsmbids.settings import Settings
 from qsmbids.workflows.orientations import init_orientations_wf
 from qsmbids.workflows.plan import node_name
+from qsmbids.workflows.resources import stage_memory
 from qsmbids.workflows.series import init_series_wf
 
+_LEAST_GB = 0.5
 TOP = "qsmbids"
 """The name of the workflow, and of its folder in the work directory."""
 
@@ -52,7 +54,9 @@ def init_run_wf(
             continue
         writers = [(wf, name) for wf in inner for name in writing_nodes(wf)]
         name = f"report_{node_name(f'sub-{participant}')}"
-        report = Node(ParticipantReport(len(writers)), name=name, mem_gb=0.5)
+        largest = max((voxels for _, voxels in members), default=0)
+        memory = max(_LEAST_GB, stage_memory("ParticipantReport", largest, 1))
+        report = Node(ParticipantReport(len(writers)), name=name, mem_gb=memory)
         report.inputs.trait_set(
             key=f"sub-{participant}", participant=participant, output_dir=str(settings.output_dir)
         )

@@ -20,6 +20,7 @@ from qsmbids.interfaces.outputs import (
     region_labels,
     region_table,
     subject_path,
+    transform_path,
     uncertainty_map,
 )
 from qsmbids.inversion import COMBINATIONS, METHODS
@@ -142,9 +143,32 @@ def region_sets(series: Series, settings: Settings) -> list[str]:
 
 def atlases_of(series: Series, settings: Settings) -> list[str]:
     """Return the atlases whose regions a series will have: it needs a magnitude for them."""
-    if series.orientations or not (series.magnitude or series.real):
-        return []
-    return list(settings.atlases)
+    return list(settings.atlases) if _has_magnitude(series) else []
+
+
+def spaces_of(series: Series, settings: Settings) -> list[str]:
+    """Return the templates into whose space the maps of a series are brought."""
+    return list(settings.output_spaces) if _has_magnitude(series) else []
+
+
+def _has_magnitude(series: Series) -> bool:
+    return bool(series.magnitude or series.real) and not series.orientations
+
+
+def space_outputs(series: Series, settings: Settings) -> list[Path]:
+    """Return the paths of the maps in the spaces of templates, and of the transforms."""
+    maps = [chimap(method) for method in settings.methods]
+    maps += [uncertainty_map(m) for m in settings.methods if gives_uncertainty(m, settings)]
+    maps += [OUTPUTS["r2star"]] if series.shows_decay else []
+    out = settings.output_dir
+    return [
+        path
+        for space in spaces_of(series, settings)
+        for path in (
+            *(image.path(out, series, space) for image in maps),
+            transform_path(out, series, space),
+        )
+    ]
 
 
 def moves_zero(series: Series, settings: Settings) -> bool:
@@ -157,6 +181,7 @@ def outputs(series: Series, settings: Settings) -> list[Path]:
     paths = [image.path(settings.output_dir, series) for image in images(series, settings)]
     for name in region_sets(series, settings):
         paths += [path(settings.output_dir, series, name) for path in (region_table, region_labels)]
+    paths += space_outputs(series, settings)
     paths += [dicom_folder(settings.output_dir, series, one) for one in exports(series, settings)]
     folder = settings.subjects_dir
     if folder is None or series.orientations:
@@ -210,6 +235,8 @@ def _steps_beside(series: Series, settings: Settings) -> Iterable[tuple[str, str
         yield LABELS["regions"], f"of the atlas {' and '.join(atlases)}"
     if moves_zero(series, settings):
         yield LABELS["reference"], settings.reference
+    if spaces := spaces_of(series, settings):
+        yield LABELS["template"], f"maps in the space of {' and '.join(spaces)}"
     if separates(series, settings):
         yield LABELS["separation"], _with_options(settings.separation, settings)
     if weights(series, settings):

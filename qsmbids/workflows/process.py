@@ -14,8 +14,9 @@ from qsmbids.errors import InputError, sentence
 from qsmbids.inversion import METHODS
 from qsmbids.settings import Settings
 from qsmbids.workflows import beside, locks, records, resources
-from qsmbids.workflows.plan import atlases_of
+from qsmbids.workflows.plan import atlases_of, spaces_of
 from qsmbids.workflows.progress import Draw, Progress
+from qsmbids.workflows.templates import with_templates
 from qsmbids.workflows.tidy import tidy
 from qsmbids.workflows.validation import Validation
 
@@ -34,6 +35,7 @@ def process(inventory: Inventory, settings: Settings, draw: Draw | None = None) 
 
         demand()
     _prepare(settings)
+    settings, absent = with_templates(settings)
     undone = [series for series in inventory.series if not records.is_done(series, settings)]
     # What a combination of orientations takes is no derivative: its series go through again.
     again = {one.key for series in undone for one in series.orientations}
@@ -46,6 +48,8 @@ def process(inventory: Inventory, settings: Settings, draw: Draw | None = None) 
     stale = {series.participant for series in ready if records.forget_failure(series, settings)}
     _demand_registration(todo, settings)
     with locks.held(todo, settings), Progress(settings, inventory, todo, draw) as progress:
+        for text in absent:
+            progress.line(text, error=True)
         _note_skipped(inventory, settings, progress)
         records.note_run(settings, {series.participant for series in todo}, progress.path)
         if todo:
@@ -92,10 +96,10 @@ def _demand_device(settings: Settings) -> None:
 
 def _demand_registration(todo: Sequence[Series], settings: Settings) -> None:
     """Refuse what cannot be registered, before hours are spent on it."""
-    if any(atlases_of(series, settings) for series in todo):
+    if any(atlases_of(one, settings) or spaces_of(one, settings) for one in todo):
         from qsmbids.registration import demand_simpleitk
 
-        demand_simpleitk("Regions of an atlas are registered")
+        demand_simpleitk("Heads are registered to a template")
     # where the sidecars state B0, the fields may lie on one grid already
     if any(one.b0_dir is None for series in todo for one in series.orientations[1:]):
         from qsmbids.registration import demand_simpleitk

@@ -9,12 +9,20 @@ from nipype.pipeline.engine import Node, Workflow
 from qsmbids.bids import Series, desc_label
 from qsmbids.interfaces.region_tables import MeasureRegions
 from qsmbids.interfaces.regions import AtlasRegions, Reference, Segmentation
-from qsmbids.interfaces.template import RegisterToTemplate
-from qsmbids.settings import Settings
+from qsmbids.interfaces.template import RegisterTemplate, RegisterToTemplate
+from qsmbids.interfaces.template_space import WriteInSpace
+from qsmbids.settings import ATLAS_SPACE, DEEP_GREY, SPACE, Settings
 from qsmbids.workflows.node import stage_node
-from qsmbids.workflows.plan import atlases_of, gives_uncertainty, moves_zero, region_sets
+from qsmbids.workflows.plan import (
+    atlases_of,
+    gives_uncertainty,
+    moves_zero,
+    region_sets,
+    spaces_of,
+)
 
 Source = tuple[Node, str]
+_THREADED = (RegisterTemplate, RegisterToTemplate)
 
 
 class Regions:
@@ -44,10 +52,9 @@ class Regions:
         self._series, self._settings = series, settings
         self._known = "eroded"
         self._brain = "eroded" if series.start == "local-field" else "brain"
-        self._registration: Node | None = None
+        self._bridges: dict[str, Node] = {}
         atlases = atlases_of(series, settings)
-        if atlases:
-            self._registration = self._register()
+        self._registration = self._register() if atlases or spaces_of(series, settings) else None
         self._found = {
             name: self._of_atlas(name) if name in atlases else self._of_segmentation(name)
             for name in region_sets(series, settings)
@@ -88,6 +95,30 @@ class Regions:
                     links[one] = self._of_stages(one)
             self._add(MeasureRegions(methods), f"write_regions_{desc_label(name)}", inputs, links)
 
+    def write_in_spaces(self) -> None:
+        """Add the nodes that write maps in the spaces of templates."""
+        for space in spaces_of(self._series, self._settings):
+            inputs = {
+                "series": self._series,
+                "output_dir": str(self._settings.output_dir),
+                "space": space,
+            }
+            shared = {name: self._of_stages(name) for name in ("grid", "reading", "masking")}
+            shared |= self._to(space)
+            if self._series.shows_decay:
+                links = {name: self._of_stages(name) for name in ("r2star", "decay")}
+                links["known"] = self._of_stages(self._brain)
+                name = f"write_{desc_label(space)}_decay"
+                self._add(WriteInSpace(), name, inputs, {**shared, **links})
+            for method in self._settings.methods:
+                label = desc_label(method)
+                links = {**self.chi(method), "known": self._of_stages(self._known)}
+                links["inversion"] = self._of_stages(f"inversion_{label}")
+                if gives_uncertainty(method, self._settings):
+                    links["uncertainty"] = self._of_stages(f"uncertainty_{label}")
+                name = f"write_{desc_label(space)}_{label}"
+                self._add(WriteInSpace(), name, {**inputs, "method": method}, {**shared, **links})
+
     def _of_segmentation(self, name: str) -> Node:
         """Add the node that brings a segmentation to the grid of the series."""
         inputs = {"segmentation": str(self._series.segmentation)}
@@ -96,13 +127,24 @@ class Regions:
 
     def _of_atlas(self, name: str) -> Node:
         """Add the node that brings an atlas to the grid of the series."""
+        space = SPACE if name == DEEP_GREY else ATLAS_SPACE
+        links = {"grid": self._of_stages("grid"), **self._to(space)}
+        return self._add(AtlasRegions(), f"regions_{desc_label(name)}", {"atlas": name}, links)
+
+    def _to(self, space: str) -> dict[str, Source]:
+        """Return the warps to a template's space, and add the node of that between templates."""
         links = {
-            "grid": self._of_stages("grid"),
             "displacement": (self._registration, "displacement"),
             "warp": (self._registration, "warp"),
-            "registration": (self._registration, "stage"),
+            "template": (self._registration, "stage"),
         }
-        return self._add(AtlasRegions(), f"regions_{desc_label(name)}", {"atlas": name}, links)
+        if space != SPACE:
+            name = f"template_{desc_label(space)}"
+            if space not in self._bridges:
+                self._bridges[space] = self._add(RegisterTemplate(), name, {"space": space}, {})
+            bridge = self._bridges[space]
+            links |= {"bridge_displacement": (bridge, "displacement"), "bridge": (bridge, "warp")}
+        return links
 
     def _register(self) -> Node:
         """Add the node that registers the series to the template, by its first map."""
@@ -135,7 +177,7 @@ class Regions:
     def _add(
         self, interface: Any, name: str, inputs: dict[str, Any], links: dict[str, Source]
     ) -> Node:
-        threads = self._settings.omp_nthreads if isinstance(interface, RegisterToTemplate) else 1
+        threads = self._settings.omp_nthreads if isinstance(interface, _THREADED) else 1
         given = {"key": self._series.key, "num_threads": max(threads, 1), **inputs}
         node = stage_node(interface, name, given, threads=threads, **self._size)
         self._workflow.add_nodes([node])

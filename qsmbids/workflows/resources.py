@@ -25,9 +25,12 @@ _VOLUMES = {
     "Separation": (6, 0),
     "MeasureQuality": (14, 1),
     "DrawEchoes": (8, 1),
+    "ParticipantReport": (18, 0),
     "Segmentation": (14, 0),  # with the segmentation itself, on another grid
     "RegisterToTemplate": (30, 1),  # most of it at 1 mm
     "AtlasRegions": (14, 0),
+    "RegisterTemplate": (30, 0),
+    "WriteInSpace": (20, 0),
     "Reference": (4, 0),
     "MeasureRegions": (8, 0),
     "WriteDerivatives": (5, 0),

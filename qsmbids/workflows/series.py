@@ -82,6 +82,7 @@ def init_series_wf(series: Series, settings: Settings, *, voxels: int) -> Workfl
     maps = {method: regions.chi(method)["chi"] for method in settings.methods}
     add_export(workflow, stages, maps, series=series, settings=settings, size=size)
     regions.measure()
+    regions.write_in_spaces()
     if series.start == "raw":
         links = _same("magnitude", "phase", "grid", "weight")
         links |= {"mask": "brain", "field": "total"}

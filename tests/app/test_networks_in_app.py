@@ -11,6 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from bids_tree import settings_for, write_derivatives, write_description, write_meta
+from volumes import invert
 
 from qsmbids.bids import Series
 from qsmbids.bids.sidecar import read_curves, write_curves
@@ -23,7 +24,7 @@ from qsmbids.interfaces.axis_order import upright_grid
 from qsmbids.interfaces.derivatives import WriteDerivatives
 from qsmbids.interfaces.reporting import stages_of
 from qsmbids.interfaces.susceptibility import Inversion as InversionStage
-from qsmbids.inversion import METHODS, Reconstruction, invert, reconstruct
+from qsmbids.inversion import METHODS, Reconstruction, reconstruct
 from qsmbids.networks import weights_file as files
 from qsmbids.physics import Problem, forward_field
 from qsmbids.reports import methods_text, write_participant_page

@@ -91,3 +91,9 @@ def test_a_participant_without_segmentation_has_maps_and_a_warning(out: Path) ->
         "no segmentation" in text and "relative to the mean" in text for text in told["Warnings"]
     )
     assert told["Reference"].startswith("the mean over the eroded mask")
+
+
+def test_the_page_draws_their_outlines(out: Path) -> None:
+    page = (out / "sub-01.html").read_text()
+    assert "Outlines of the regions on axial slices of the susceptibility" in page
+    assert "Outlines of the regions on axial slices of the magnitude" in page

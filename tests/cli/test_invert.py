@@ -10,6 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+import qsmbids
 from qsmbids.cli.command import finish
 from qsmbids.cli.invert import main
 from qsmbids.physics import forward_field, hz_per_ppm, radians_per_ppm
@@ -73,11 +74,53 @@ def test_units_of_the_field_do_not_change_the_map(factor, arguments, images, tmp
     np.testing.assert_allclose(*maps, atol=1e-6)
 
 
+def test_a_sidecar_says_what_the_field_is_in(images, tmp_path, capsys):
+    """A local field map of BIDS is in Hz: taken as ppm the map would be 128 times too large."""
+    field, mask = images
+    out, maps = tmp_path / "chi.nii.gz", []
+    in_hertz = save(tmp_path / "hertz.nii.gz", nib.load(field).get_fdata() * hz_per_ppm(3.0))
+    sidecar = tmp_path / "hertz.json"
+    sidecar.write_text(json.dumps({"Units": "Hz", "MagneticFieldStrength": 3}))
+    for source in (field, in_hertz):
+        assert run(capsys, source, mask, "--out", out, "--method", "tkd") == (0, "")
+        maps.append(nib.load(out).get_fdata())
+    np.testing.assert_allclose(*maps, atol=1e-6)
+    assert json.loads((tmp_path / "chi.json").read_text())["Qsmbids"]["FieldUnits"] == "Hz"
+    code, said = run(capsys, in_hertz, mask, "--out", out, "--units", "ppm")
+    assert code == 2
+    assert "--units ppm, but the sidecar of hertz.nii.gz says Hz" in said
+    sidecar.write_text(json.dumps({"Units": "Hz"}))
+    code, said = run(capsys, in_hertz, mask, "--out", out)
+    assert code == 2
+    assert "in Hz needs --field-strength" in said
+    sidecar.write_text(json.dumps({"Units": "arbitrary"}))
+    code, said = run(capsys, in_hertz, mask, "--out", out)
+    assert code == 1
+    assert "Units is arbitrary" in said
+
+
+def test_python_demands_the_units():
+    chi, mask = np.zeros(SHAPE), np.ones(SHAPE)
+    chi[8:12, 8:12, 8:12] = 0.1
+    field = forward_field(chi, (1, 1, 1))
+    given = {"voxel_size": (1, 1, 1), "method": "tkd"}
+    with pytest.raises(TypeError, match="units"):
+        qsmbids.invert(field, mask, **given)
+    with pytest.raises(ValueError, match="needs field_strength"):
+        qsmbids.invert(field, mask, units="Hz", **given)
+    with pytest.raises(ValueError, match="one of ppm, Hz"):
+        qsmbids.invert(field, mask, units="ppb", **given)
+    in_ppm = qsmbids.invert(field, mask, units="ppm", **given)
+    for units, factor in (("Hz", hz_per_ppm(3)), ("rad/s", 2 * np.pi * hz_per_ppm(3))):
+        found = qsmbids.invert(field * factor, mask, units=units, field_strength=3, **given)
+        np.testing.assert_allclose(found, in_ppm, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--units", "Hz"], "needs --field-strength"),
-        (["--units", "rad", "--field-strength", "3"], "needs --echo-time"),
+        (["--units", "Hz"], "in Hz needs --field-strength"),
+        (["--units", "rad", "--field-strength", "3"], "in rad needs --echo-time"),
         (["--echo-time", "0.02"], "says nothing about a field in ppm"),
         (["--option", "nothing=1"], "has no option 'nothing'"),
         (["--threads", "0"], "at least 1"),

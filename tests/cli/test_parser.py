@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from qsmbids.background import DEFAULT
+from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.cli import values
 from qsmbids.cli.levels import find_level
 from qsmbids.cli.main import main
 from qsmbids.cli.parser import parse
+from qsmbids.contrast import SEPARATION, WEIGHTING
 from qsmbids.errors import UsageError
+from qsmbids.inversion import COMBINATIONS
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.settings import Settings
 from qsmbids.workflows import machine
@@ -50,9 +54,9 @@ def test_memory_without_a_unit_is_a_usage_error(command: list[str], text: str) -
 
 
 def test_options_take_the_type_of_their_default(command: list[str]) -> None:
-    settings = parse([*command, "--option", "tkd.threshold=1", "resharp.radius=7"])
-    assert settings.options["tkd"] == {"threshold": 1.0}
-    assert isinstance(settings.options["tkd"]["threshold"], float)
+    settings = parse([*command, "--option", "tikhonov.regularization=1", "resharp.radius=7"])
+    assert settings.options["tikhonov"] == {"regularization": 1.0}
+    assert isinstance(settings.options["tikhonov"]["regularization"], float)
     assert settings.options["resharp"]["radius"] == 7
 
 
@@ -269,3 +273,59 @@ def test_missing_is_a_kind_of_dry_run(tmp_path: Path) -> None:
     assert parse([*words, "--dry-run"]).mode == "missing"
     with pytest.raises(UsageError, match="--missing goes with --dry-run"):
         parse(words)
+
+
+def test_help_methods_lists_each_option_with_its_meaning(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["--help-methods"])
+    assert end.value.code == 0
+    said = capsys.readouterr().out
+    for name, method in {**INVERSION, **BACKGROUND, **SEPARATION, **WEIGHTING}.items():
+        for option in method.defaults():
+            assert f"  {name}.{option}=" in said
+    assert "pdf.margin=20.0  Space around the mask's bounding box" in said
+    assert "qsminvnet.patience=5  Iterations without a smaller held-out error" in said
+    assert "laplacian.passes" not in said  # nothing sets it
+
+
+BAD = [
+    *("tkd.threshold=0.7", "tikhonov.regularization=0", "tv.iterations=0", "tv.tolerance=-1"),
+    *("medi.edges=2", "ndi.step=9", "dcnet.average=3", "dcnet.memory_gb=0", "dcnet-tv.share=2"),
+    *("qsminvnet.domain=both", "qsminvnet.held_out=0.9", "dip.source=x", "dip.seed=-1"),
+    *("zs-uqsm+.batch=0", "cosmos.max_condition=0", "jdf.erosion=-1", "jdf.max_iterations=0"),
+    *("pdf.margin=0", "lbv.peel=-1", "resharp.radius=0", "vsharp.min_radius=20"),
+    *("swi.power=0", "swi.high_pass=-1", "r2star.relaxivity=0", "r2star.r2=-5"),
+]
+
+
+@pytest.mark.parametrize("option", BAD)
+def test_a_bad_value_of_an_option_is_refused_at_once(option, command):
+    """The dataset is empty: nothing was looked for yet."""
+    name = option.partition(".")[0]
+    known = {**INVERSION, **COMBINATIONS, **BACKGROUND, **SEPARATION, **WEIGHTING}
+    with pytest.raises(UsageError, match=re.escape(known[name].label)):
+        parse([*command, "--option", option])
+
+
+def test_every_default_is_taken():
+    for registry in (INVERSION, COMBINATIONS, BACKGROUND, SEPARATION, WEIGHTING):
+        for method in registry.values():
+            method.check(method.defaults())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["--methd", "tv"], "Did you mean '--method'?"),
+        (["--method", "dcnt"], "Did you mean 'dcnet'?"),
+        (["--option", "tv.regularisation=1"], "Did you mean 'regularization'?"),
+        (["--option", "medy.edges=1"], "Did you mean 'medi'?"),
+    ],
+)
+def test_asks_what_was_meant(arguments, hint, command, capsys):
+    try:
+        code = main([*command, *arguments])
+    except SystemExit as end:
+        code = end.code
+    assert code == 2
+    assert hint in capsys.readouterr().err

@@ -125,7 +125,7 @@ def test_a_method_is_added_by_one_file_and_one_line(added, tmp_path):
     chi[9:14, 10:14, 11:15] = 0.1
     mask = np.ones(chi.shape, dtype=bool)
     field = forward_field(chi, (1.0, 1.0, 1.0))
-    found = qsmbids.invert(field, mask, voxel_size=(1, 1, 1), method=added, noise=0.05)
+    found = qsmbids.invert(field, mask, voxel_size=(1, 1, 1), units="ppm", method=added, noise=0.05)
     assert np.corrcoef(found.ravel(), chi.ravel())[0, 1] > 0.9
     command = [str(tmp_path), str(tmp_path / "out"), "participant", "--method", added]
     settings = parse([*command, "-w", "/w", "--option", f"{added}.noise=0.2"])

@@ -8,9 +8,9 @@ import scipy.signal
 from hypothesis import given
 from hypothesis import strategies as st
 from skimage.metrics import normalized_root_mse, peak_signal_noise_ratio
+from volumes import invert
 
 from qsmbids.evaluation import METRICS, Regions, evaluate, regions_of
-from qsmbids.inversion import invert
 from qsmbids.simulation import TISSUES, HeadRecipe, simulate_head
 
 # our names for the scorer's, and our tissues for its labels

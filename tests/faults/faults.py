@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from qsmbids.workflows import locks
+from qsmbids.workflows.ending import SIGNALS
 from tests.faults.scene import Scene, ended, is_root, kill, limits, mounted, wait, workers
 
 Fault = Callable[[Scene], None]
@@ -223,8 +224,7 @@ def left_behind(scene: Scene) -> None:
 
 FAULTS: dict[str, Fault] = {
     **{f"killed after {stage}": killed(stage) for stage in STAGES},
-    **{f"{number.name}": asked_to_end(number) for number in locks._ENDINGS},
-    "SIGINT": asked_to_end(signal.SIGINT),
+    **{f"{number.name}": asked_to_end(number) for number in SIGNALS},
     "worker killed": worker_killed,
     **{f"files of {size} kB at most": file_limit(size) for size in (1, 100, 300)},
     **{f"memory of {size} MB": memory_limit(size) for size in (150, 300, 500, 700, 900)},

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from scipy import ndimage
 
+from qsmbids import inversion
 from qsmbids.physics import forward_field
 from qsmbids.simulation import simulate_head
 
 VOXEL = (1.0, 1.0, 1.0)
+
+invert = partial(inversion.invert, units="ppm")
+"""The inversion of fields of this module and of simulated heads."""
 
 simulated_head = lru_cache(maxsize=4)(simulate_head)
 """A head that several tests look at and none changes."""

@@ -7,10 +7,10 @@ import pytest
 import scipy.fft as sf
 from hypothesis import given
 from hypothesis import strategies as st
-from volumes import VOXEL, error, three_balls
+from volumes import VOXEL, error, invert, three_balls
 
 from qsmbids.errors import UsageError
-from qsmbids.inversion import METHODS, invert
+from qsmbids.inversion import METHODS
 from qsmbids.physics.gradient import (
     add_adjoint_difference,
     difference,

@@ -10,13 +10,13 @@ import pytest
 from bids_tree import settings_for, write_image
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from volumes import invert
 
 from qsmbids.bids import Series
 from qsmbids.cli.invert import main
 from qsmbids.evaluation import evaluate
 from qsmbids.interfaces.arrays import load, save
 from qsmbids.interfaces.susceptibility import Inversion
-from qsmbids.inversion import invert
 from qsmbids.inversion.medi import _Smoothness
 from qsmbids.physics import DipoleConvolution, forward_field
 from qsmbids.physics.solve import spectral_inner

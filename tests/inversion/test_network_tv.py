@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.ndimage import binary_dilation, gaussian_filter
-from volumes import VOXEL, error, three_balls
+from volumes import VOXEL, error, invert, three_balls
 
-from qsmbids.inversion import invert
 from qsmbids.inversion import network_tv as method
 from qsmbids.inversion.network_tv import second_share
 from qsmbids.inversion.reconstruction import Reconstruction

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-from qsmbids.inversion import invert
+from volumes import invert
+
 from qsmbids.inversion.network import network
 from qsmbids.networks.weights_file import bundled
 from qsmbids.physics import Problem

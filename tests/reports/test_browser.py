@@ -12,7 +12,6 @@ from output_folder import save_everything
 
 from qsmbids.reports import write_participant_page
 
-AXE = Path(__file__).parents[1] / "data" / "axe-core" / "axe.min.js"
 pytestmark = [needs_chromium, pytest.mark.slow]
 
 
@@ -29,16 +28,10 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         yield opened
 
 
-def _violations(shown: Page) -> list[str]:
-    shown.run(AXE.read_text(encoding="utf-8") + "; null")
-    run = "axe.run({iframes: false}).then((told) => told.violations.map((one) => one.id))"
-    return list(shown.run(run))
-
-
 @pytest.mark.parametrize("width", [390, 768, 1440])
 def test_page_is_accessible_and_fits(page: Path, shown: Page, width: int) -> None:
     shown.open(page, width)
-    assert _violations(shown) == []
+    assert shown.violations() == []
     assert shown.run("document.documentElement.scrollWidth") <= width
 
 
@@ -66,6 +59,14 @@ def test_maps_follow_each_other_and_stand_beside_each_other(page: Path, shown: P
     shown.wait(f"{names}.join() === 'tv'")
     same = "document.querySelector('.stage img').src === document.getElementById('sub-01_tv').src"
     assert shown.run(same)
+
+
+def test_a_text_is_copied(page: Path, shown: Page) -> None:
+    shown.open(page)
+    button = "document.querySelector('[data-copies=sub-01_bibtex]')"
+    assert shown.run(f"{button}.hidden") is False
+    shown.run(f"{button}.click()")
+    shown.wait(f"{button}.textContent === 'Copied'")
 
 
 def test_print_begins_on_the_first_page(page: Path, shown: Page) -> None:
@@ -97,4 +98,4 @@ def test_the_viewer_tells_the_value_under_the_crosshair(page: Path, shown: Page)
     )
     outside = [one for one in shown.requests if not one.startswith(("file:", "data:", "blob:"))]
     assert outside == []
-    assert _violations(shown) == []
+    assert shown.violations() == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from qsmbids.errors import UsageError
+from qsmbids.errors import UsageError, meant
 
 if TYPE_CHECKING:
     from qsmbids.training.methods.recipe import Recipe
@@ -32,7 +32,10 @@ def find_recipe(name: str) -> Recipe:
         If there is none.
     """
     if name not in RECIPES:
-        raise UsageError(f"{name!r} is no training recipe; choose from: {', '.join(RECIPES)}.")
+        known = ", ".join(RECIPES)
+        raise UsageError(
+            f"{name!r} is no training recipe; choose from: {known}.{meant(name, RECIPES)}"
+        )
     module, attribute = RECIPES[name].split(":")
     recipe: Recipe = getattr(import_module(module), attribute)
     return recipe
