@@ -25,6 +25,7 @@ exclude_patterns = ["_build", "tools"]
 myst_enable_extensions = ["deflist", "dollarmath"]
 myst_heading_anchors = 4
 default_role = "code"
+smartquotes = False  # two dashes are an option
 napoleon_numpy_docstring = True
 napoleon_google_docstring = False
 napoleon_use_ivar = True

@@ -11,13 +11,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from qsmbids.cli import slurm
 from qsmbids.cli.command import Command
-from qsmbids.cli.help_methods import SETTABLE, choice, registries
+from qsmbids.cli.help_methods import SETTABLE, choice, meanings, registries
 from qsmbids.cli.levels import PARSERS
 from qsmbids.options import as_text
 from qsmbids.reports.citations import CITATIONS
 from qsmbids.training.methods import RECIPES, find_recipe
 
+ELSEWHERE = "See [Using qsmbids](using.md)."
+"""What is said of an option that decides on a method's input, and has no docstring of its own."""
 PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 
 
@@ -31,12 +34,18 @@ def methods() -> Iterator[str]:
 
 
 def options() -> Iterator[str]:
-    """Yield a row for each method that has options: their names and defaults."""
-    yield from ("| method | its options and their defaults |", "|---|---|")
+    """Yield the options of each method that has some: defaults, meaning, and what papers have."""
     for option in SETTABLE:
         for name, method in registries()[option].items():
-            if own := assignments(method.defaults()):
-                yield f"| `{name}` | {own} |"
+            own = method.defaults()
+            if own:
+                yield from ("", f"### {method.label}", "")
+            told = meanings(method) if own else {}
+            for key, value in own.items():
+                about = escaped(told[key].rstrip(".")) + "." if key in told else ELSEWHERE
+                if key in method.paper:
+                    about += f" `--preset paper`: `{as_text(method.paper[key])}`."
+                yield from (f"`{name}.{key}={as_text(value)}`", f": {about}", "")
 
 
 def recipes() -> Iterator[str]:
@@ -54,6 +63,7 @@ def commands() -> Iterator[str]:
     for home in dict.fromkeys(PARSERS.values()):
         levels = [f"qsmbids BIDS OUT {level}" for level in PARSERS if PARSERS[level] == home]
         yield from _command("`, `".join(levels), import_module(home).level_options())
+    yield from _command("qsmbids slurm", slurm.make_parser())
     scripts = tomllib.loads(PROJECT.read_text("utf-8"))["project"]["scripts"]
     for name, target in scripts.items():
         module, attribute = target.split(":")

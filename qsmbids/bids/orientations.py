@@ -103,6 +103,7 @@ def _combined(members: Sequence[Series]) -> Series:
         Series(first.participant, shared.get("ses"), shared, "orientations"),
         field_strength=first.field_strength,
         manufacturer=first.manufacturer,
+        acquisition=first.acquisition,
         orientations=tuple(members),
         sources=tuple(dict.fromkeys(uri for one in members for uri in one.sources)),
     )

@@ -100,6 +100,7 @@ def level_options() -> argparse.ArgumentParser:
 
 def run_evaluation(job: EvaluationJob) -> int:
     """Measure and compare maps, write the page, and return 0, or 1 if some were not measured."""
+    from qsmbids.evaluation.study.default import why_not_default
     from qsmbids.evaluation.study.run import run_study
     from qsmbids.reports.evaluation import write_evaluation_page
     from qsmbids.reports.evaluation_figures import Gallery, draw_gallery
@@ -112,6 +113,8 @@ def run_evaluation(job: EvaluationJob) -> int:
         _tell(scan, rows, progress)
 
     study = run_study(job, tell)
+    if told := why_not_default(study):
+        print(told)
     page = write_evaluation_page(job.folder, study, galleries)
     print(f"{len(study.rows) - study.failed} maps measured, {study.failed} not; open {page}")
     return int(bool(study.failed))

@@ -28,7 +28,7 @@ Every option may stand in a TOML file given with --config-file, under its name w
 _LEVEL = (
     "participant: make the maps; group: write the page and the tables of all; train: train a "
     "network; evaluate: compare maps with a reference; see qsmbids BIDS OUT train --help and "
-    "qsmbids BIDS OUT evaluate --help"
+    "qsmbids BIDS OUT evaluate --help. For a cluster: qsmbids slurm --help"
 )
 _MODES = {
     "dry-run": "print what would be done, and do nothing",

@@ -36,7 +36,7 @@ def write_script(argv: Sequence[str]) -> int:
         to measure by, or if another file is in the script's place.
     """
     split = argv.index("--") if "--" in argv else len(argv)
-    args, options = _parser().parse_args(argv[:split]), list(argv[split + 1 :])
+    args, options = make_parser().parse_args(argv[:split]), list(argv[split + 1 :])
     output_dir = args.output_dir.resolve()
     work_dir = (args.work_dir or output_dir.parent / "work").resolve()
     folders = [str(args.bids_dir), str(output_dir), "participant", "-w", str(work_dir)]
@@ -59,7 +59,8 @@ def write_script(argv: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``qsmbids slurm``."""
     parser = Parser(
         prog="qsmbids slurm",
         description="Write a script that runs a participant a task on a Slurm cluster.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -43,7 +44,7 @@ class _Run:
     """One call of the command: what was resolved at first serves until the end."""
 
     def __init__(self, job: TrainingJob):
-        self.job = job
+        self.job, self.begun = job, time.monotonic()
         self.recipe: Recipe = training_job.resolve_recipe(job)
         self.method = training_job.find_method(job, self.recipe)
         self.learns = training_job.learns_from_subjects(self.recipe)
@@ -59,15 +60,14 @@ class _Run:
         self._check_machine()
         if self._is_done():
             print(f"{job.folder} is trained as far as asked; nothing to do.")
-            self._tell_use()
+            self._tell_use(self._doubt())
             return 0
         training_job.claim_folder(job, self.recipe, self.held_out)
         code = self._make_fields(participants)
         if not self._trained() and not self._train():
             print("Stopped; the same command with --resume goes on from here.")
             return STOPPED
-        self._compare()
-        self._tell_use()
+        self._tell_use(self._compare())
         return code
 
     def _check_machine(self) -> None:
@@ -162,6 +162,7 @@ class _Run:
             device=job.device,
             steps=job.steps,
             minutes=job.minutes,
+            begun=self.begun,
             workers=job.workers,
             threads=job.threads,
             resume=job.resume,
@@ -172,8 +173,8 @@ class _Run:
     def _held_out_subjects(self) -> list[str]:
         return [name for one in self.held_out for name in self.subjects[one]]
 
-    def _compare(self) -> None:
-        """Write the table and the page."""
+    def _compare(self) -> str:
+        """Write the table and the page; return why the weights are not recommended, if so."""
         from qsmbids.reports.training import write_training_page
         from qsmbids.workflows.training_comparison import compare
 
@@ -184,8 +185,18 @@ class _Run:
             held_out = compare(folder, names, self.method, self.recipe.name, self.job)
         card = read_card(folder)
         log = training_job.read_log(folder)
-        page = write_training_page(folder, card=card, log=log, held_out=held_out, use=self._use())
+        doubt = self._doubt()
+        page = write_training_page(
+            folder, card=card, log=log, held_out=held_out, use=self._use(), doubt=doubt
+        )
         print(f"Weights, card, curves and comparison: {page}")
+        return doubt
+
+    def _doubt(self) -> str:
+        """Return why the weights are not to be used; empty if nothing speaks against them."""
+        from qsmbids.workflows.training_comparison import useless
+
+        return useless(read_card(self.job.folder), self.job.folder / "comparison.tsv")
 
     def _use(self) -> str:
         """Return the command that uses the weights; empty where no inversion does."""
@@ -198,6 +209,8 @@ class _Run:
             f"--weights {shlex.quote(str(weights))}"
         )
 
-    def _tell_use(self) -> None:
-        if self.method is not None:
+    def _tell_use(self, doubt: str = "") -> None:
+        if doubt:
+            print(f"These weights are not to be used: {doubt}")
+        elif self.method is not None:
             print(f"Use the weights by:\n  {self._use()}")

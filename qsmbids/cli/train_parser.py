@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from qsmbids.cli import parser as participant
 from qsmbids.cli import values
 from qsmbids.cli.arguments import DATA, PROCESSING, RUNNING, add, add_all, add_other
 from qsmbids.cli.levels import parse_level
@@ -60,10 +61,11 @@ def level_options() -> argparse.ArgumentParser:
     add_all(running, RUNNING)
     other = options.add_argument_group("other")
     add_other(other, "say more")
-    # what a run of the participant level may ask for besides
-    options.set_defaults(
-        input="anat", method=(), weights=(), no_fieldmaps=False, mode="run", strict=False
-    )
+    # what a run of the participant level may ask for besides is as it is there by default
+    besides = {one.dest: one.default for one in participant.level_options()._actions}
+    own = {one.dest for one in options._actions}
+    options.set_defaults(**{name: one for name, one in besides.items() if name not in own})
+    options.set_defaults(method=(), weights=())
     return options
 
 

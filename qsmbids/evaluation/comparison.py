@@ -29,6 +29,27 @@ class Summary:
     n: int
 
 
+def best_of(better: str, summaries: Sequence[Summary]) -> str | None:
+    """Return the best of the methods that made all maps, for others may have left out hard ones.
+
+    Parameters
+    ----------
+    better : {"lower", "higher"}
+        Which values of the metric are.
+    summaries : sequence of Summary
+        Of one metric, one a method.
+
+    Returns
+    -------
+    str or None
+        None without a competitor, or if two are equal.
+    """
+    most = max((one.n for one in summaries), default=0)
+    sign = 1 if better == "lower" else -1
+    ranked = sorted((sign * one.mean, one.method) for one in summaries if one.n == most)
+    return ranked[0][1] if len(ranked) > 1 and ranked[0][0] < ranked[1][0] else None
+
+
 @dataclass(frozen=True)
 class PairedTest:
     """Two methods compared by one metric on the subjects that both have.

@@ -39,6 +39,14 @@ def alternating_axis(magnitude: Float, phase: Float) -> int | None:
 
 
 def mend_alternation(phase: Float, axis: int) -> None:
-    """Turn every second slice of phase (echo, x, y, z) by pi, in place, within [-pi, pi]."""
+    """Turn every second slice of phase by pi, in place.
+
+    Parameters
+    ----------
+    phase : (echo, x, y, z) float32 array
+        In radians, within [-pi, pi], where it stays.
+    axis : int
+        Of the volume, across the slices: from `alternating_axis`.
+    """
     odd = np.moveaxis(phase, axis + 1, 1)[:, 1::2]
     odd -= np.where(odd > 0, np.float32(math.pi), np.float32(-math.pi))

@@ -142,10 +142,15 @@ def _sizes(edges: ArrayLike) -> str:
 
 
 def voxel_size(affine: ArrayLike) -> Vector:
-    """Return the voxel's edge lengths in mm, from a 4x4 voxel-to-world affine.
+    """Return the voxel's edge lengths in mm.
 
     They are rounded to 0.00001 mm: headers hold float32, and a sphere of 6 mm must not lose its
     outermost voxels to an edge of 1.50000001 mm.
+
+    Parameters
+    ----------
+    affine : (4, 4) array_like
+        Voxel to world, in mm.
     """
     columns = np.asarray(affine, dtype=float)[:3, :3]
     x, y, z = (round(float(edge), _DECIMALS) for edge in np.linalg.norm(columns, axis=0))

@@ -29,12 +29,26 @@ def is_echo_time(seconds: float) -> bool:
 
 
 def hz_per_ppm(field_strength: float) -> float:
-    """Return the frequency in Hz that a field of 1 ppm makes at ``field_strength`` tesla."""
+    """Return the frequency in Hz that a field of 1 ppm makes.
+
+    Parameters
+    ----------
+    field_strength : float
+        B0 in tesla.
+    """
     return GAMMA_HZ_PER_T * 1e-6 * field_strength
 
 
 def radians_per_ppm(field_strength: float, echo_time: float) -> float:
-    """Return the phase in radians that a field of 1 ppm makes until ``echo_time`` seconds."""
+    """Return the phase in radians that a field of 1 ppm makes.
+
+    Parameters
+    ----------
+    field_strength : float
+        B0 in tesla.
+    echo_time : float
+        In seconds.
+    """
     return 2 * math.pi * hz_per_ppm(field_strength) * echo_time
 
 

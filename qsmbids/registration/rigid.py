@@ -157,7 +157,17 @@ def centre_of(mask: ArrayLike, affine: ArrayLike) -> NDArray[np.float64]:
 
 
 def without_coil(image: ArrayLike, mask: Mask, affine: ArrayLike) -> Float:
-    """Return an image over its mean around each voxel, taken over the brain and its rim."""
+    """Return an image over its mean around each voxel, so that the coil's shading is gone.
+
+    Parameters
+    ----------
+    image : (x, y, z) array_like
+        A magnitude.
+    mask : (x, y, z) bool array
+        The brain; means are taken over it and its rim, and the rest is 0.
+    affine : (4, 4) array_like
+        Voxel to world, in mm.
+    """
     values = np.asarray(image, dtype=np.float32)
     near = with_rim(mask, affine).astype(np.float32)
     sigma = [COIL / size for size in voxel_size(affine)]

@@ -96,7 +96,17 @@ def pull(image: ArrayLike, warps: Sequence[Warp], **geometry: Any) -> NDArray[An
 
 
 def push(image: ArrayLike, warps: Sequence[Warp], **geometry: Any) -> NDArray[Any]:
-    """Return an image of the first head on a grid in the last one's world, as `pull`."""
+    """Return an image of the first head on a grid in the last one's world.
+
+    Parameters
+    ----------
+    image : (x, y, z) array_like
+        Of the first head.
+    warps : sequence of Warp
+        From head to head, or template.
+    **geometry
+        As in `pull`.
+    """
     sitk = demand_simpleitk("Maps are brought into a template's space")
     steps = [step for warp in warps for step in warp.steps_back(sitk)]
     return _resampled(sitk, image, steps, **geometry)

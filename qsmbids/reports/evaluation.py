@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from qsmbids import __version__
 from qsmbids.bids.sidecar import write_text
-from qsmbids.evaluation import METRICS, RESOURCES, Metric, PairedTest, Summary
-from qsmbids.evaluation.comparison import ALPHA
+from qsmbids.evaluation import METRICS, RESOURCES, Metric, PairedTest
+from qsmbids.evaluation.comparison import ALPHA, best_of
+from qsmbids.evaluation.study.default import why_not_default
 from qsmbids.evaluation.study.run import Study
 from qsmbids.reports.environment import environment
 from qsmbids.reports.evaluation_figures import Gallery, draw_agreement, draw_scores
@@ -50,6 +51,7 @@ def write_evaluation_page(folder: Path, found: Study, galleries: Sequence[Galler
             failed=found.failed,
             notes=_notes(rows),
             table=_table(found),
+            not_default=why_not_default(found),
             scores=draw_scores(found.scores),
             tests=_tests(found.tests),
             agreement=picture,
@@ -99,22 +101,11 @@ def _table(found: Study) -> list[dict[str, Any]]:
         {
             "metric": _MEASURES[name],
             "most": max(one.n for one in summaries.values()),
-            "best": _best(_MEASURES[name], summaries.values()),
+            "best": best_of(_MEASURES[name].better, list(summaries.values())),
             "cells": [summaries.get(method) for method in found.scores],
         }
         for name, summaries in by_metric.items()
     ]
-
-
-def _best(metric: Metric, summaries: Collection[Summary]) -> str | None:
-    """Return the best of the methods that made all maps, for others may have left out hard ones.
-
-    None without a competitor, or if two are equal.
-    """
-    most = max(one.n for one in summaries)
-    sign = 1 if metric.better == "lower" else -1
-    ranked = sorted((sign * one.mean, one.method) for one in summaries if one.n == most)
-    return ranked[0][1] if len(ranked) > 1 and ranked[0][0] < ranked[1][0] else None
 
 
 def _tests(tests: Sequence[PairedTest]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from qsmbids.bids.volume import Image
 from qsmbids.reports.checks import Check, maps
+from qsmbids.reports.checks.artefacts import artefact_checks
 from qsmbids.reports.checks.maps import ForwardModel
 from qsmbids.reports.images import SeriesImages
 from qsmbids.reports.map_pictures import (
@@ -97,7 +98,7 @@ def examine_map(
         evidence.checks.append(maps.residual_check(forward.residual(chi), forward.noise))
     try:
         b0 = b0_direction(images, desc)
-        evidence.checks += maps.artefact_checks(chi, mask, images.shown.grid.voxel_size, b0)
+        evidence.checks += artefact_checks(chi, mask, images.shown.grid.voxel_size, b0)
     except ValueError as error:
         images.notes.append(f"Streaks were not measured: {error}.")
     return evidence

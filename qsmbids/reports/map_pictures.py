@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+
 from qsmbids.bids.volume import Image
 from qsmbids.reports import figures, slices, windows
 from qsmbids.reports.images import SeriesImages
@@ -50,19 +52,18 @@ def uncertainty_picture(images: SeriesImages, label: str, sigma: Image) -> Pictu
 
 
 def part_pictures(images: SeriesImages, desc: str, label: str) -> Iterator[Picture]:
-    """Give the paramagnetic part of a map, with what limits it, and the diamagnetic part."""
+    """Give how strong both parts of a map are, and with the first what limits them."""
     positive = images.series.paramagnetic.get(desc)
     negative = images.series.diamagnetic.get(desc)
     limits = " ".join(map(str, positive.provenance.get("Limits") or [])) if positive else ""
-    low, high = windows.PART_PPM
-    for sign, derivative, window, caption in (
-        ("Paramagnetic", positive, (low, high), limits),
-        ("Diamagnetic", negative, (-high, -low), "Dark is strong. The same limits hold."),
+    for sign, derivative, caption in (
+        ("Paramagnetic", positive, f"Expect deep grey matter and veins bright. {limits}".strip()),
+        ("Diamagnetic", negative, "Its size: expect white matter bright. The same limits hold."),
     ):
         image = images.cut(derivative)
         if image is not None:
-            title = f"{sign} part, {label}"
-            yield plane_picture(images, image, title, caption, window, "ppm")
+            title, size = f"{sign} part, {label}", images.inside(np.abs(image))
+            yield plane_picture(images, size, title, caption, windows.PART_PPM, "ppm")
 
 
 def unexplained_picture(images: SeriesImages, label: str, left: Image) -> Picture:

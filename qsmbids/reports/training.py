@@ -32,7 +32,13 @@ class HeldOut:
 
 
 def write_training_page(
-    folder: Path, *, card: Mapping[str, Any], log: Log, held_out: Sequence[HeldOut], use: str
+    folder: Path,
+    *,
+    card: Mapping[str, Any],
+    log: Log,
+    held_out: Sequence[HeldOut],
+    use: str,
+    doubt: str = "",
 ) -> Path:
     """Write ``report.html`` and the curves into the folder of a training.
 
@@ -48,6 +54,8 @@ def write_training_page(
         The comparison.
     use : str
         The command that uses the weights, empty if none does.
+    doubt : str
+        Why they are not to be used, if so.
 
     Returns
     -------
@@ -70,6 +78,7 @@ def write_training_page(
             curves=curves,
             held_out=[_table(one) for one in held_out],
             use=use,
+            doubt=doubt,
         )
     )
     path = folder / "report.html"

@@ -42,7 +42,8 @@ def add_options(add: Callable[..., Any], *, required: bool = False) -> None:
         "--minutes",
         type=_minutes,
         metavar="M",
-        help="how long, instead; the schedule stretches to it",
+        help="how long, instead, with all that comes before the first step; the schedule stretches "
+        "to it",
     )
     add("--resume", action="store_true", help="go on with a training that was stopped or killed")
     add(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def train(  # noqa: PLR0913
     bfloat16: bool | None = None,
     steps: int | None = None,
     minutes: float | None = None,
+    begun: float | None = None,
     workers: int = 1,
     threads: int | None = None,
     resume: bool = False,
@@ -63,6 +65,9 @@ def train(  # noqa: PLR0913
         Run the U-Nets in bfloat16; by default where the device computes in it faster.
     steps, minutes
         When to stop; the schedule stretches to it. The recipe's steps by default.
+    begun : float, optional
+        When the preparation began, by `time.monotonic`; the minutes count from then on. By default
+        now, before simulated heads are made.
     workers : int
         Processes that make data, for each process that trains.
     threads : int, optional
@@ -84,6 +89,7 @@ def train(  # noqa: PLR0913
     UsageError
         If there is no such device.
     """
+    begun = time.monotonic() if begun is None else begun
     keep_freed_memory()
     if threads is not None:
         torch.set_num_threads(threads)
@@ -104,7 +110,13 @@ def train(  # noqa: PLR0913
         if "held_out" in trainer.about_data and not trainer.about_data["held_out"]:
             say("no subject is held out: the scores of the subjects are those of training")
         callbacks = usual_callbacks()
-        trainer.run(steps=steps, minutes=minutes, workers=workers, callbacks=callbacks)
+        trainer.run(
+            steps=steps,
+            minutes=minutes,
+            prepared=time.monotonic() - begun,
+            workers=workers,
+            callbacks=callbacks,
+        )
     return out / "weights.safetensors"
 
 

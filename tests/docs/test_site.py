@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("sphinx")
 
-from docs.tools import fill, links, messages, notebook
+from docs.tools import fill, functions, links, messages, notebook
 from qsmbids.bids.sidecar import KINDS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -32,7 +35,7 @@ def test_every_command_and_its_options_are_listed() -> None:
     text = fill.filled("<!-- from the code: commands -->")
     assert "## `qsmbids BIDS OUT participant`, `qsmbids BIDS OUT group`" in text
     assert "`--phase-sign` `{auto, positive, negative}`\n: does phase grow" in text
-    assert "## `qsmbids-dicom`" in text
+    assert all(f"## `{name}`" in text for name in ("qsmbids slurm", "qsmbids-dicom"))
     assert "%(default)s" not in text
 
 
@@ -56,6 +59,20 @@ def test_warnings_are_whole_sentences() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_output_is_on_its_page(kind: str) -> None:
     assert kind.split("_")[0] in (DOCS / "outputs.md").read_text("utf-8")
+
+
+PUBLIC = [
+    getattr(import_module(module), name)
+    for module, given in functions.STAGES.items()
+    for name in given or import_module(module).__all__
+]
+
+
+@pytest.mark.parametrize("function", [each for each in PUBLIC if inspect.isfunction(each)])
+def test_every_public_function_tells_its_parameters(function: Callable[..., object]) -> None:
+    text = inspect.getdoc(function) or ""
+    named = [p for p in inspect.signature(function).parameters.values() if p.kind != p.VAR_KEYWORD]
+    assert [p.name for p in named if p.name not in text] == []
 
 
 def test_broken_links_are_found(tmp_path: Path) -> None:

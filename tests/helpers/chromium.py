@@ -25,6 +25,7 @@ _FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader"),
     *("--disable-background-networking", "--no-first-run", "--remote-debugging-pipe"),
 )
+_AXE = Path(__file__).parents[1] / "data" / "axe-core" / "axe.min.js"
 _PATIENCE = 90.0  # seconds, on a busy machine
 
 
@@ -70,6 +71,12 @@ class Page:
         for kind in ("mousePressed", "mouseReleased"):
             place = {"x": x, "y": y, "button": "left", "clickCount": 1}
             self._call("Input.dispatchMouseEvent", type=kind, **place)
+
+    def violations(self) -> list[str]:
+        """Return the rules of accessibility that the page breaks, by axe-core."""
+        self.run(_AXE.read_text(encoding="utf-8") + "; null")
+        rules = "axe.run({iframes: false}).then((told) => told.violations.map((one) => one.id))"
+        return list(self.run(rules))
 
     def pdf(self) -> bytes:
         """Return the page as it is printed."""

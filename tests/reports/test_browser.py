@@ -12,7 +12,6 @@ from output_folder import save_everything
 
 from qsmbids.reports import write_participant_page
 
-AXE = Path(__file__).parents[1] / "data" / "axe-core" / "axe.min.js"
 pytestmark = [needs_chromium, pytest.mark.slow]
 
 
@@ -29,16 +28,10 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         yield opened
 
 
-def _violations(shown: Page) -> list[str]:
-    shown.run(AXE.read_text(encoding="utf-8") + "; null")
-    run = "axe.run({iframes: false}).then((told) => told.violations.map((one) => one.id))"
-    return list(shown.run(run))
-
-
 @pytest.mark.parametrize("width", [390, 768, 1440])
 def test_page_is_accessible_and_fits(page: Path, shown: Page, width: int) -> None:
     shown.open(page, width)
-    assert _violations(shown) == []
+    assert shown.violations() == []
     assert shown.run("document.documentElement.scrollWidth") <= width
 
 
@@ -105,4 +98,4 @@ def test_the_viewer_tells_the_value_under_the_crosshair(page: Path, shown: Page)
     )
     outside = [one for one in shown.requests if not one.startswith(("file:", "data:", "blob:"))]
     assert outside == []
-    assert _violations(shown) == []
+    assert shown.violations() == []

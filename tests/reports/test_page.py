@@ -224,7 +224,7 @@ def test_advice_points_in_the_direction_of_the_fault(value: float) -> None:
 def test_streaks_are_seen_and_a_true_map_has_none() -> None:
     from qsmbids.inversion import invert
     from qsmbids.physics import forward_field
-    from qsmbids.reports.checks.maps import artefact_checks
+    from qsmbids.reports.checks.artefacts import artefact_checks
 
     rng = np.random.default_rng(1)
     shape, zoom = (64, 64, 64), (1.5, 1.5, 1.5)

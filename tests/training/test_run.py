@@ -22,6 +22,7 @@ from qsmbids.training.__main__ import main as training_command
 from qsmbids.training.engine import checkpoint
 from qsmbids.training.engine.callbacks import usual_callbacks
 from qsmbids.training.engine.checkpoint import overrides
+from qsmbids.training.engine.clock import Clock
 from qsmbids.training.engine.models import build
 from qsmbids.training.engine.trainer import Trainer
 from qsmbids.training.methods import find_recipe
@@ -237,3 +238,19 @@ def test_the_mean_of_trainings_is_shipped_with_what_each_was(tmp_path):
     save_weights(UnrolledNet(base=8, levels=2), folders[1] / "weights.safetensors", {})
     with pytest.raises(InputError, match="another network"):
         ship_mean(folders, "both", {}, tmp_path)
+
+
+def test_the_minutes_hold_the_preparation(tmp_path):
+    said: list[str] = []
+    trainer = Trainer(tiny(), tmp_path, log=said.append)
+    trainer.run(steps=2, minutes=10, prepared=60, workers=0)
+    assert any(line.startswith("the preparation took 1.0 of 10 minutes; 9.0 are") for line in said)
+    clock = trainer.clock
+    assert clock.spent > 60
+    assert Clock(None, 600, seconds=270, prepared=60).progress == 0.5
+    assert Clock(None, 600, seconds=270, prepared=60).left == 270
+    again = Trainer(tiny(), tmp_path, log=said.append)
+    again.load_state_dict(trainer.state_dict())
+    assert again.clock.prepared == clock.prepared
+    with pytest.raises(InputError, match="The 1 minutes were over before the first step"):
+        Trainer(tiny(), tmp_path, log=said.append).run(minutes=1, prepared=61, workers=0)

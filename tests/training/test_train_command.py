@@ -16,7 +16,9 @@ from qsmbids.bids.find import find_series
 from qsmbids.cli.main import main
 from qsmbids.cli.train_parser import parse_training
 from qsmbids.errors import InputError, UsageError
+from qsmbids.networks.weights_file import bundled
 from qsmbids.workflows import training_job
+from qsmbids.workflows.training_comparison import useless
 from qsmbids.workflows.training_job import choose_held_out, progress, resolve_recipe
 
 TINY = ["patches=32:1", "config.base=2", "config.levels=3", "batch=1"]
@@ -219,7 +221,7 @@ def test_from_fields_to_weights_and_a_page(dataset, tmp_path, capsys):
     said = capsys.readouterr()
     folder = out / "training" / "uqsm"
     weights = folder / "weights.safetensors"
-    assert f"participant --method uqsm --weights {weights}" in said.out
+    assert "These weights are not to be used" in said.out  # of two steps
     assert "sub-02" in said.err
     card = json.loads((folder / "weights.json").read_text())
     assert card["steps"] == 2
@@ -251,3 +253,31 @@ def test_a_training_without_a_readable_card_is_told_in_a_sentence(tmp_path, card
         (tmp_path / "weights.json").write_text(card)
     with pytest.raises(InputError, match=r"weights.json is missing or no model card; put it back"):
         progress(tmp_path)
+
+
+TABLE = "participant_id\tseries\tmethod\tnrmse\n"
+
+
+@pytest.mark.parametrize(
+    ("scores", "trained", "why"),
+    [
+        ({"held-out NRMSE in %": {"heads": 98.2}}, 30, "their held-out NRMSE is 98 %"),
+        ({"held-out field residual in %": {"fields": 80}}, 30, "field residual is 80 %"),
+        ({"held-out NRMSE in %": {"heads": 50}}, 61, "NRMSE is 61 %; that of tkd"),
+        ({"held-out NRMSE in %": {"heads": 50}}, 30, ""),
+        ({"held-out Dice coefficient in %": {"label-maps": 98}}, 30, ""),
+    ],
+)
+def test_what_has_learnt_nothing_is_not_recommended(tmp_path, scores, trained, why):
+    table = tmp_path / "comparison.tsv"
+    rows = [("trained", trained), ("tkd", 45)]
+    table.write_text(TABLE + "".join(f"sub-1\tsub-1\t{name}\t{value}\n" for name, value in rows))
+    found = useless({"scores": scores}, table)
+    assert why in found
+    assert bool(why) == bool(found)
+
+
+def test_the_shipped_weights_pass_as_usable(tmp_path):
+    for path in bundled().values():
+        card = json.loads(Path(path).with_suffix(".json").read_text())
+        assert useless(card, tmp_path / "none.tsv") == ""

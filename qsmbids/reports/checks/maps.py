@@ -11,7 +11,6 @@ import numpy as np
 from qsmbids.bids.volume import Image
 from qsmbids.phase.signal_noise import noise_from_magnitude
 from qsmbids.physics import DipoleConvolution
-from qsmbids.reports.checks.artefacts import SHADOWS_MM, STREAKS_MM, cone_excess
 from qsmbids.reports.checks.check import Check
 from qsmbids.reports.view import Mask
 
@@ -23,7 +22,6 @@ RESIDUAL_PERCENT = 60.0  # where there is no noise
 ASYMMETRY = (0.0, 1.0)
 PHASE_RESIDUAL_RAD = (0.0, 0.5)
 IRON = (1.05, inf)
-STREAKS = 1.5  # truth 0.9, default 0.8, tkd 0.8 and in vivo 1.3; visible streaks 1.65 and more
 
 _STRONG = "streaks, noise, or a scale that is too large (echo times, field strength)"
 _WEAK = "an over-smooth map, filtered phase, or a scale that is too small"
@@ -116,28 +114,6 @@ def residual_check(percent: float, noise: float = 0.0) -> Check:
         above="The map does not make the field it came from: too much regularisation, strong "
         "noise, or another B0 direction or voxel size.",
     )
-
-
-def artefact_checks(
-    chi: Image, mask: Mask, voxel_size: Sequence[float], b0_dir: Sequence[float]
-) -> list[Check]:
-    """Return the checks of streaks and shadows of the map ``chi`` (x, y, z) in ppm."""
-    found = {
-        name: cone_excess(chi, mask, voxel_size, b0_dir, wavelengths)
-        for name, wavelengths in (("Streaks", STREAKS_MM), ("Shadows", SHADOWS_MM))
-    }
-    return [
-        Check(
-            name,
-            value,
-            "",
-            (-inf, STREAKS if name == "Streaks" else inf),
-            above="Noise was amplified where the dipole kernel is zero: streaks run from strong "
-            "sources at about 55 degrees to B0. Regularise more, or take another method.",
-        )
-        for name, value in found.items()
-        if value is not None
-    ]
 
 
 def phase_residual_checks(residuals: Iterable[float]) -> list[Check]:

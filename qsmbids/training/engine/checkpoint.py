@@ -84,7 +84,7 @@ def model_card(trainer: Trainer) -> dict[str, Any]:
         "device": device_name(processes.device),
         "processes": processes.world_size,
         "steps": trainer.clock.step,
-        "minutes": round(trainer.clock.seconds / 60, 1),
+        "minutes": round(trainer.clock.spent / 60, 1),
         "scores": together,
     }
 

@@ -18,6 +18,8 @@ class Clock:
         Steps done.
     seconds : float
         Time spent on them, over all runs.
+    prepared : float
+        Seconds that went by before the first step: they count towards the limit.
     waited : float
         Seconds of this run in which the trainer waited for data.
     """
@@ -26,6 +28,7 @@ class Clock:
     limit: float | None
     step: int = 0
     seconds: float = 0.0
+    prepared: float = 0.0
     waited: float = 0.0
     _since: float = field(default_factory=time.monotonic)
 
@@ -45,8 +48,13 @@ class Clock:
         if self.steps is not None:
             shares.append(self.step / self.steps)
         if self.limit is not None:
-            shares.append(self.seconds / self.limit)
+            shares.append(self.seconds / max(self.limit - self.prepared, 1e-9))
         return min(max(shares), 1.0)
+
+    @property
+    def spent(self) -> float:
+        """Seconds that all of it has taken."""
+        return self.prepared + self.seconds
 
     @property
     def left(self) -> float:

@@ -99,6 +99,7 @@ class Trainer:
         *,
         steps: int | None = None,
         minutes: float | None = None,
+        prepared: float = 0.0,
         workers: int = 1,
         callbacks: Sequence[Callback] = (),
     ) -> None:
@@ -108,6 +109,9 @@ class Trainer:
         ----------
         steps, minutes
             The end; the schedule of the learning rate stretches to it.
+        prepared : float
+            Seconds that were spent before; with the first validation they count towards the
+            minutes.
         workers : int
             Processes that make data; with 0 the trainer makes them itself.
         callbacks : sequence of Callback
@@ -116,11 +120,13 @@ class Trainer:
         Raises
         ------
         InputError
-            If the loss is no longer a number; the last checkpoint stays.
+            If the loss is no longer a number; the last checkpoint stays. If the minutes are over
+            before the first step.
         """
         steps = self.recipe.steps if steps is None and minutes is None else steps
         limit = None if minutes is None else 60 * minutes
-        self.clock = Clock(steps, limit, self.clock.step, self.clock.seconds)
+        begun = time.monotonic() - prepared
+        self.clock = Clock(steps, limit, self.clock.step, self.clock.seconds, self.clock.prepared)
         callbacks = callbacks if self.processes.is_first else ()
         schedule = LambdaLR(self.optimizer, self._learning_rate)
         with CallOnSignal(self.stop):
@@ -129,6 +135,8 @@ class Trainer:
             )
             for callback in callbacks:
                 callback.on_start(self)
+            self.clock.prepared += time.monotonic() - begun
+            self._check_time()
             self.clock.start()
             while self.clock.progress < 1 and not self._ended:
                 loss = self._step(batches)
@@ -138,6 +146,21 @@ class Trainer:
             for callback in reversed(callbacks):  # as contexts are left
                 callback.on_end(self, complete=not self._ended)
         self.processes.wait()
+
+    def _check_time(self) -> None:
+        """Say how much of the minutes is left; refuse to begin if there is nothing."""
+        limit, spent = self.clock.limit, self.clock.spent
+        if limit is None:
+            return
+        if spent >= limit:
+            raise InputError(
+                f"The {limit / 60:g} minutes were over before the first step: the preparation took "
+                f"{self.clock.prepared / 60:.1f}. What it made is kept; give more minutes."
+            )
+        self.log(
+            f"the preparation took {self.clock.prepared / 60:.1f} of {limit / 60:g} minutes; "
+            f"{(limit - spent) / 60:.1f} are left to train"
+        )
 
     @property
     def averaged(self) -> Network:
@@ -193,6 +216,7 @@ class Trainer:
             "data": self.about_data,
             "step": self.clock.step,
             "seconds": self.clock.seconds,
+            "prepared": self.clock.prepared,
             "model": self.model.state_dict(),
             "averaged": self._ema.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -208,4 +232,5 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"].cpu())
         self.clock.step, self.clock.seconds = state["step"], state["seconds"]
+        self.clock.prepared = state.get("prepared", 0.0)
         self.scores, self.started_from = state["scores"], state["start"]
