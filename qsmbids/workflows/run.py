@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Container, Mapping, Sequence
@@ -74,6 +75,7 @@ class Runner:
         with signer() as own:
             self._outcomes = Outcomes(self._settings, self._listener, own)
             self._run_batch(groups)
+        gc.collect()  # Nipype's graphs hold themselves, and would be kept for many batches
 
     def _run_batch(self, groups: _Groups) -> None:
         start = time.time()
