@@ -231,10 +231,4 @@ def _with_plugin_resources(settings: Settings) -> Settings:
     plugin: Mapping[str, Any] | None = settings.plugin
     if plugin is None or plugin["plugin"] != "MultiProc":
         return settings
-    given = plugin["plugin_args"]
-    return replace(
-        settings,
-        plugin=None,
-        nprocs=int(given.get("n_procs", settings.nprocs)),
-        mem_gb=float(given.get("memory_gb", settings.mem_gb)),
-    )
+    return replace(settings, plugin=None, **values.multiproc(plugin["plugin_args"]))
