@@ -134,7 +134,7 @@ def _add_regions(group: argparse._ArgumentGroup) -> None:
         metavar="NAME",
         help=f"measure the regions of an atlas that is brought to each participant; {DEEP_GREY}: "
         "deep grey nuclei, splenium and csf, which the package ships; another name: an atlas that "
-        f"TemplateFlow has in {ATLAS_SPACE}, downloaded once",
+        f"TemplateFlow has in {ATLAS_SPACE} (NAME:DESC where it has several), downloaded once",
     )
     group.add_argument(
         "--output-spaces",
