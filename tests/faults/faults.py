@@ -18,7 +18,7 @@ Fault = Callable[[Scene], None]
 STAGES = (
     *("reading", "masking", "decay", "mapping", "background", "inversion_tkd"),
     *("write_mask", "write_reliability", "write_field", "write_background", "write_decay"),
-    *("write_chi_tkd", "write_quality"),
+    *("write_chi_tkd", "write_quality", "write_pictures"),
 )
 """All stages of a run; a test sees to it that none is missing."""
 
