@@ -24,7 +24,7 @@ RUN --mount=type=secret,id=pip \
        fi
 COPY LICENSE README.md pyproject.toml setup.py ./
 COPY qsmbids ./qsmbids
-RUN --mount=type=secret,id=pip pip install -c constraints.txt ".[cosmos]"
+RUN --mount=type=secret,id=pip pip install -c constraints.txt ".[registration]"
 
 FROM build AS sbom
 

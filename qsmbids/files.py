@@ -8,12 +8,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from glob import escape
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from qsmbids.errors import InputError
 
 _PART = ".part"
+_SHOWN = 100  # bytes of a file's name in that of its part
 _LARGEST_JSON = 64 << 20
 
 
@@ -21,7 +23,7 @@ _LARGEST_JSON = 64 << 20
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Write a file that is there as a whole, also after a loss of power, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=_PART)
+    handle, temporary = tempfile.mkstemp(_PART, _part_of(path.name), path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             yield stream
@@ -57,9 +59,24 @@ def load_json(path: Path) -> Any:
         raise ValueError("nested too deeply") from None
 
 
-def remove_parts(folder: Path) -> None:
-    """Remove what killed runs have left of files that they were writing below a folder."""
-    for path in folder.rglob(f".*{_PART}"):
+def _part_of(name: str) -> str:
+    """Return how the names of a file's parts begin."""
+    return f".{os.fsdecode(os.fsencode(name)[:_SHOWN])}."
+
+
+def remove_parts(folder: Path, of: str | None = None) -> None:
+    """Remove what killed runs have left of files that they were writing.
+
+    Parameters
+    ----------
+    folder : Path
+        Of all files in it and below it.
+    of : str, optional
+        The name of a file: of that one alone, which lies in the folder itself.
+    """
+    own = "" if of is None else escape(_part_of(of))
+    found = folder.glob(f"{own}*{_PART}") if own else folder.rglob(f".*{_PART}")
+    for path in found:
         with suppress(OSError):
             path.unlink()
 

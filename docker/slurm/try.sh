@@ -19,6 +19,7 @@ start_slurm() {
   if ! pgrep -x munged >/dev/null; then
     install -d -o munge -g munge /run/munge
     runuser -u munge -- /usr/sbin/munged
+    munge=started
   fi
   trap stop_slurm EXIT
   slurmctld
@@ -29,6 +30,7 @@ start_slurm() {
 stop_slurm() {
   scancel --user=root || true
   for daemon in slurmd slurmctld; do kill "$(cat "$folder/slurm/$daemon.pid")" || true; done
+  if [[ -n ${munge:-} ]]; then kill "$(cat /run/munge/munged.pid)"; fi
 }
 
 state() { # JOB_TASK: of an array's task

@@ -13,12 +13,14 @@ from typing import Any
 
 from qsmbids.cli import slurm
 from qsmbids.cli.command import Command
-from qsmbids.cli.help_methods import SETTABLE, choice, registries
+from qsmbids.cli.help_methods import SETTABLE, choice, meanings, registries
 from qsmbids.cli.levels import PARSERS
 from qsmbids.options import as_text
 from qsmbids.reports.citations import CITATIONS
 from qsmbids.training.methods import RECIPES, find_recipe
 
+ELSEWHERE = "See [Using qsmbids](using.md)."
+"""What is said of an option that decides on a method's input, and has no docstring of its own."""
 PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 
 
@@ -32,12 +34,18 @@ def methods() -> Iterator[str]:
 
 
 def options() -> Iterator[str]:
-    """Yield a row for each method that has options: their names and defaults."""
-    yield from ("| method | its options and their defaults | `--preset paper` |", "|---|---|---|")
+    """Yield the options of each method that has some: defaults, meaning, and what papers have."""
     for option in SETTABLE:
         for name, method in registries()[option].items():
-            if own := assignments(method.defaults()):
-                yield f"| `{name}` | {own} | {assignments(method.paper)} |"
+            own = method.defaults()
+            if own:
+                yield from ("", f"### {method.label}", "")
+            told = meanings(method) if own else {}
+            for key, value in own.items():
+                about = escaped(told[key].rstrip(".")) + "." if key in told else ELSEWHERE
+                if key in method.paper:
+                    about += f" `--preset paper`: `{as_text(method.paper[key])}`."
+                yield from (f"`{name}.{key}={as_text(value)}`", f": {about}", "")
 
 
 def recipes() -> Iterator[str]:

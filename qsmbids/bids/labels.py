@@ -39,6 +39,17 @@ def label_names(path: Path) -> Mapping[int, str]:
             f"{path.name} has no table of its labels; write dseg.tsv (columns index and name) "
             "into its dataset."
         )
+    return read_label_table(table)
+
+
+def read_label_table(table: Path) -> Mapping[int, str]:
+    """Return the names of a table's labels.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
     try:
         head, *rows = (
             line.split("\t") for line in table.read_text(encoding="utf-8").splitlines() if line

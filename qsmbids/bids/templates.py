@@ -17,39 +17,71 @@ def find_template(space: str) -> Path:
         If TemplateFlow has none, or cannot be reached.
     """
     for desc in ("brain", None):
-        found = _get(space, f"The template {space}", suffix="T1w", desc=desc)
-        if found:
-            return found[0]
+        query = {"suffix": "T1w", "desc": desc, "extension": ".nii.gz"}
+        for resolution in (1, 2, None):
+            if _listed(space, resolution=resolution, **query):
+                return _had(f"The template {space}", space, resolution=resolution, **query)[0]
     raise InputError(f"TemplateFlow has no T1-weighted image of a template {space!r}.")
 
 
-def find_atlas(space: str, name: str) -> Path:
-    """Return the label image of an atlas in a template's space; the first of several.
+def find_atlas(space: str, name: str) -> tuple[Path, Path]:
+    """Return the label image of an atlas in a template's space, and the table of its labels.
+
+    Parameters
+    ----------
+    space : str
+        The template.
+    name : str
+        The atlas, or ``NAME:DESC`` where TemplateFlow has several of it.
 
     Raises
     ------
     InputError
-        If TemplateFlow has none, or cannot be reached.
+        If TemplateFlow has none or several, or cannot be reached.
     """
-    found = _get(space, f"The atlas {name}", suffix="dseg", atlas=name)
+    atlas, _, desc = name.partition(":")
+    query = {"suffix": "dseg", "atlas": atlas, **({"desc": desc} if desc else {})}
+    found = _listed(space, extension=".nii.gz", **query)
+    kinds = sorted({_desc(path) for path in found})
     if not found:
         raise InputError(f"TemplateFlow has no atlas {name!r} in the space {space}.")
-    return found[0]
+    if len(kinds) > 1:
+        raise InputError(
+            f"TemplateFlow has several atlases {atlas}; choose one: "
+            f"{', '.join(f'{atlas}:{kind}' for kind in kinds)}."
+        )
+    finest = 1 if _listed(space, extension=".nii.gz", resolution=1, **query) else None
+    what = f"The atlas {name}"
+    image = _had(what, space, extension=".nii.gz", resolution=finest, **query)[0]
+    tables = _had(what, space, extension=".tsv", **query)
+    if not tables:
+        raise InputError(f"The atlas {name} of TemplateFlow has no table of its labels.")
+    return image, tables[0]
 
 
-def _get(space: str, what: str, **query: Any) -> list[Path]:
-    """Return the images of a query, the finest of up to 1 mm first."""
+def _desc(path: Path) -> str:
+    return path.name.partition("_desc-")[2].partition("_")[0]
+
+
+def _listed(space: str, **query: Any) -> list[Path]:
+    """Return what TemplateFlow has, downloaded or not."""
     try:
         from templateflow import api
 
-        for resolution in (1, 2, None):
-            found = api.get(space, resolution=resolution, extension=".nii.gz", **query)
-            paths = [found] if isinstance(found, Path) else list(found)
-            if paths:
-                return sorted(map(Path, paths))
+        return sorted(map(Path, api.ls(space, **query)))
+    except Exception:  # of an unknown template: it has none
+        return []
+
+
+def _had(what: str, space: str, **query: Any) -> list[Path]:
+    """Return the files of a query, downloaded where they are not there."""
+    try:
+        from templateflow import api
+
+        found = api.get(space, **query)
     except Exception as error:  # each of its back ends has its own
         raise InputError(
             f"{what} could not be had from TemplateFlow ({type(error).__name__}); connect to the "
             "network once, or set TEMPLATEFLOW_HOME to a folder that holds it."
         ) from error
-    return []
+    return [Path(found)] if isinstance(found, (str, Path)) else sorted(map(Path, found))

@@ -61,14 +61,14 @@ def describe_methods() -> Iterator[str]:
         for name, method in registry.items():
             yield f"\n{choice(option, name)}: {method.label}"
             own = method.defaults() if option in SETTABLE else {}
-            meanings = _meanings(method) if own else {}
+            told = meanings(method) if own else {}
             for key, value in own.items():
-                about = meanings.get(key, "")
+                about = told.get(key, "")
                 text = f"  {name}.{key}={as_text(value)}" + (f"  {about}" if about else "")
                 yield fill(text, _WIDTH, subsequent_indent="      ")
 
 
-def _meanings(method: Method) -> dict[str, str]:
+def meanings(method: Method) -> dict[str, str]:
     """Return the first sentence that the docstrings have on each option."""
     found: dict[str, str] = {}
     for text in method.documents():

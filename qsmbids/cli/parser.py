@@ -134,7 +134,7 @@ def _add_regions(group: argparse._ArgumentGroup) -> None:
         metavar="NAME",
         help=f"measure the regions of an atlas that is brought to each participant; {DEEP_GREY}: "
         "deep grey nuclei, splenium and csf, which the package ships; another name: an atlas that "
-        f"TemplateFlow has in {ATLAS_SPACE}, downloaded once",
+        f"TemplateFlow has in {ATLAS_SPACE} (NAME:DESC where it has several), downloaded once",
     )
     group.add_argument(
         "--output-spaces",
@@ -231,10 +231,4 @@ def _with_plugin_resources(settings: Settings) -> Settings:
     plugin: Mapping[str, Any] | None = settings.plugin
     if plugin is None or plugin["plugin"] != "MultiProc":
         return settings
-    given = plugin["plugin_args"]
-    return replace(
-        settings,
-        plugin=None,
-        nprocs=int(given.get("n_procs", settings.nprocs)),
-        mem_gb=float(given.get("memory_gb", settings.mem_gb)),
-    )
+    return replace(settings, plugin=None, **values.multiproc(plugin["plugin_args"]))

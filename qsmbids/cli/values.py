@@ -15,6 +15,7 @@ from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.options import convert
 from qsmbids.registry import Method
 
+_MOST_MEMORY = 1e6  # GB
 _GIGABYTES = {"K": 1e-6, "M": 1e-3, "G": 1.0, "T": 1e3}
 
 
@@ -158,6 +159,23 @@ def read_plugin(path: Path) -> dict[str, Any]:
     if not isinstance(arguments, dict):
         raise UsageError(f"{path}: plugin_args must be a mapping.")
     return {"plugin": content["plugin"], "plugin_args": arguments}
+
+
+def multiproc(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that the arguments of Nipype's MultiProc plugin stand for."""
+    found: dict[str, Any] = {}
+    if "n_procs" in arguments:
+        found["nprocs"] = count = arguments["n_procs"]
+        if type(count) is not int or count < 1:
+            raise UsageError(
+                f"--use-plugin: n_procs is {count!r}; write a whole number of at least 1."
+            )
+    if "memory_gb" in arguments:
+        size = arguments["memory_gb"]
+        if type(size) not in (int, float) or not 0 < size < _MOST_MEMORY:
+            raise UsageError(f"--use-plugin: memory_gb is {size!r}; write the gigabytes to use.")
+        found["mem_gb"] = float(size)
+    return found
 
 
 def _reason(error: Exception) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from nipype.interfaces.base import File, isdefined, traits
 from numpy.typing import NDArray
 
-from qsmbids.bids.labels import label_names
+from qsmbids.bids.labels import read_label_table
 from qsmbids.bids.templates import find_atlas, find_template
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs, saved_array
@@ -38,8 +38,9 @@ def load_atlas(name: str) -> Atlas:
 
     if name == DEEP_GREY:
         return Atlas(*read_labels(ATLAS_FILE), NAMES)
-    path = find_atlas(ATLAS_SPACE, name)
-    names = {label: plain_name(text) for label, text in label_names(path).items() if label > 0}
+    path, table = find_atlas(ATLAS_SPACE, name)
+    labels = read_label_table(table)
+    names = {label: plain_name(text) for label, text in labels.items() if label > 0}
     return Atlas(*read_labels(path), names)
 
 

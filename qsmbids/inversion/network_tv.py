@@ -60,10 +60,12 @@ def network_tv(
     strong : float
         Susceptibility in ppm, of either sign, that makes a source a strong one; it reaches as far
         as half of that. With 0 none is.
-    regularization, iterations
-        As in `qsmbids.inversion.tv.tv`.
+    regularization : float
+        Lambda over the field's uncertainty, which is read from the field; larger is smoother.
+    iterations : int
+        Of the fit with total variation, at the most.
     memory_gb : float
-        As in `qsmbids.inversion.network.network`.
+        What a network may take at once; a larger volume goes through it in tiles.
     uncertainty : bool
         Estimate how far the map may be off too, see `qsmbids.inference.predict_uncertainty`.
 

@@ -29,7 +29,12 @@ def hd_bet(
 ) -> Extraction:
     """Return the signed distance to the brain's surface by one fold of HD-BET.
 
-    Parameters are those of `qsmbids.masking.brain_network.network`, but for the weights.
+    Parameters
+    ----------
+    magnitude, voxel_size, affine
+        As in `qsmbids.masking.brain_mask`.
+    border : float
+        How far outside of the surface found the mask is to end, in mm.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from qsmbids.bids import Series
-from qsmbids.bids.results import find_series
+from qsmbids.bids.results import own_series
 from qsmbids.settings import Settings
 from qsmbids.workflows import resources
 
@@ -99,7 +99,7 @@ def predicted(series: Iterable[Series], settings: Settings) -> Demand:
 
 def _stages(output_dir: Path, participant: str) -> Iterable[Mapping[str, Any]]:
     """Give each stage of a participant's maps once."""
-    for series in find_series(output_dir, participant):
+    for series in own_series(output_dir, participant):
         seen = set()
         for image in series.chimaps.values():
             for stage in image.provenance.get("Stages") or []:

@@ -5,26 +5,24 @@ from __future__ import annotations
 import json
 import math
 import os
-import signal
 import socket
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 from typing import NamedTuple
 
 from qsmbids.bids import Series
 from qsmbids.errors import InputError
 from qsmbids.files import load_json
 from qsmbids.settings import Settings
+from qsmbids.workflows.ending import interruptible
 from qsmbids.workflows.records import log_dir
 
 REFRESHED = 60.0  # s between the signs of life that the holder of a lock gives
 FORGOTTEN = 300.0  # s without one, after which the holder counts as killed
 _NO_PROCESS = 1 << 31  # more than any process is numbered
-_ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 class Owner(NamedTuple):
@@ -57,24 +55,18 @@ def held(series: Sequence[Series], settings: Settings) -> Iterator[None]:
     taken: list[Path] = []
     ended = threading.Event()
     alive = threading.Thread(target=_refresh, args=(taken, ended), daemon=True)
-    before = {}
-    with suppress(ValueError):  # not in the main thread: nothing to catch
-        for number in _ENDINGS:
-            if signal.getsignal(number) != signal.SIG_IGN:  # as nohup asks
-                before[number] = signal.signal(number, _interrupt)
-    try:
-        for path in _paths(series, settings):
-            _take(path)
-            taken.append(path)
-        alive.start()
-        yield
-    finally:
-        ended.set()
-        for path in taken:
-            if _owner(path) == _myself():
-                path.unlink(missing_ok=True)
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with interruptible():
+        try:
+            for path in paths(series, settings):
+                _take(path)
+                taken.append(path)
+            alive.start()
+            yield
+        finally:
+            ended.set()
+            for path in taken:
+                if _owner(path) == _myself():
+                    path.unlink(missing_ok=True)
 
 
 def _refresh(paths: Sequence[Path], ended: threading.Event) -> None:
@@ -85,11 +77,8 @@ def _refresh(paths: Sequence[Path], ended: threading.Event) -> None:
                 os.utime(path)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _paths(series: Sequence[Series], settings: Settings) -> Iterator[Path]:
+def paths(series: Sequence[Series], settings: Settings) -> Iterator[Path]:
+    """Give the locks of the participants of these series."""
     # not a session: the sessions of a participant share a page
     for participant in dict.fromkeys(one.participant for one in series):
         name = f"sub-{participant}.lock"

@@ -11,13 +11,13 @@ from typing import Protocol
 
 from qsmbids.bids import Series
 from qsmbids.errors import InputError
-from qsmbids.files import remove_parts
 from qsmbids.interfaces.reporting import write_report
 from qsmbids.settings import Settings
 from qsmbids.workflows import plan, records
 from qsmbids.workflows.crashes import sentence, take_crash
 from qsmbids.workflows.participants import TOP
 from qsmbids.workflows.signatures import Signer
+from qsmbids.workflows.tidy import remove_halves
 
 _GIVEN_UP = "the run was stopped before the series was done"
 
@@ -64,8 +64,7 @@ class Outcomes:
 
     def begin(self, series: Series) -> bool:
         """Begin with a series; tell whether its images are still there."""
-        remove_parts(self._settings.output_dir / f"sub-{series.participant}")
-        remove_parts(self._settings.work_dir / TOP / plan.node_name(series.key))
+        remove_halves(series, self._settings)
         state = self.states[plan.node_name(series.key)] = State(series)
         try:
             self._signer.begin(series.images)

@@ -17,6 +17,7 @@ from qsmbids.workflows import beside, locks, records, resources
 from qsmbids.workflows.plan import atlases_of, spaces_of
 from qsmbids.workflows.progress import Draw, Progress
 from qsmbids.workflows.templates import with_templates
+from qsmbids.workflows.tidy import tidy
 from qsmbids.workflows.validation import Validation
 
 _MOST_THREADS = 8
@@ -43,6 +44,7 @@ def process(inventory: Inventory, settings: Settings, draw: Draw | None = None) 
     ready = [series for series in inventory.series if series.key not in waiting]
     for series in ready:
         records.renew(series, settings)
+    tidy(ready, settings)
     stale = {series.participant for series in ready if records.forget_failure(series, settings)}
     _demand_registration(todo, settings)
     with locks.held(todo, settings), Progress(settings, inventory, todo, draw) as progress:

@@ -13,6 +13,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from qsmbids.workflows.ending import heed
+
 # What every worker needs; the server that workers are forked from imports it once.
 _PRELOAD = [
     "nipype.pipeline.engine",
@@ -65,7 +67,14 @@ class Workers:
         self._feed()
 
     def result(self, task: int) -> dict[str, Any] | None:
-        """Return a task's result once it has ended; a killed one has a traceback that says so."""
+        """Return a task's result once it has ended; a killed one has a traceback that says so.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If the process has been asked to end.
+        """
+        heed()
         self._collect()
         return self._results.pop(task, None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,12 @@ def test_the_labels_state_the_version() -> None:
         found = re.search(r'image\.version[= ]"?([^"\s]+)', text)
         assert found, name
         assert found[1] == qsmbids.__version__, name
+
+
+def test_the_extras_of_the_image_exist() -> None:
+    (asked,) = re.findall(r'pip install .*"\.\[(.+)\]"', (ROOT / "Dockerfile").read_text("utf-8"))
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert set(asked.split(",")) <= set(known["optional-dependencies"])
 
 
 def test_what_the_image_needs_is_handed_to_the_build() -> None:

@@ -61,6 +61,13 @@ def test_every_kind_of_output_is_on_its_page(kind: str) -> None:
     assert kind.split("_")[0] in (DOCS / "outputs.md").read_text("utf-8")
 
 
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docker/README.md"])
+def test_links_of_pages_that_stand_alone_lead_somewhere(page: str) -> None:
+    path = DOCS.parent / page
+    found = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text("utf-8"))
+    assert [link for link in found if not (path.parent / link).exists()] == []
+
+
 PUBLIC = [
     getattr(import_module(module), name)
     for module, given in functions.STAGES.items()

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from qsmbids.workflows import locks
+from qsmbids.workflows.ending import SIGNALS
 from tests.faults.scene import Scene, ended, is_root, kill, limits, mounted, wait, workers
 
 Fault = Callable[[Scene], None]
@@ -42,8 +43,9 @@ def asked_to_end(number: int) -> Fault:
         process = scene.start()
         assert scene.wait_for(process, "reading")
         process.send_signal(number)
-        assert ended(process).code == 130
-        assert not [path for path in scene.locks if path.exists()]
+        told = ended(process)
+        assert told.code == 130, told
+        assert not [path for path in scene.locks if path.exists()], "a lock is left"
         scene.assert_recovers()
 
     return fault
@@ -143,7 +145,7 @@ def input_cut(scene: Scene) -> None:
 def _lock(scene: Scene, age: float, **changes: object) -> None:
     owner = locks._myself()._replace(**changes)._asdict()  # type: ignore[arg-type]
     path = scene.locks[0]
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({name.title(): value for name, value in owner.items()}))
     os.utime(path, (time.time() - age,) * 2)
 
@@ -211,10 +213,18 @@ def work_folder_lost(scene: Scene) -> None:
     scene.assert_recovers()
 
 
+def left_behind(scene: Scene) -> None:
+    """A run was killed when all was done but to tidy up."""
+    assert scene.run().code == 0
+    _lock(scene, 1, started=1)
+    for folder in (scene.out, scene.out / "sub-01/anat", scene.out / "logs/sub-01"):
+        (folder / ".sub-01.html.x.part").touch()
+    scene.assert_recovers()
+
+
 FAULTS: dict[str, Fault] = {
     **{f"killed after {stage}": killed(stage) for stage in STAGES},
-    **{f"{number.name}": asked_to_end(number) for number in locks._ENDINGS},
-    "SIGINT": asked_to_end(signal.SIGINT),
+    **{f"{number.name}": asked_to_end(number) for number in SIGNALS},
     "worker killed": worker_killed,
     **{f"files of {size} kB at most": file_limit(size) for size in (1, 100, 300)},
     **{f"memory of {size} MB": memory_limit(size) for size in (150, 300, 500, 700, 900)},
@@ -227,6 +237,7 @@ FAULTS: dict[str, Fault] = {
     "lock that is empty": empty_lock,
     "suspended after reading": suspended("reading"),
     "suspended after inversion": suspended("inversion_tkd"),
+    "killed when all was done": left_behind,
     "twice at once": side_by_side,
     "work folder removed": work_folder_lost,
 }

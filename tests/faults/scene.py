@@ -103,10 +103,12 @@ class Scene:
         after = self.run()
         assert after.code == 0, after
         made = self.images()
-        assert made.keys() == self.expected.keys()
-        assert [name for name in made if made[name] != self.expected[name]] == []
-        assert not [*self.out.rglob(".*.part"), *self.work.rglob(".*.part")]
-        assert not [*self.out.rglob("*.lock"), *self.work.rglob("*.lock")]
+        assert made.keys() == self.expected.keys(), made.keys() ^ self.expected.keys()
+        other = [name for name in made if made[name] != self.expected[name]]
+        assert not other, f"other bytes: {other}"
+        folders, endings = (self.out, self.work), (".*.part", "*.lock")
+        left = [path for folder in folders for end in endings for path in folder.rglob(end)]
+        assert not left, f"left behind: {left}"
 
 
 def ended(process: subprocess.Popen[str]) -> Ended:

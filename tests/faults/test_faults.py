@@ -24,7 +24,13 @@ def test_no_stage_is_left_out(quiet: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["files of 100 kB at most", "suspended after reading", "input removed after inversion"]
+    "name",
+    [
+        "killed when all was done",
+        "files of 100 kB at most",
+        "suspended after reading",
+        "input removed after inversion",
+    ],
 )
 def test_the_run_survives(name: str, quiet: Scene, tmp_path: Path) -> None:
     FAULTS[name](Scene(tmp_path, quiet.expected))

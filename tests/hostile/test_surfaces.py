@@ -43,6 +43,8 @@ FOUND: list[tuple[str, Any]] = [
     ("name", [("\x1b[2J", [])]),
     ("filter file", _NESTED),
     ("settings file", b"a=" + b"[" * 5000),
+    ("plugin file", b'{"plugin": "MultiProc", "plugin_args": {"n_procs": 1e-300}}'),
+    ("plugin file", b'{"plugin": "MultiProc", "plugin_args": {"memory_gb": .nan}}'),
     ("record", _NESTED),
     # units that divide by zero
     ("options and params", _in_units("Hz", "1e-320", "1")),

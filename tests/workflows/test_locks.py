@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,9 @@ from qsmbids.bids import Series
 from qsmbids.cli.main import main
 from qsmbids.errors import InputError
 from qsmbids.settings import Settings
+from qsmbids.workflows.ending import SIGNALS
 from qsmbids.workflows.locks import FORGOTTEN, _started, held
+from qsmbids.workflows.workers import Workers
 
 
 def series(participant: str = "01", session: str | None = None, run: str = "1") -> Series:
@@ -188,13 +191,22 @@ def test_a_lock_that_another_run_took_over_is_left_to_it(settings: Settings) -> 
     assert len(locks(settings)) == 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_terminated_run_lets_go(settings: Settings, number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt), held([series()], settings):
         os.kill(os.getpid(), number)
     assert not locks(settings)
     assert signal.getsignal(number) is before
+
+
+def test_an_end_that_a_library_caught_comes_all_the_same(settings: Settings) -> None:
+    with held([series()], settings):
+        with suppress(BaseException):  # as traits do
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            Workers(1).result(0)
+    assert Workers(1).result(0) is None
 
 
 def test_nohup_is_obeyed(settings: Settings) -> None:

@@ -25,6 +25,7 @@ _NAME = re.compile(
 )
 _Name = tuple[str, str, str]  # template, method, suffix
 _UNITS = {"Chimap": "ppm", "R2starmap": "1/s"}
+_BESIDE = ("Uncertainty", "Before")  # of maps that are no results of their own
 _AT_LEAST = 0.5  # of the maps must know a voxel
 _AT_ONCE = 4
 
@@ -87,7 +88,7 @@ def average(output_dir: Path, participants: Iterable[str]) -> list[TemplateMap]:
         own: dict[_Name, Path] = {}
         for path in sorted((output_dir / f"sub-{label}").rglob("*_space-*map.nii.gz")):
             named = _NAME.search(path.name)
-            if named and not (named[2] or "").endswith("Uncertainty"):
+            if named and not (named[2] or "").endswith(_BESIDE):
                 own.setdefault((named[1], named[2] or "", named[3]), path)
         for name, path in own.items():
             found.setdefault(name, []).append(path)

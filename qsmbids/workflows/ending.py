@@ -1,0 +1,42 @@
+"""Being asked to end, by Ctrl-C, a queue or a closed terminal."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_asked = threading.Event()
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Make of each of these signals a KeyboardInterrupt, so that what is held is let go first."""
+    before = {}
+    with suppress(ValueError):  # not in the main thread: nothing to catch
+        for number in SIGNALS:
+            if signal.getsignal(number) != signal.SIG_IGN:  # as nohup asks
+                before[number] = signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        _asked.clear()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _asked.set()
+    raise KeyboardInterrupt
+
+
+def heed() -> None:
+    """Raise KeyboardInterrupt if the process was asked to end, whatever became of that.
+
+    The traits of Nipype catch every exception while they look at a value, this one too.
+    """
+    if _asked.is_set():
+        raise KeyboardInterrupt
