@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from qsmbids.errors import InputError
+from qsmbids.files import whole_file
 from qsmbids.networks import weights_file as files
 from qsmbids.networks.architectures import ARCHITECTURES
 from qsmbids.networks.base import InversionNet, Network
@@ -44,10 +45,8 @@ def save_weights(model: Network, path: Path | str, card: dict[str, Any] | None =
         "card": json.dumps(about, sort_keys=True),
         "sha256": files.checksum({name: value.numpy() for name, value in tensors.items()}),
     }
-    temporary = path.with_name(path.name + ".part")
-    save_file(tensors, temporary, metadata)
-    temporary.chmod(0o644)  # the library makes it readable by its owner alone
-    temporary.replace(path)
+    with whole_file(path) as stream:
+        stream.write(save(tensors, metadata))
     about["file"] = {"name": path.name, "sha256": files.digest(path), "bytes": path.stat().st_size}
     path.with_suffix(".json").write_text(json.dumps(about, indent=2) + "\n")
     return path

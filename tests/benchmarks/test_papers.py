@@ -96,9 +96,8 @@ def test_a_page_names_every_day_and_commit_that_its_figures_are_of(tmp_path):
 def test_pairs_are_tested_over_anatomies_not_orientations():
     low = {f"{a}/{o}": {"truth": {"nrmse": 10.0 + a}} for a in range(3) for o in range(5)}
     high = {f"{a}/0": {"truth": {"nrmse": 12.0 + 2 * a}} for a in range(3)}
-    (line,) = tables.pair_table(
-        {"low": low, "high": high}, "truth", [("low", "high")], ["nrmse"]
-    )[2:]  # fmt: skip
+    scores = {"low": low, "high": high}
+    _, _, line = tables.pair_table(scores, "truth", [("low", "high")], ["nrmse"])
     cells = line.strip("| ").split(" | ")
     assert cells[2] == "3"
     assert cells[3] == "-3.0 ± 1.0"
@@ -147,8 +146,8 @@ def test_cosmos_of_five_orientations_is_nearer_to_the_truth_than_any_of_them():
 
 @pytest.mark.slow
 def test_challenge_page(tmp_path):
-    text = make(challenge, tmp_path, "--anatomies", "1", "--rows", "tv", "zs-uqsm+", "qsminvnet",
-                "qsminvnet, pre-trained alone")  # fmt: skip
+    rows = ("tv", "zs-uqsm+", "qsminvnet", "qsminvnet, pre-trained alone")
+    text = make(challenge, tmp_path, "--anatomies", "1", "--rows", *rows)
     rows = rows_of(text)
     assert {"tv", "zs-uqsm+", "qsminvnet", "echo 1", "echo 4", challenge.NOISE_MAP} <= set(rows)
     assert "failed" not in text

@@ -166,14 +166,11 @@ def write(scan: Scan, root: Path, label: str) -> None:
     if scan.mask is not None:
         masks = root / "derivatives" / "masks"
         (masks / f"sub-{label}/anat").mkdir(parents=True, exist_ok=True)
-        (masks / "dataset_description.json").write_text(
-            json.dumps({"Name": "masks", "BIDSVersion": "1.10.0", "DatasetType": "derivative",
-                        "GeneratedBy": [{"Name": "masks"}]})
-        )  # fmt: skip
-        _save(
-            masks / f"sub-{label}/anat/sub-{label}_desc-brain_mask",
-            scan.mask.astype(np.uint8), scan, {"Type": "Brain"},
-        )  # fmt: skip
+        about = {"Name": "masks", "BIDSVersion": "1.10.0", "DatasetType": "derivative"}
+        about["GeneratedBy"] = [{"Name": "masks"}]
+        (masks / "dataset_description.json").write_text(json.dumps(about))
+        path = masks / f"sub-{label}/anat/sub-{label}_desc-brain_mask"
+        _save(path, scan.mask.astype(np.uint8), scan, {"Type": "Brain"})
 
 
 def _save(stem: Path, data: np.ndarray, scan: Scan, sidecar: dict[str, Any]) -> None:

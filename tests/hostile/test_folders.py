@@ -29,10 +29,9 @@ class Planted:
 
 
 def run(root: Path, out: Path, work: Path) -> int:
-    return main([
-        *map(str, (root, out, "participant", "-w", work)), "--brain-extraction", "none",
-        "--skip-bids-validation", "--method", "tkd", "--nprocs", "1",
-    ])  # fmt: skip
+    where = map(str, (root, out, "participant", "-w", work))
+    how = ("--brain-extraction", "none", "--skip-bids-validation", "--method", "tkd")
+    return main([*where, *how, "--nprocs", "1"])
 
 
 def test_pickles_planted_in_the_work_folder_are_not_read(

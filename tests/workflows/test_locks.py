@@ -223,9 +223,9 @@ def test_a_run_is_refused_with_one_sentence(
 ) -> None:
     root = phantom.write_dataset(tmp_path / "ds", ("01", "02"))
     leave(settings, [series("01")], process=another_run)
-    command = [str(root), str(settings.output_dir), "participant", "-w", str(settings.work_dir),
-               "--brain-extraction", "none", "--skip-bids-validation", "--method", "tkd",
-               "--nprocs", "1"]  # fmt: skip
+    command = [str(root), str(settings.output_dir), "participant", "-w", str(settings.work_dir)]
+    command += ["--brain-extraction", "none", "--skip-bids-validation", "--method", "tkd"]
+    command += ["--nprocs", "1"]
     assert main(command) == 1
     told = capsys.readouterr().err
     assert "sub-01 is being processed by another run" in told

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from qsmbids.errors import InputError
+from qsmbids.files import whole_file
 from qsmbids.training.data.random_fields import SmoothNoise
 from qsmbids.training.data.shapes import paint_strong
 
@@ -45,10 +46,9 @@ def make_heads(
         head = simulate_head(recipe)
         mask = head.brain_mask
         box = ndimage.find_objects(mask.astype(np.uint8))[0]
-        temporary = path.with_suffix(".part.npz")
         chi = head.chi[box].astype(np.float16)
-        np.savez(temporary, chi=chi, labels=head.labels[box], mask=mask[box])
-        temporary.replace(path)
+        with whole_file(path) as stream:
+            np.savez(stream, chi=chi, labels=head.labels[box], mask=mask[box])
         log(f"simulated head {number + 1} of {count}")
 
 

@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from qsmbids.checks import check_field, check_geometry
 from qsmbids.errors import InputError
+from qsmbids.files import whole_file
 from qsmbids.networks.weights_file import digest
 from qsmbids.physics import forward_field
 
@@ -107,16 +108,14 @@ def save_subject(
     values["weight"] = values["weight"] / values["weight"][inside].max()
     box = ndimage.find_objects(inside.astype(np.uint8))[0]
     arrays = {key: np.where(inside, image, 0)[box] for key, image in values.items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{name}.part.npz"
-    np.savez(
-        temporary,
-        mask=inside[box],
-        voxel_size=np.asarray(voxel_size, float),
-        b0_dir=np.asarray(b0_dir, float),
-        **arrays,
-    )
-    temporary.replace(path)
+    with whole_file(path) as stream:
+        np.savez(
+            stream,
+            mask=inside[box],
+            voxel_size=np.asarray(voxel_size, float),
+            b0_dir=np.asarray(b0_dir, float),
+            **arrays,
+        )
     return path
 
 

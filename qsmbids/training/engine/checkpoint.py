@@ -12,6 +12,7 @@ import torch
 
 from qsmbids import __version__
 from qsmbids.errors import InputError
+from qsmbids.files import whole_file
 from qsmbids.training.data.sources import score_name
 from qsmbids.training.engine.trainer import Trainer
 from qsmbids.training.methods import RECIPES, find_recipe
@@ -24,9 +25,8 @@ FREE = ("steps",)
 
 def write_checkpoint(trainer: Trainer) -> None:
     """Write all that a resume needs into the training's folder, whole or not at all."""
-    temporary = trainer.out / f"{NAME}.part"
-    torch.save(trainer.state_dict(), temporary)
-    temporary.replace(trainer.out / NAME)
+    with whole_file(trainer.out / NAME) as stream:
+        torch.save(trainer.state_dict(), stream)
 
 
 def resume(trainer: Trainer) -> bool:
