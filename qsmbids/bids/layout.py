@@ -67,14 +67,14 @@ class Dataset:
         UsageError
             If a filter's entity is unknown.
         """
-        query = {name: _value(value) for name, value in filters.items()}
+        query = {name: _value(name, value) for name, value in filters.items()}
         if self._participants:
             query.setdefault("subject", self._participants)
         try:
             found = self._layout.get(
                 scope="self", return_type="filename", **{"extension": IMAGES, **query}
             )
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:  # a number that SQLite has no room for
             raise UsageError(f"The BIDS filter cannot be used: {error}") from error
         return sorted(Path(path) for path in found)
 
@@ -155,10 +155,16 @@ def _all_but(entity: str, labels: Iterable[str]) -> list[re.Pattern[str]]:
     return [re.compile(rf"/{entity}-(?!({wanted})(/|_|$))")] if wanted else []
 
 
-def _value(value: Any) -> Any:
+def _value(name: str, value: Any) -> Any:
     """Turn a filter's value from JSON into PyBIDS's: null is none, ``*`` is any."""
     from bids.layout import Query
 
+    several = value if isinstance(value, list) else [value]
+    if not all(one is None or isinstance(one, str | int | float | Query) for one in several):
+        raise UsageError(
+            f"The BIDS filter cannot be used: {name} must be a text, a number, null, or a list of "
+            "these."
+        )
     if value is None:
         return Query.NONE
     return Query.ANY if value == "*" else value

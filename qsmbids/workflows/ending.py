@@ -36,7 +36,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def heed() -> None:
     """Raise KeyboardInterrupt if the process was asked to end, whatever became of that.
 
-    The traits of Nipype catch every exception while they look at a value, this one too.
+    Nipype catches every exception while it copies the inputs of a node, this one too.
     """
     if _asked.is_set():
         raise KeyboardInterrupt

@@ -19,6 +19,8 @@ import numpy as np
 import phantom
 import psutil
 
+from qsmbids.workflows.ending import SIGNALS
+
 _WAIT = 300  # s after which a run counts as hanging, on a machine that is busy
 _OPTIONS = (
     *("--brain-extraction", "none", "--skip-bids-validation", "--method", "tkd"),
@@ -62,6 +64,13 @@ class Scene:
 
     def start(self, limit: Callable[[], object] | None = None) -> subprocess.Popen[str]:
         """Start a run in a session of its own; ``limit`` is called in the new process."""
+
+        def prepare() -> None:
+            for number in SIGNALS:  # a shell has its background ignore some
+                signal.signal(number, signal.SIG_DFL)
+            if limit is not None:
+                limit()
+
         words = [*map(str, (self.root, self.out)), "participant", "-w", str(self.work)]
         return subprocess.Popen(
             [sys.executable, "-m", "qsmbids", *words, *_OPTIONS],
@@ -69,7 +78,7 @@ class Scene:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=limit,
+            preexec_fn=prepare,
         )
 
     def run(self, limit: Callable[[], object] | None = None) -> Ended:

@@ -42,6 +42,9 @@ FOUND: list[tuple[str, Any]] = [
     # a name that clears the terminal
     ("name", [("\x1b[2J", [])]),
     ("filter file", _NESTED),
+    ("filter file", b'{"series": {"run": {"a": 1}}}'),
+    ("filter file", b'{"series": {"run": [[1]]}}'),
+    ("filter file", b'{"series": {"run": 1' + b"0" * 400 + b"}}"),
     ("settings file", b"a=" + b"[" * 5000),
     ("plugin file", b'{"plugin": "MultiProc", "plugin_args": {"n_procs": 1e-300}}'),
     ("plugin file", b'{"plugin": "MultiProc", "plugin_args": {"memory_gb": .nan}}'),
