@@ -278,7 +278,7 @@ def test_a_dry_run_touches_nothing(
     assert f"sub-01_desc-{desc_label(DEFAULT)}_Chimap.nii.gz" in text
     assert "best-path unwrapping, linear fit" in text
     assert "1 series to process" in text
-    assert "dcnet-tv (weights=dcnet, " in text
+    assert "dcnet-tv (weights=dcnet, second=qsminvnet+, share=0.5, trust=0.0," in text
     assert list(tmp_path.iterdir()) == []
 
 

@@ -5,11 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import torch
 from scipy import ndimage
 
+from qsmbids.networks.direct import DirectNet
+from qsmbids.networks.unrolled import UnrolledNet
+from qsmbids.networks.weights import save_weights
 from qsmbids.physics import DipoleConvolution
 from qsmbids.training.data.subjects import save_subject
 from qsmbids.training.methods import find_recipe
+
+SMALL = {"base": 2, "levels": 3}
+"""What makes a network small."""
+
+
+def inversion_weights(folder):
+    """Save a direct and a data-consistent network of random weights; return their paths."""
+    torch.manual_seed(1)
+    names = {"direct": DirectNet(**SMALL), "consistent": UnrolledNet(**SMALL)}
+    return tuple(
+        str(save_weights(model, folder / f"{name}.safetensors")) for name, model in names.items()
+    )
 
 
 def tiny(name="dcnet", **changes):
