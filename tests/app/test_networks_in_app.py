@@ -487,7 +487,7 @@ def test_the_stage_writes_the_uncertainty_with_its_origin(
     assert told["Units"] == "ppm"
     assert told["Qsmbids"]["UncertaintyWeights"]["SHA256"] == files.digest(spread)
     page = write_participant_page(tmp_path / "out", "01").read_text()
-    assert "Uncertainty, uQSM</h3>" in page
+    assert "Uncertainty, uqsm<" in page
     assert "two of three voxels" in page
 
 
