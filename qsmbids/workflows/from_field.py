@@ -21,6 +21,8 @@ from qsmbids.interfaces.params import read_params
 from qsmbids.inversion import METHODS, reconstruct
 from qsmbids.inversion.magnitude import magnitude_weight
 
+_LARGEST_MEAN = 0.5  # ppm, fifty times a brain's: in Hz that has 0.6 at 1.5 T and 3 at 7 T
+
 
 @dataclass(frozen=True, kw_only=True)
 class MapJob:
@@ -99,6 +101,7 @@ def from_field(job: FieldJob) -> Made:
     weight, magnitude = (
         read_on_grid(path, grid) if path else None for path in (job.weight, job.magnitude)
     )
+    _refuse_other_units(local, mask != 0, job)
     options = METHODS[job.method].resolve(job.options.get(job.method, {}))
     try:
         with set_workers(job.threads):
@@ -139,6 +142,17 @@ def from_field(job: FieldJob) -> Made:
         told,
         [path for path in images if path],
     )
+
+
+def _refuse_other_units(local: NDArray[np.float32], mask: NDArray[np.bool_], job: FieldJob) -> None:
+    """Refuse a field of a size that only other units explain."""
+    size = float(np.abs(local[mask]).mean()) * job.ppm_per_unit if mask.any() else 0.0
+    if size > _LARGEST_MEAN:
+        raise InputError(
+            f"{job.source.name} has a mean size of {size:.3g} ppm in the mask, if it is in "
+            f"{job.units}, where a brain's local field has 0.01 ppm: say in which units it is with "
+            "--units Hz or --units rad, or remove the background first."
+        )
 
 
 def _confidence(
