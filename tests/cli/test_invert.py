@@ -116,6 +116,16 @@ def test_python_demands_the_units():
         np.testing.assert_allclose(found, in_ppm, atol=1e-6)
 
 
+def test_a_field_far_too_large_for_ppm_is_refused(images, tmp_path, capsys):
+    field, mask = images
+    scaled = save(tmp_path / "hz.nii.gz", nib.load(field).get_fdata() * 3e4)
+    code, said = run(capsys, scaled, mask, "--out", tmp_path / "chi.nii.gz", "--method", "tkd")
+    assert code == 1
+    assert "hz.nii.gz has a mean size of" in said
+    assert "--units Hz" in said
+    assert not (tmp_path / "chi.nii.gz").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
