@@ -28,10 +28,8 @@ def region_tables(output_dir: Path, participant: str, series: Series) -> list[di
 
     Parameters
     ----------
-    output_dir : Path
-        The output dataset.
-    participant : str
-        Label without ``sub-``.
+    output_dir, participant
+        As in `qsmbids.reports.write_participant_page`.
     series : Series
         What stands there of the series.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import phantom
 import pytest
+from bids_tree import write_derivatives
 
 from qsmbids.bids.derived import with_reference
 from qsmbids.bids.find import find_series
@@ -184,14 +185,7 @@ def write_field(root: Path, label: str) -> None:
     """Write a local field with its mask as a derivative, and what made it as a reference."""
     from qsmbids.physics import forward_field
 
-    root.mkdir(exist_ok=True)
-    description = {
-        "Name": "made",
-        "BIDSVersion": "1.10.0",
-        "DatasetType": "derivative",
-        "GeneratedBy": [{"Name": "test"}],
-    }
-    (root / "dataset_description.json").write_text(json.dumps(description))
+    write_derivatives(root)
     rng = np.random.default_rng(int(label))
     chi = np.zeros(phantom.SHAPE)
     chi[4:-4, 4:-4, 4:-4] = rng.normal(0, 0.05, (32, 34, 30))

@@ -67,10 +67,8 @@ def gather_regions(output_dir: Path, participants: Iterable[str]) -> list[dict[s
 
     Parameters
     ----------
-    output_dir : Path
-        The output dataset.
-    participants : iterable of str
-        Labels without ``sub-``.
+    output_dir, participants
+        As in `qsmbids.reports.group.rows.gather_rows`.
     """
     found: list[dict[str, object]] = []
     for label in participants:

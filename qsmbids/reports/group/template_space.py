@@ -73,10 +73,8 @@ def average(output_dir: Path, participants: Iterable[str]) -> list[TemplateMap]:
 
     Parameters
     ----------
-    output_dir : Path
-        The output dataset.
-    participants : iterable of str
-        Labels without ``sub-``.
+    output_dir, participants
+        As in `qsmbids.reports.group.rows.gather_rows`.
 
     Returns
     -------

@@ -22,12 +22,8 @@ def unexplained_field(
 
     Parameters
     ----------
-    rng : numpy.random.Generator
-        Random generator.
-    noise : SmoothNoise
-        On the same grid.
-    mask : (x, y, z) bool array
-        The brain.
+    rng, noise, mask
+        Random generator; random fields on the grid of the brain's mask.
     size : float
         In ppm.
     rough : float
