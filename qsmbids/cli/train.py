@@ -13,9 +13,9 @@ from qsmbids.bids.dataset import make_writable
 from qsmbids.cli.display import make_live
 from qsmbids.cli.train_parser import parse_training
 from qsmbids.errors import InputError, UsageError
-from qsmbids.workflows import training_job
+from qsmbids.workflows import training_folder, training_job
 from qsmbids.workflows.process import process
-from qsmbids.workflows.training_job import TrainingJob, read_card
+from qsmbids.workflows.training_job import TrainingJob
 
 if TYPE_CHECKING:
     from qsmbids.training.methods.recipe import Recipe
@@ -62,7 +62,7 @@ class _Run:
             print(f"{job.folder} is trained as far as asked; nothing to do.")
             self._tell_use(self._doubt())
             return 0
-        training_job.claim_folder(job, self.recipe, self.held_out)
+        training_folder.claim_folder(job, self.recipe, self.held_out)
         code = self._make_fields(participants)
         if not self._trained() and not self._train():
             print("Stopped; the same command with --resume goes on from here.")
@@ -97,10 +97,10 @@ class _Run:
         return found
 
     def _is_done(self) -> bool:
-        state = training_job.progress(self.job.folder)
+        state = training_folder.training_state(self.job.folder)
         if state is None:
             return False
-        training_job.claim_folder(self.job, self.recipe, self.held_out)
+        training_folder.claim_folder(self.job, self.recipe, self.held_out)
         if state.done(self.job, self.recipe):
             return state.paged
         if not self.job.resume:
@@ -111,7 +111,7 @@ class _Run:
         return False
 
     def _trained(self) -> bool:
-        state = training_job.progress(self.job.folder)
+        state = training_folder.training_state(self.job.folder)
         return state is not None and state.done(self.job, self.recipe)
 
     def _make_fields(self, participants: tuple[str, ...]) -> int:
@@ -183,8 +183,8 @@ class _Run:
         if self.method is not None and names:
             print(f"comparing on {', '.join(names)}", flush=True)
             held_out = compare(folder, names, self.method, self.recipe.name, self.job)
-        card = read_card(folder)
-        log = training_job.read_log(folder)
+        card = training_folder.read_card(folder)
+        log = training_folder.read_log(folder)
         doubt = self._doubt()
         page = write_training_page(
             folder, card=card, log=log, held_out=held_out, use=self._use(), doubt=doubt
@@ -194,9 +194,11 @@ class _Run:
 
     def _doubt(self) -> str:
         """Return why the weights are not to be used; empty if nothing speaks against them."""
-        from qsmbids.workflows.training_comparison import useless
+        from qsmbids.workflows.training_verdict import why_useless
 
-        return useless(read_card(self.job.folder), self.job.folder / "comparison.tsv")
+        return why_useless(
+            training_folder.read_card(self.job.folder), self.job.folder / "comparison.tsv"
+        )
 
     def _use(self) -> str:
         """Return the command that uses the weights; empty where no inversion does."""

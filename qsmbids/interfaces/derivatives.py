@@ -16,7 +16,7 @@ from qsmbids.bids import sidecar, write_json
 from qsmbids.bids.sidecar import write_curves
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.axis_order import turn_back
-from qsmbids.interfaces.base import Stage, StageInputs, WrittenOutputs, saved_array
+from qsmbids.interfaces.base import GridInputs, Stage, WritingStage, saved_array
 from qsmbids.interfaces.images import write_image
 from qsmbids.interfaces.outputs import (
     OUTPUTS,
@@ -47,12 +47,11 @@ _MAPS: dict[str, Callable[[str], Output]] = {
 """Where the maps of a method go."""
 
 
-class WriteInputs(StageInputs):
+class WriteInputs(GridInputs):
     """Images to write, what made them, and where they go."""
 
     series = traits.Any(mandatory=True, desc="what the images were made from")
     output_dir = traits.Str(mandatory=True)
-    grid = traits.Dict(mandatory=True)
     method = traits.Str(desc="of the inversion, for chi")
     brain = File(exists=True)
     eroded = File(exists=True)
@@ -83,12 +82,10 @@ class WriteInputs(StageInputs):
     reference = traits.Dict(desc="of the stage that put chi relative to a region")
 
 
-class WriteDerivatives(Stage):
-    """Write every image given, and its sidecar; always run, for somebody may have removed them."""
+class WriteDerivatives(WritingStage):
+    """Write every image given, and its sidecar."""
 
     input_spec = WriteInputs
-    output_spec = WrittenOutputs
-    _always_run = True
 
     def _compute(self, cwd: str) -> None:
         series, written = self.inputs.series, []
@@ -163,9 +160,8 @@ class WriteDerivatives(Stage):
         return block
 
 
-class _SaveInputs(StageInputs):
+class _SaveInputs(GridInputs):
     array = saved_array(mandatory=True, desc="(x, y, z)")
-    grid = traits.Dict(mandatory=True)
     name = traits.Str(mandatory=True, desc="of the file, without extension")
 
 

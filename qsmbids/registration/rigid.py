@@ -11,15 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qsmbids.physics import voxel_size
-from qsmbids.registration.comparison import (
-    SAMPLES,
-    SEED,
-    both_brains,
-    centre_of,
-    mutual_information,
-    with_rim,
-    without_coil,
-)
+from qsmbids.registration import comparison
 from qsmbids.registration.itk import at_spacing, demand_simpleitk, matrix_of, to_image
 
 LEVELS = (6.0, 3.0, 2.0)
@@ -96,16 +88,16 @@ def register(
     (2013), for SimpleITK.
     """
     sitk = demand_simpleitk()
-    inside, other = both_brains(fixed_mask, moving_mask)
-    still = to_image(sitk, without_coil(fixed, inside, fixed_affine), fixed_affine)
-    moved = to_image(sitk, without_coil(moving, other, moving_affine), moving_affine)
+    inside, other = comparison.both_brains(fixed_mask, moving_mask)
+    still = to_image(sitk, comparison.without_coil(fixed, inside, fixed_affine), fixed_affine)
+    moved = to_image(sitk, comparison.without_coil(moving, other, moving_affine), moving_affine)
     transform = sitk.Euler3DTransform()
-    centre = centre_of(inside, fixed_affine)
+    centre = comparison.centre_of(inside, fixed_affine)
     transform.SetCenter(centre.tolist())
-    transform.SetTranslation((centre_of(other, moving_affine) - centre).tolist())
-    near = with_rim(inside, fixed_affine)
+    transform.SetTranslation((comparison.centre_of(other, moving_affine) - centre).tolist())
+    near = comparison.with_rim(inside, fixed_affine)
     volume = float(near.sum() * np.prod(voxel_size(fixed_affine)))
-    method = mutual_information(sitk, to_image(sitk, near, fixed_affine))
+    method = comparison.mutual_information(sitk, to_image(sitk, near, fixed_affine))
     # without derivatives, whose errors stop the others a millimetre off
     method.SetOptimizerAsPowell(10, 30, 1.0, 1e-3, 1e-5)
     try:
@@ -113,8 +105,8 @@ def register(
             pair = [at_spacing(sitk, image, spacing) for image in (still, moved)]
             if spacing == LEVELS[0]:
                 _rotate_to_best(method, transform, *pair)
-            share = min(1.0, SAMPLES * np.prod(pair[0].GetSpacing()) / volume)
-            method.SetMetricSamplingPercentage(float(share), SEED)
+            share = min(1.0, comparison.SAMPLES * np.prod(pair[0].GetSpacing()) / volume)
+            method.SetMetricSamplingPercentage(float(share), comparison.SEED)
             method.SetInitialTransform(transform, True)
             method.Execute(*pair)
     except RuntimeError as error:

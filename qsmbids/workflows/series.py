@@ -18,9 +18,10 @@ from qsmbids.settings import Settings
 from qsmbids.workflows.beside import separates, weights
 from qsmbids.workflows.dicom import add_export
 from qsmbids.workflows.node import stage_node
-from qsmbids.workflows.plan import gives_uncertainty, node_name, writes_local_field
+from qsmbids.workflows.plan import gives_uncertainty, writes_local_field
 from qsmbids.workflows.regions import Regions
 from qsmbids.workflows.separation import add_separation
+from qsmbids.workflows.stage_names import node_name
 from qsmbids.workflows.stages import init_stages_wf, outputs_of
 
 _LOCAL_FIELD = {"field": "local", "mask": "eroded", "weight": "weight", "grid": "grid"}

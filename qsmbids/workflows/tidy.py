@@ -9,7 +9,7 @@ from qsmbids.bids import Series
 from qsmbids.errors import InputError
 from qsmbids.files import remove_parts
 from qsmbids.settings import Settings
-from qsmbids.workflows import locks, plan
+from qsmbids.workflows import locks, stage_names
 from qsmbids.workflows.records import log_dir
 
 
@@ -22,7 +22,7 @@ def remove_halves(series: Series, settings: Settings) -> None:
     for folder in (
         settings.output_dir / name,
         log_dir(settings, series.participant),
-        settings.work_dir / TOP / plan.node_name(series.key),
+        settings.work_dir / TOP / stage_names.node_name(series.key),
     ):
         remove_parts(folder)
 

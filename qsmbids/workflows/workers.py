@@ -22,6 +22,7 @@ _PRELOAD = [
     "scipy.ndimage",
     "nibabel",
     "qsmbids.interfaces.derivatives",
+    "qsmbids.interfaces.brain_mask",
     "qsmbids.interfaces.fields",
     "qsmbids.interfaces.read_series",
     "qsmbids.interfaces.susceptibility",

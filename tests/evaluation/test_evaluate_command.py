@@ -18,7 +18,7 @@ from qsmbids.cli.main import main
 from qsmbids.evaluation import METRICS, Summary, evaluate, regions_of
 from qsmbids.evaluation.study.run import Study
 from qsmbids.evaluation.study.tables import COLUMNS
-from qsmbids.reports import evaluation, evaluation_figures
+from qsmbids.reports import evaluation, evaluation_gallery
 from qsmbids.simulation import TISSUES
 
 SHAPE = (24, 26, 22)
@@ -92,7 +92,7 @@ def make_dataset(folder: Path) -> Path:
 def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A dataset to do something to; its evaluation draws nothing, which takes most of the time."""
     monkeypatch.setattr(evaluation, "write_evaluation_page", lambda folder, *_: folder)
-    monkeypatch.setattr(evaluation_figures, "draw_gallery", lambda *_: None)
+    monkeypatch.setattr(evaluation_gallery, "draw_gallery", lambda *_: None)
     return make_dataset(tmp_path)
 
 
