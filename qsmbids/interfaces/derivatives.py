@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nipype.interfaces.base import File, TraitedSpec, isdefined, traits
+from nipype.interfaces.base import File, isdefined, traits
 from numpy.typing import ArrayLike, NDArray
 
 from qsmbids import __version__
@@ -158,29 +158,6 @@ class WriteDerivatives(WritingStage):
                 block["MethodLabel"] = entry.label
             block["Reference"] = f"the mean over the {region}, which is set to 0 ppm"
         return block
-
-
-class _SaveInputs(GridInputs):
-    array = saved_array(mandatory=True, desc="(x, y, z)")
-    name = traits.Str(mandatory=True, desc="of the file, without extension")
-
-
-class _SaveOutputs(TraitedSpec):
-    image = File(desc="NIfTI, in the order of axes that the input had")
-
-
-class SaveImage(Stage):
-    """Write an array as an image, for nodes that are not of this package."""
-
-    input_spec = _SaveInputs
-    output_spec = _SaveOutputs
-
-    def _compute(self, cwd: str) -> None:
-        grid = self.inputs.grid
-        path = Path(cwd) / f"{self.inputs.name}.nii.gz"
-        values = turn_back(arrays.load(self.inputs.array), grid)
-        write_image(path, values, grid["stored"]["affine"])
-        self._results["image"] = str(path)
 
 
 def _same(values: NDArray[Any], field_strength: float | None) -> NDArray[Any]:
