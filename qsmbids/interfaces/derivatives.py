@@ -16,7 +16,7 @@ from qsmbids.bids import sidecar, write_json
 from qsmbids.bids.sidecar import write_curves
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.axis_order import turn_back
-from qsmbids.interfaces.base import GridInputs, Stage, WritingStage, saved_array
+from qsmbids.interfaces.base import GridInputs, WritingStage
 from qsmbids.interfaces.images import write_image
 from qsmbids.interfaces.outputs import (
     OUTPUTS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qsmbids.bids.results import Derivative, Series
+from qsmbids.bids.series_results import Derivative, SeriesResults
 from qsmbids.bids.volume import Image, read
 from qsmbids.physics import hz_per_ppm
 from qsmbids.reports.view import Mask, View, view_of
@@ -17,7 +17,7 @@ class SeriesImages:
 
     Parameters
     ----------
-    series : Series
+    series : SeriesResults
         What stands in the output folder.
 
     Attributes
@@ -32,7 +32,7 @@ class SeriesImages:
         Stated field strength in tesla.
     """
 
-    def __init__(self, series: Series):
+    def __init__(self, series: SeriesResults):
         self.series = series
         self.view: View | None = None
         self.masks: dict[str, Mask] = {}

@@ -14,7 +14,8 @@ from qsmbids.simulation.head_signal import acquire, receive_bias
 from qsmbids.simulation.lesions import paint_lesion
 from qsmbids.simulation.skull import paint_surroundings
 from qsmbids.simulation.tissues import TISSUES, Canvas
-from qsmbids.simulation.veins import draw_vessels, grow_veins
+from qsmbids.simulation.veins import grow_veins
+from qsmbids.simulation.vessels import draw_vessels
 
 AIR = np.float32(TISSUES["air"].chi)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qsmbids.bids.results import Derivative
+from qsmbids.bids.series_results import Derivative
 from qsmbids.errors import InputError
 from qsmbids.evaluation import evaluate, region_means
 from qsmbids.evaluation.study.maps import Map, Scan

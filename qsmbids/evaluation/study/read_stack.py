@@ -8,7 +8,7 @@ import numpy as np
 
 from qsmbids.bids import check
 from qsmbids.bids.labels import label_names
-from qsmbids.bids.results import Derivative
+from qsmbids.bids.series_results import Derivative
 from qsmbids.bids.volume import Grid, Volume, read
 from qsmbids.errors import InputError
 from qsmbids.evaluation import Regions, regions_by_name

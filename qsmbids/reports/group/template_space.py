@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qsmbids import __version__
-from qsmbids.bids.results import read_json
+from qsmbids.bids.series_results import read_json
 from qsmbids.bids.sidecar import write_json
 from qsmbids.bids.volume import Grid, Volume, read
 from qsmbids.errors import InputError
