@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qsmbids.bids import Inventory, write_dataset_description
+from qsmbids.bids import write_dataset_description
 from qsmbids.bids.dataset import make_writable
 from qsmbids.cli.display import make_live
 from qsmbids.cli.train_parser import parse_training
@@ -119,20 +119,13 @@ class _Run:
         settings = self.job.fields
         if settings is None or not participants:
             return 0
-        from qsmbids.bids.find import find_series
-        from qsmbids.workflows.training import add_references, gather_subjects
+        from qsmbids.workflows.training import find_fields, gather_subjects
 
         needed = participants if self.learns else tuple(self.held_out)
         if not self.learns:
             print(f"{self.job.recipe} learns from synthetic data; participants only to compare on.")
         settings = replace(settings, participants=needed)
-        inventory: Inventory = add_references(find_series(settings), settings, print)
-        if "maps" in self.recipe.all_sources and not any(s.reference for s in inventory.series):
-            raise InputError(
-                "No susceptibility map to learn from (Chimap without desc, or desc-cosmos) was "
-                "found on the grid of a series; name the derivatives that hold them: --source "
-                "maps=DIR."
-            )
+        inventory = find_fields(settings, demand_maps="maps" in self.recipe.all_sources)
         write_dataset_description(replace(settings, output_dir=self.job.output_dir))
         code = process(inventory, settings, make_live)
         self.subjects = gather_subjects(inventory.series, settings, self.job.folder / "subjects")

@@ -30,10 +30,8 @@ def region_tables(
 
     Parameters
     ----------
-    output_dir, participant
-        As in `qsmbids.reports.write_participant_page`.
-    series : SeriesResults
-        What stands there of the series.
+    output_dir, participant, series
+        As in `qsmbids.reports.series_section.series_section`.
 
     Returns
     -------
