@@ -12,7 +12,7 @@ from qsmbids.cli.levels import parse_level
 from qsmbids.cli.resolve import to_settings
 from qsmbids.inversion import COMBINATIONS, DEFAULT
 from qsmbids.inversion import METHODS as INVERSION
-from qsmbids.settings import ATLAS_SPACE, DEEP_GREY, SPACE, Settings
+from qsmbids.settings import ATLAS_SPACE, DEEP_GREY, SPACE, WHOLE_MASK, Settings
 
 _EPILOG = """\
 Exit codes: 0 all is well, 1 something failed, 2 the command cannot be carried out, 3 a check is red
@@ -140,7 +140,7 @@ def _add_regions(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--reference",
         metavar="REGION",
-        default="mask",
+        default=WHOLE_MASK,
         help="what susceptibility is relative to; mask: the mean over the whole map (default); "
         "csf: the fluid in the ventricles; or a region's name, such as splenium",
     )

@@ -15,14 +15,14 @@ from qsmbids.errors import UsageError
 from qsmbids.inversion import COMBINATIONS
 from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.masking import METHODS as MASKING
-from qsmbids.settings import EXTRACTORS, Settings
+from qsmbids.settings import EXTRACTORS, WHOLE_MASK, Settings
 
 _READS_WEIGHTS = ("run", "dry-run", "missing", "boilerplate-only")
 
 
 def _demand_regions(args: argparse.Namespace) -> None:
     """Refuse a reference where there will be no regions to find it among."""
-    if args.reference != "mask" and not (args.segmentation or args.atlas):
+    if args.reference != WHOLE_MASK and not (args.segmentation or args.atlas):
         raise UsageError(
             f"--reference {args.reference} needs regions; add --atlas deepgrey, or --segmentation "
             "with --derivatives."

@@ -27,6 +27,7 @@ from qsmbids.interfaces.outputs import (
     part_map,
     uncertainty_map,
 )
+from qsmbids.settings import WHOLE_MASK
 
 _DETAILS = (
     *("Weights", "SecondNetwork", "UncertaintyWeights", "Fit", "Device"),
@@ -36,7 +37,6 @@ STAGES = (
     *("reading", "masking", "mapping", "decay", "background", "inversion"),
     *("weighting", "separation"),
 )
-_WHOLE = "mask"
 _MAPS: dict[str, Callable[[str], Output]] = {
     "chi": chimap,
     "uncertainty": uncertainty_map,
@@ -151,7 +151,7 @@ class WriteDerivatives(WritingStage):
             region = "region that all orientations share" if several else "eroded mask"
             if isdefined(inputs.reference):
                 warnings += inputs.reference["Warnings"]
-                moved = inputs.reference["Method"] != _WHOLE
+                moved = inputs.reference["Method"] != WHOLE_MASK
                 region = f"region {inputs.reference['Method']}" if moved else region
             if isdefined(inputs.chi):
                 block |= {name: last[name] for name in _DETAILS if name in last}

@@ -24,7 +24,7 @@ from qsmbids.interfaces.outputs import (
 from qsmbids.inversion import COMBINATIONS, METHODS
 from qsmbids.masking import METHODS as MASKING
 from qsmbids.options import as_text
-from qsmbids.settings import Processing, Settings
+from qsmbids.settings import WHOLE_MASK, Processing, Settings
 from qsmbids.workflows.beside import exports, separates, weights
 from qsmbids.workflows.stage_names import LABELS
 
@@ -109,7 +109,7 @@ def space_outputs(series: Series, settings: Settings) -> list[Path]:
 
 def moves_zero(series: Series, settings: Settings) -> bool:
     """Tell whether susceptibility is put relative to a region instead of the whole mask."""
-    return settings.reference != "mask" and bool(region_sets(series, settings))
+    return settings.reference != WHOLE_MASK and bool(region_sets(series, settings))
 
 
 def outputs(series: Series, settings: Settings) -> list[Path]:
