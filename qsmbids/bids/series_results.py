@@ -101,14 +101,14 @@ class SeriesResults:
         return [str(text) for text in texts if str(text).startswith(MASK_DOUBT)]
 
     @property
-    def every(self) -> list[Derivative]:
+    def all_images(self) -> list[Derivative]:
         """All derivatives of the series."""
         beside = (self.uncertainties, self.before, self.paramagnetic, self.diamagnetic)
         maps = [one for images in (self.chimaps, *beside) for one in images.values()]
         return [*maps, *self.images.values()]
 
     @property
-    def telling(self) -> list[Derivative]:
+    def with_stages(self) -> list[Derivative]:
         """The derivatives whose sidecars together tell of every stage, in the order of the run."""
         made = (self.images, self.chimaps, self.paramagnetic)
         return [one for images in made for one in images.values()]

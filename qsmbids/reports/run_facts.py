@@ -41,7 +41,7 @@ def run_files(output_dir: Path, participant: str, keys: Sequence[str]) -> list[s
 
 def series_files(output_dir: Path, participant: str, series: SeriesResults) -> list[str]:
     """Return the images and sidecars of a series and what was noted of it, as relative paths."""
-    images = [derivative.path for derivative in series.every]
+    images = [derivative.path for derivative in series.all_images]
     sidecars = [path.with_name(f"{path.name.split('.')[0]}.json") for path in images]
     folders = {path.parent for path in images}
     moved = [path for folder in folders for path in folder.glob(f"{series.key}{SPACE}*")]

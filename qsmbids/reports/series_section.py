@@ -75,7 +75,7 @@ def series_section(
 def stages_of(series: SeriesResults) -> list[dict[str, Any]]:
     """Return the stages of all maps of the series, each once, in the order of the run."""
     stages: dict[str, dict[str, Any]] = {}
-    for derivative in series.telling:
+    for derivative in series.with_stages:
         for stage in derivative.provenance.get("Stages") or []:
             if isinstance(stage, Mapping):
                 parameters = stage.get("Parameters")

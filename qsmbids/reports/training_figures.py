@@ -31,7 +31,7 @@ def draw_curves(log: Log, folder: Path) -> str:
     Parameters
     ----------
     log : sequence of mapping
-        The lines of ``log.jsonl``: ``step`` with ``loss``, or with ``scores`` by world.
+        The lines of ``log.jsonl``: ``step`` with ``loss``, or with ``scores`` by name.
     folder : Path
         Where they go.
     """
@@ -39,14 +39,14 @@ def draw_curves(log: Log, folder: Path) -> str:
     loss, scores = figure.subplots(1, 2)
     points = [(line["step"], line["loss"]) for line in log if "loss" in line]
     _curve(loss, points, "loss", figures.METHOD_COLOURS[0])
-    worlds = dict.fromkeys(world for line in log for world in line.get("scores", {}))
-    for number, world in enumerate(worlds):
-        found = [(x["step"], x["scores"][world]) for x in log if world in x.get("scores", {})]
+    names = dict.fromkeys(name for line in log for name in line.get("scores", {}))
+    for number, name in enumerate(names):
+        found = [(x["step"], x["scores"][name]) for x in log if name in x.get("scores", {})]
         colour = figures.METHOD_COLOURS[number % len(figures.METHOD_COLOURS)]
-        _curve(scores, found, world, colour)
+        _curve(scores, found, name, colour)
     _dress(loss, "loss")
     _dress(scores, "held-out error (%)")
-    if worlds:
+    if names:
         scores.legend(facecolor=figures.PANEL, edgecolor=figures.FAINT, labelcolor=figures.TEXT)
     figure.tight_layout()
     FigureCanvasSVG(figure).print_svg(folder / "curves.svg")
@@ -57,7 +57,7 @@ def draw_curves(log: Log, folder: Path) -> str:
 
 
 def _curve(axes: Axes, points: Sequence[tuple[float, float]], label: str, colour: str) -> None:
-    if not points:  # a training of seconds tells no loss
+    if not points:  # a training of seconds logs no loss
         axes.set_visible(False)
         return
     steps, values = zip(*points, strict=True)

@@ -19,7 +19,7 @@ from qsmbids.workflows.participants import TOP
 from qsmbids.workflows.plan import outputs
 from qsmbids.workflows.signatures import Signer
 from qsmbids.workflows.stage_names import LABELS, node_name, stage_label
-from qsmbids.workflows.tidy import remove_halves
+from qsmbids.workflows.tidy import remove_unfinished
 
 _GIVEN_UP = "the run was stopped before the series was done"
 
@@ -66,7 +66,7 @@ class Outcomes:
 
     def begin(self, series: Series) -> bool:
         """Begin with a series; tell whether its images are still there."""
-        remove_halves(series, self._settings)
+        remove_unfinished(series, self._settings)
         state = self.states[node_name(series.key)] = State(series)
         try:
             self._signer.begin(series.images)

@@ -12,12 +12,12 @@ from qsmbids.workflows.progress import Progress
 def complete_pages(
     inventory: Inventory, settings: Settings, stale: set[str], progress: Progress
 ) -> None:
-    """Write pages that are missing, stale or older than the word of a failure."""
+    """Write pages that are missing, stale or older than the record of a failure."""
     told = {item.participant for item in inventory.skipped if item.error}
     for participant in sorted(told | {series.participant for series in inventory.series}):
         page = settings.output_dir / f"sub-{participant}.html"
-        words = records.log_dir(settings, participant).glob("*_error.json")
-        latest = max((path.stat().st_mtime for path in words), default=0.0)
+        failures = records.log_dir(settings, participant).glob("*_error.json")
+        latest = max((path.stat().st_mtime for path in failures), default=0.0)
         missing = not page.is_file() or page.stat().st_mtime < latest
         if missing or participant in stale:
             _write_page(participant, settings, progress)

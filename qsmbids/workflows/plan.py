@@ -25,7 +25,7 @@ from qsmbids.inversion import COMBINATIONS, METHODS
 from qsmbids.masking import METHODS as MASKING
 from qsmbids.options import as_text
 from qsmbids.settings import WHOLE_MASK, Processing, Settings
-from qsmbids.workflows.beside import exports, separates, weights
+from qsmbids.workflows.beside import exports, makes_swi, separates
 from qsmbids.workflows.stage_names import LABELS
 
 
@@ -50,7 +50,7 @@ def images(series: Series, settings: Settings) -> list[Output]:
         names += ["local", "magnitude"]
     if series.shows_decay:
         names += ["r2star", "t2star", "s0"]
-    if weights(series, settings):
+    if makes_swi(series, settings):
         names += ["swi", "minimum"]
     maps = [chimap(method) for method in settings.methods]
     maps += [uncertainty_map(m) for m in settings.methods if gives_uncertainty(m, settings)]
@@ -175,7 +175,7 @@ def _steps_beside(series: Series, settings: Settings) -> Iterable[tuple[str, str
         yield LABELS["template"], f"maps in the space of {' and '.join(spaces)}"
     if separates(series, settings):
         yield LABELS["separation"], _with_options(settings.separation, settings)
-    if weights(series, settings):
+    if makes_swi(series, settings):
         yield LABELS["weighting"], _with_options("swi", settings)
 
 

@@ -86,7 +86,7 @@ def _prepare(settings: Settings) -> None:
 
 
 def _note_skipped(inventory: Inventory, settings: Settings, progress: Progress) -> None:
-    """Say which series are skipped, and leave a word for the participants' pages."""
+    """Say which series are skipped, and record it for the participants' pages."""
     for item in inventory.skipped:
         progress.skipped(item)
         if item.error:
