@@ -65,12 +65,9 @@ def _curve(axes: Axes, points: Sequence[tuple[float, float]], label: str, colour
 
 
 def _dress(axes: Axes, what: str) -> None:
-    axes.set_facecolor(figures.PANEL)
+    figures.dress(axes)
     axes.set_xlabel("step", color=figures.TEXT)
     axes.set_ylabel(what, color=figures.TEXT)
-    axes.tick_params(colors=figures.TEXT, which="both")
-    for spine in axes.spines.values():
-        spine.set_color(figures.FAINT)
 
 
 def field_and_maps(
