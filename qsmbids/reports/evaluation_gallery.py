@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from qsmbids.array_types import Mask
 from qsmbids.bids.volume import Grid, Image, Volume
 from qsmbids.evaluation import diamagnetic_lesion
 from qsmbids.evaluation.regional import centred
@@ -17,7 +18,7 @@ from qsmbids.reports.evaluation_figures import coloured
 from qsmbids.reports.figures import FAINT, TEXT
 from qsmbids.reports.picture import Picture
 from qsmbids.reports.slices import Panel
-from qsmbids.reports.view import Mask, View, view_of
+from qsmbids.reports.view import View, view_of
 from qsmbids.reports.windows import TISSUE_PPM, WIDE_PPM
 
 REFERENCE = "reference"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from qsmbids.array_types import Mask
 from qsmbids.bids.series_results import Derivative, SeriesResults
 from qsmbids.bids.volume import Image, read
 from qsmbids.physics import hz_per_ppm
-from qsmbids.reports.view import Mask, View, view_of
+from qsmbids.reports.view import View, view_of
 
 _MASKS = ("brain", "eroded", "reliable")
 

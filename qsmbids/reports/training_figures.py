@@ -16,10 +16,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from qsmbids.array_types import Mask
 from qsmbids.bids.volume import Grid, Image, Volume
 from qsmbids.reports import figures, slices
 from qsmbids.reports.picture import Picture
-from qsmbids.reports.view import Mask, view_of
+from qsmbids.reports.view import view_of
 from qsmbids.reports.windows import LOCAL_PPM, TISSUE_PPM
 
 Log = Sequence[Mapping[str, Any]]

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from qsmbids.array_types import Float
 from qsmbids.simulation.head_grid import Grid
 
-Float = NDArray[np.float32]
 Points = NDArray[np.float64]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import set_workers
 
+from qsmbids.array_types import Float
 from qsmbids.bids import write_text
 from qsmbids.evaluation import METRICS, evaluate
 from qsmbids.inversion import reconstruct
@@ -22,7 +23,6 @@ from qsmbids.training.data.subjects import Subjects
 from qsmbids.workflows.training_job import TrainingJob
 from qsmbids.workflows.training_verdict import TRAINED
 
-Float = NDArray[np.float32]
 CLASSICAL = ("tv", "tkd")
 PICTURED = 4
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from qsmbids.array_types import Mask
 from qsmbids.bids import check
 from qsmbids.bids.labels import label_names
 from qsmbids.bids.series_results import Derivative
@@ -13,7 +14,7 @@ from qsmbids.bids.volume import Grid, Volume, read
 from qsmbids.errors import InputError
 from qsmbids.evaluation import Regions, regions_by_name
 from qsmbids.evaluation.study.maps import Map, Scan
-from qsmbids.evaluation.study.stack import Image, Mask, Stack
+from qsmbids.evaluation.study.stack import Image, Stack
 
 _INSIDE = 0.99  # of a resampled mask: what a neighbour outside has no share in
 _RESAMPLED = "{} lies on another grid; it was resampled linearly by its affine."

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from qsmbids.array_types import Mask
 from qsmbids.bids.volume import Grid
 from qsmbids.evaluation import Regions
 
 Image = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 
 @dataclass

@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
+from qsmbids.array_types import Float, Mask
 from qsmbids.checks import check_field, check_geometry
 from qsmbids.errors import InputError
 from qsmbids.files import whole_file
 from qsmbids.physics import forward_field
-
-Float = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)

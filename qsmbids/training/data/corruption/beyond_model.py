@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from qsmbids.array_types import Float
 from qsmbids.training.data.random_fields import SmoothNoise
-
-Float = NDArray[np.float32]
 
 
 def unexplained_field(
