@@ -11,18 +11,13 @@ from __future__ import annotations
 
 import argparse
 import math
-import re
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
-import psutil
-
+from benchmarks.watch import watch
 from qsmbids.cli.demo import FIELD_OF_VIEW
 from qsmbids.cli.demo import main as simulate
 
@@ -49,8 +44,11 @@ def main() -> None:
             command += ["--nprocs", str(args.nprocs), *more]
             if args.mem_gb:
                 command += ["--mem", str(args.mem_gb)]
-            wall, processor, most = watch(command)
-            print(f"{size}: {wall:.0f} s, {processor:.0f} s of processors, peak {most:.2f} GB")
+            used = watch([sys.executable, "-m", "qsmbids", *command])
+            print(
+                f"{size}: {used.seconds:.0f} s, {used.processor:.0f} s of processors, "
+                f"peak {used.tree:.2f} GB"
+            )
             for name, told, taken in sorted(stages(root, folder / "work")):
                 print(f"  {name:28} told {told:5.2f}, took {taken:5.2f}, {taken / told:4.0%}")
             sys.stdout.flush()
@@ -64,42 +62,6 @@ def make_dataset(root: Path, size: str, echoes: int, participants: int) -> None:
     options = ["--voxel-size", *edges, "--echo-times", *times, "--participants", str(participants)]
     if simulate([str(root), *options]):
         raise RuntimeError("the head could not be simulated")
-
-
-def watch(command: Sequence[str]) -> tuple[float, float, float]:
-    """Run qsmbids; return seconds, seconds of processors, and the most memory in GB."""
-    start, most, busy = time.perf_counter(), 0, dict[int, float]()
-    child = subprocess.Popen([sys.executable, "-m", "qsmbids", *command])
-    while child.poll() is None:
-        now = 0
-        for process in family(child.pid):
-            with suppress(psutil.Error, OSError):
-                times = process.cpu_times()
-                busy[process.pid] = times.user + times.system
-                now += held(process)
-        most = max(most, now)
-        time.sleep(0.2)
-    if child.returncode:
-        raise RuntimeError(f"qsmbids ended with {child.returncode}")
-    return time.perf_counter() - start, sum(busy.values()), most / 1e9
-
-
-def family(process: int) -> list[psutil.Process]:
-    """Return a process and all that it started."""
-    try:
-        first = psutil.Process(process)
-        return [first, *first.children(recursive=True)]
-    except psutil.Error:
-        return []
-
-
-def held(process: psutil.Process) -> int:
-    """Return the bytes that a process holds, its share of those that it shares (PSS).
-
-    ``psutil`` has no short call for it: it reads every mapping, which takes long.
-    """
-    text = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
-    return int(next(iter(re.findall(r"^Pss:\s+(\d+)", text, re.M)), 0)) * 1024
 
 
 def stages(root: Path, work: Path) -> Iterator[tuple[str, float, float]]:
