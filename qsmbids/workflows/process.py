@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from qsmbids.workflows.progress import Draw, Progress
 from qsmbids.workflows.templates import with_templates
 from qsmbids.workflows.tidy import tidy
 from qsmbids.workflows.validation import Validation
+from qsmbids.workflows.workers import set_environment
 
 _MOST_THREADS = 8
 _BATCH = 8  # series for each processor in one graph: large enough to keep all of them busy
@@ -69,8 +69,8 @@ def _process(todo: Sequence[Series], settings: Settings, progress: Progress) -> 
         return
     _check_space(todo, sizes, settings)
     _check_memory(todo, sizes, settings, progress)
-    # Nipype takes half a second to import, and would ask the network for a newer version.
-    os.environ["NIPYPE_NO_ET"] = "1"
+    set_environment()
+    # Nipype takes half a second to import
     from qsmbids.workflows.run import Runner
 
     runner = Runner(settings, progress)
