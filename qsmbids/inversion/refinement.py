@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import binary_propagation, gaussian_filter
 
+from qsmbids.array_types import Bool, Float
 from qsmbids.inversion.tv import minimise
-from qsmbids.physics.problem import Bool, Float, Problem
+from qsmbids.physics.problem import Problem
 
 # How much the prior counts: TRUST where the smooth part of what the network leaves of the field
 # is UNEXPLAINED of it, more or less elsewhere by a power of that. From two simulated heads whose

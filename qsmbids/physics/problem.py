@@ -7,13 +7,10 @@ from functools import cached_property
 from typing import TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
+from qsmbids.array_types import Bool, Float
 from qsmbids.physics.dipole import DipoleConvolution
 
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
-Complex = NDArray[np.complex64]
 Vector = tuple[float, ...]
 
 

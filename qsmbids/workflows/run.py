@@ -17,7 +17,7 @@ from qsmbids.bids import Series
 from qsmbids.errors import UsageError
 from qsmbids.files import own_folder
 from qsmbids.settings import Settings
-from qsmbids.workflows import plan
+from qsmbids.workflows import stage_names
 from qsmbids.workflows.outcomes import Listener, Outcomes
 from qsmbids.workflows.participants import TOP, init_run_wf
 from qsmbids.workflows.plugin import QsmbidsPlugin
@@ -117,7 +117,7 @@ class Runner:
     def _on_status(self, node: Any, status: str) -> None:
         inner, stage = _place(node)
         state = self._outcomes.states.get(inner)
-        label = plan.stage_label(stage)
+        label = stage_names.stage_label(stage)
         who = state.series.key if state else node.inputs.key
         if status == "start":
             self._listener.stage_started(who, label)
@@ -137,7 +137,7 @@ class Runner:
         """A node has failed: say so, once a series."""
         inner, stage = _place(node)
         state = self._outcomes.states.get(inner)
-        label = plan.stage_label(stage)
+        label = stage_names.stage_label(stage)
         if state is None:
             self._outcomes.report_failed(node.inputs.participant, text)
         elif state.failure is None:

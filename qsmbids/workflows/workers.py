@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from qsmbids.workflows.ending import heed
+from qsmbids.workflows.ending import raise_if_asked
 
 # What every worker needs; the server that workers are forked from imports it once.
 _PRELOAD = [
@@ -25,6 +25,7 @@ _PRELOAD = [
     "scipy.ndimage",
     "nibabel",
     "qsmbids.interfaces.derivatives",
+    "qsmbids.interfaces.brain_mask",
     "qsmbids.interfaces.fields",
     "qsmbids.interfaces.read_series",
     "qsmbids.interfaces.susceptibility",
@@ -111,7 +112,7 @@ class Workers:
         KeyboardInterrupt
             If the process has been asked to end.
         """
-        heed()
+        raise_if_asked()
         self._collect()
         return self._results.pop(task, None)
 
