@@ -43,7 +43,7 @@ def main() -> None:
             command = [str(root), str(folder / "out"), "participant", "-w", str(folder / "work")]
             command += ["--nprocs", str(args.nprocs), *more]
             if args.mem_gb:
-                command += ["--mem", str(args.mem_gb)]
+                command += ["--mem", f"{args.mem_gb}GB"]
             used = watch([sys.executable, "-m", "qsmbids", *command])
             print(
                 f"{size}: {used.seconds:.0f} s, {used.processor:.0f} s of processors, "

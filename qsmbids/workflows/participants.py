@@ -14,7 +14,6 @@ from qsmbids.workflows.resources import stage_memory
 from qsmbids.workflows.series import init_series_wf
 from qsmbids.workflows.stage_names import node_name
 
-_LEAST_GB = 0.5
 TOP = "qsmbids"
 """The name of the workflow, and of its folder in the work directory."""
 
@@ -55,7 +54,7 @@ def init_run_wf(
         writers = [(wf, name) for wf in inner for name in writing_nodes(wf)]
         name = f"report_{node_name(f'sub-{participant}')}"
         largest = max((voxels for _, voxels in members), default=0)
-        memory = max(_LEAST_GB, stage_memory("ParticipantReport", largest, 1))
+        memory = stage_memory("ParticipantReport", largest, 1)
         report = Node(ParticipantReport(len(writers)), name=name, mem_gb=memory)
         report.inputs.trait_set(
             key=f"sub-{participant}", participant=participant, output_dir=str(settings.output_dir)

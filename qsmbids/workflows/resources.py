@@ -9,23 +9,24 @@ from typing import Any
 from qsmbids.bids import Series
 from qsmbids.errors import InputError
 from qsmbids.inversion import METHODS
+from qsmbids.inversion.inversion_methods import INFERENCE
 from qsmbids.settings import Settings
 from qsmbids.workflows.plan import images
 
-# Peak memory in volumes of float32, measured: fixed part, and part for each echo.
+# Peak memory in volumes of float32, by `benchmarks/memory.py`: fixed part, and part for each echo.
 _VOLUMES = {
-    "LoadSeries": (4, 4),
+    "LoadSeries": (1, 4),
     "LoadField": (4, 1),
-    "BrainMask": (14, 0),
-    "FieldMap": (22, 4),
-    "Relaxometry": (6, 2),
+    "BrainMask": (6, 0),
+    "FieldMap": (18, 3),
+    "Relaxometry": (5, 1),
     "Background": (20, 0),
     "Inversion": (35, 0),  # a mask that fills the grid
     "Weighting": (6, 1),
     "Separation": (6, 0),
-    "MeasureQuality": (14, 1),
-    "DrawEchoes": (8, 1),
-    "ParticipantReport": (18, 0),
+    "MeasureQuality": (7, 1),
+    "DrawEchoes": (8, 0),
+    "ParticipantReport": (20, 0),
     "Segmentation": (14, 0),  # with the segmentation itself, on another grid
     "RegisterToTemplate": (30, 1),  # most of it at 1 mm
     "AtlasRegions": (14, 0),
@@ -33,7 +34,7 @@ _VOLUMES = {
     "WriteInSpace": (20, 0),
     "Reference": (4, 0),
     "MeasureRegions": (8, 0),
-    "WriteDerivatives": (5, 0),
+    "WriteDerivatives": (3, 0),
     "WriteDicom": (5, 0),
     "SaveImage": (5, 0),
     "StoreSubject": (5, 0),
@@ -41,8 +42,10 @@ _VOLUMES = {
     "Align": (12, 5),  # each orientation
     "Combine": (16, 8),
 }
-_PROCESS_GB = 0.15
-_NETWORK_GB = 0.8  # torch, and the brain network on 2 mm voxels, whatever the scan's are
+_PROCESS_GB = 0.52  # a worker that has imported all that stages need, the brain network included
+_TILES_GB, _BESIDE = 3.0, 12  # what networks take at the most by default, and volumes beside it
+LEADING_GB = 0.25
+"""What the process that leads the workers takes, and the server that they are forked from."""
 
 
 def stage_memory(interface: str, voxels: int, echoes: int, method: str | None = None) -> float:
@@ -51,8 +54,10 @@ def stage_memory(interface: str, voxels: int, echoes: int, method: str | None = 
     volumes = fixed + each * echoes
     if interface == "Inversion" and method is not None:
         volumes = max(volumes, METHODS[method].volumes)
-    network = _NETWORK_GB if interface in ("BrainMask", "MeasureQuality") else 0.0
-    return _PROCESS_GB + network + volumes * voxels * 4e-9
+    needed = volumes * voxels * 4e-9
+    if method is not None and interface == "Inversion" and METHODS[method].volumes == INFERENCE:
+        needed = min(needed, max(_TILES_GB + _BESIDE * voxels * 4e-9, fixed * voxels * 4e-9))
+    return _PROCESS_GB + needed
 
 
 def voxels_of(series: Series) -> int:

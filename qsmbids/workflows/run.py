@@ -21,6 +21,7 @@ from qsmbids.workflows import stage_names
 from qsmbids.workflows.outcomes import Listener, Outcomes
 from qsmbids.workflows.participants import TOP, init_run_wf
 from qsmbids.workflows.plugin import QsmbidsPlugin
+from qsmbids.workflows.resources import LEADING_GB
 from qsmbids.workflows.signatures import signer
 from qsmbids.workflows.workers import Workers, quieten
 
@@ -106,7 +107,7 @@ class Runner:
             else:
                 resources = {
                     "n_procs": self._settings.nprocs,
-                    "memory_gb": self._settings.mem_gb,
+                    "memory_gb": max(self._settings.mem_gb - LEADING_GB, LEADING_GB),
                     "status_callback": self._on_status,
                 }
                 top.run(plugin=QsmbidsPlugin(self._workers, self._on_crash, resources))

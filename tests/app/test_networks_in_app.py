@@ -414,6 +414,13 @@ def test_fits_of_networks_take_the_most_memory() -> None:
     assert resources.series_memory(160**3, 1, ["tv", "dip"]) == needs[-1]
 
 
+def test_networks_that_work_in_tiles_fit_beside_large_volumes() -> None:
+    large = 400 * 480 * 320
+    volume = 4e-9 * large
+    assert resources.stage_memory("Inversion", large, 3, "dcnet-tv") < 0.6 + 35 * volume
+    assert resources.series_memory(large, 3, ["dcnet-tv"]) < 24
+
+
 def test_the_methods_text_names_the_weights() -> None:
     used = {"Name": "toy", "SHA256": "0123456789abcdef"}
     parameters = {"weights": "/home/me/toy.safetensors", "consistency": 0.1}
