@@ -82,8 +82,9 @@ check: test lint types imports ## all of the above
 dist: $(INSTALLED) ## build wheel and source archive of the last commit into dist/
 	$(BIN)/python -m release.build
 
-try-dist: dist ## install the wheel into a clean environment, map a head with it and test it
-	release/try.sh --python $(BIN)/python dist
+WHEELS ?=
+try-dist: dist ## install the wheel into a clean environment, from the folder WHEELS if given, use and test it
+	release/try.sh --python $(BIN)/python $(if $(WHEELS),--wheels $(WHEELS)) dist
 
 audit: $(INSTALLED) ## look for known vulnerabilities, write the bill of materials dist/qsmbids.cdx.json
 	$(PYTHON) -m venv .cache/audit
