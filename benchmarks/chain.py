@@ -13,15 +13,14 @@ import argparse
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-import psutil
 from scipy.ndimage import distance_transform_edt
 
 from benchmarks.heads import nrmse
+from benchmarks.watch import watch
 from qsmbids.background import DEFAULT
 from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.bids import desc_label
@@ -29,25 +28,6 @@ from qsmbids.inversion import METHODS
 
 SINUS_DISTANCE = 10.0  # mm from the brain's surface, where the sinus' field is no longer steep
 COLUMNS = ("seconds", "peak GB", "total", "local", "chi", "all voxels", "brain", "kept")
-
-
-def watch(command: list[str]) -> tuple[float, float]:
-    """Run a command; return its seconds and the peak memory in GB of all its processes."""
-    start, peak = time.perf_counter(), 0.0
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    parent = psutil.Process(process.pid)
-    while process.poll() is None:
-        used = 0
-        for each in [parent, *parent.children(recursive=True)]:
-            try:
-                used += each.memory_full_info().pss
-            except psutil.Error:
-                continue
-        peak = max(peak, used / 1e9)
-        time.sleep(0.1)
-    if process.returncode:
-        sys.exit(f"{' '.join(command)} ended with {process.returncode}")
-    return time.perf_counter() - start, peak
 
 
 def read(folder: Path, ending: str) -> np.ndarray:
@@ -99,7 +79,7 @@ def main() -> None:
             out, work = Path(scratch) / f"out-{method}", Path(scratch) / f"work-{method}"
             command = [str(here / "qsmbids"), str(bids), str(out), "participant", "-w", str(work)]
             used = watch([*command, "--method", method, "--background", asked.background])
-            figures = [*used, *score(bids, out, method)]
+            figures = [used.seconds, used.tree, *score(bids, out, method)]
             print(f"{method:10}" + "".join(f"{value:11.1f}" for value in figures), flush=True)
 
 

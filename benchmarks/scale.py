@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchmarks.watch import watch
 from qsmbids.cli.demo import main as simulate
 
 FAST = ("--method", "tkd", "--skip-bids-validation")
@@ -55,30 +54,8 @@ def make_dataset(folder: Path, participants: int, voxel: float = 6.0) -> Path:
 
 def run(*words: str) -> tuple[str, float]:
     """Run qsmbids; return its times in words, and the most memory in MB of the leading process."""
-    start, before = time.perf_counter(), os.times()
-    child = subprocess.Popen(
-        [sys.executable, "-m", "qsmbids", *words],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    most = 0.0
-    while child.poll() is None:
-        most = max(most, _peak(child.pid))
-        time.sleep(0.1)
-    if child.returncode not in (0, 1):
-        raise RuntimeError(f"{' '.join(words)} ended with {child.returncode}")
-    after = os.times()
-    processor = sum(after[2:4]) - sum(before[2:4])
-    return f"{time.perf_counter() - start:.1f} s ({processor:.1f} s of processors)", most
-
-
-def _peak(process: int) -> float:
-    try:
-        text = Path(f"/proc/{process}/status").read_text()
-    except OSError:
-        return 0.0
-    peaks = [line.split()[1] for line in text.splitlines() if line.startswith("VmHWM")]
-    return int(peaks[0]) / 1024 if peaks else 0.0
+    used = watch([sys.executable, "-m", "qsmbids", *words], allowed=(0, 1))
+    return f"{used.seconds:.1f} s ({used.processor:.1f} s of processors)", 1e3 * used.parent
 
 
 def size(folder: Path) -> int:

@@ -98,6 +98,7 @@ def test_each_process_takes_a_gpu_of_its_own(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
     monkeypatch.setattr("torch.distributed.init_process_group", lambda *_, **__: None)
+    monkeypatch.setattr("qsmbids.training.engine.distributed._store", lambda: None)
     monkeypatch.setattr("torch.distributed.destroy_process_group", lambda: None)
     with distributed("auto") as alone:
         assert (alone.device, alone.rank, alone.world_size) == (torch.device("cuda"), 0, 1)

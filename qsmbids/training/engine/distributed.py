@@ -79,8 +79,25 @@ def distributed(device: str) -> Iterator[Distributed]:
     picked = pick_device(device, int(os.environ.get("LOCAL_RANK", 0)))
     if picked.type == "cuda":
         torch.cuda.set_device(picked)
-    dist.init_process_group("nccl" if picked.type == "cuda" else "gloo", timeout=PATIENCE)
+    dist.init_process_group(
+        "nccl" if picked.type == "cuda" else "gloo",
+        store=_store(),
+        rank=rank,
+        world_size=world_size,
+        timeout=PATIENCE,
+    )
     try:
         yield Distributed(picked, rank, world_size)
     finally:
         dist.destroy_process_group()
+
+
+def _store() -> dist.Store:
+    """Return the store through which the processes of this start find one another.
+
+    torchrun keeps one store for all its restarts: without a part of its own, a restarted process
+    may read there where a dead one listened, and wait for it.
+    """
+    store, _, _ = next(dist.rendezvous("env://", timeout=PATIENCE))
+    start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    return dist.PrefixStore(f"start-{start}", store)
