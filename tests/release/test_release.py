@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import qsmbids
 from qsmbids import __version__
 from release.build import build, normalise
 
@@ -52,7 +53,7 @@ def test_every_file_that_states_the_version_states_this_one() -> None:
 
 
 def test_licences_stand_beside_what_others_made() -> None:
-    data = ROOT / "qsmbids" / "data"
+    data = Path(qsmbids.__file__).parent / "data"
     others = {path.parent for path in data.rglob("LICENSE*")}
     assert {folder.name for folder in others} == {"atlas", "heads", "niivue", "weights"}
     told = (data / "heads" / "LICENSES.md").read_text("utf-8")
