@@ -39,4 +39,4 @@ env/bin/qsmbids --version
 env/bin/qsmbids-demo demo/bids --voxel-size 3 3 3
 env/bin/qsmbids demo/bids demo/out participant -w demo/work
 ls demo/out/sub-01/anat/*_Chimap.nii.gz
-env/bin/python -m pytest -q -m "not slow" tests
+OMP_NUM_THREADS=1 env/bin/python -m pytest -q -m "not slow" tests
