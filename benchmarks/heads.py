@@ -23,6 +23,24 @@ FIELD_OF_VIEW = (164.0, 205.0, 205.0)  # mm
 FIRST_HEAD = 1000  # seeds below belong to training
 DEEP_GREY = ("caudate", "putamen", "pallidum", "substantia nigra", "red nucleus", "dentate")
 LESIONS = ("calcification", "haemorrhage")
+SEGMENTATION = {
+    "caudate": 1,
+    "pallidum": 2,
+    "putamen": 3,
+    "red nucleus": 4,
+    "dentate": 5,
+    "substantia nigra": 6,
+    "thalamus": 7,
+    "white matter": 8,
+    "grey matter": 9,
+    "fluid": 10,
+    "vein": 11,
+    "bone": 13,
+    "air": 14,
+    "muscle": 15,
+    "calcification": 16,
+}
+"""Labels of QSM-CI's segmentation, by the names of the simulated tissues."""
 Float = NDArray[np.float32]
 Case = dict[str, Any]
 """``field`` and ``chi`` in ppm, ``mask``, ``weight`` or None, ``magnitude``, ``labels``, and the

@@ -28,7 +28,7 @@ import yaml
 from qsm_ci.qsm_eval import load, nrmse_challenge
 from qsm_ci.stages import ARTIFACT_FILE, STAGES
 
-from benchmarks.heads import random_head
+from benchmarks.heads import SEGMENTATION, random_head
 from qsmbids import __version__
 from qsmbids.inversion import METHODS
 from qsmbids.networks.weights_file import digest, locate, read
@@ -36,24 +36,6 @@ from qsmbids.simulation import TISSUES, Head, HeadRecipe
 
 ENTRIES = Path(__file__).resolve().parents[1] / "docker" / "qsm-ci"
 TIME_LIMIT = 7200  # s
-# The labels of the scorer's segmentation, by the names of the simulated tissues.
-SEGMENTATION = {
-    "caudate": 1,
-    "pallidum": 2,
-    "putamen": 3,
-    "red nucleus": 4,
-    "dentate": 5,
-    "substantia nigra": 6,
-    "thalamus": 7,
-    "white matter": 8,
-    "grey matter": 9,
-    "fluid": 10,
-    "vein": 11,
-    "bone": 13,
-    "air": 14,
-    "muscle": 15,
-    "calcification": 16,
-}
 COLUMNS = {
     "nrmse": "NRMSE",
     "floor": "floor",

@@ -16,6 +16,8 @@ SPACE = "MNI152NLin2009aSym"
 """The template that nilearn ships, to which series are registered."""
 ATLAS_SPACE = "MNI152NLin2009cAsym"
 """The template in whose space atlases are taken from TemplateFlow."""
+WHOLE_MASK = "mask"
+"""The reference that needs no regions: the mean over the map's whole mask."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +64,7 @@ class Settings(Processing):
     # regions and the zero of susceptibility
     segmentation: bool = False  # label images of other tools, from the derivatives
     atlases: tuple[str, ...] = ()  # by name, brought to each participant
-    reference: str = "mask"  # the mean over the whole mask, or a region's name
+    reference: str = WHOLE_MASK  # or the name of a region
     # outputs
     output_spaces: tuple[str, ...] = ()  # templates into whose space maps are brought
     write_fields: bool = True

@@ -7,7 +7,6 @@ and of QSMInvNet (Liu and Koch).
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -174,18 +173,17 @@ def body(found: dict[str, Found]) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Compute what is not known yet, and write the page."""
-    command = list(sys.argv[1:] if argv is None else argv)
     read = parser(__doc__)
     read.add_argument("--anatomies", type=int, default=2)
     read.add_argument("--slow", type=int, default=1, help="anatomies for zs-uqsm+")
     read.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
-    asked = read_command(read, command, "challenge")
+    asked = read_command(read, argv, "challenge")
     rows = {row: ROWS[row] for row in (*asked.rows, WEIGHTED)}
     ledger = ledger_of_methods(asked, "challenge", {"snr": SNR, "contrasts": CONTRASTS}, rows)
     with sf.set_workers(asked.threads):
         found = collect(asked, ledger)
     title = "Heads like those of the 2019 challenge"
-    ledger.write_page(asked.page, title, _facts(asked), body(found), ["challenge", *command])
+    ledger.write_page(asked, title, _facts(asked), body(found))
 
 
 def _facts(asked: argparse.Namespace) -> list[str]:

@@ -9,7 +9,6 @@ nine subjects.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -158,19 +157,18 @@ def body(found: dict[str, dict[str, dict[str, Record]]]) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Compute what is not known yet, and write the page."""
-    command = list(sys.argv[1:] if argv is None else argv)
     read = parser(__doc__)
     read.add_argument("--anatomies", type=int, default=4)
     read.add_argument("--slow", type=int, default=2, help=f"anatomies for {', '.join(SLOW)}")
     read.add_argument("--methods", nargs="+", default=[*FAST, *SLOW])
     read.add_argument("--kinds", nargs="+", choices=list(heads.FIELDS), default=list(heads.FIELDS))
-    asked = read_command(read, command, "cosmos")
+    asked = read_command(read, argv, "cosmos")
     rows = {name: (name, {}) for name in asked.methods}
     ledger = ledger_of_methods(asked, "cosmos", {"tilts": TILTS}, rows)
     with sf.set_workers(asked.threads):
         found = collect(asked, ledger)
     title = "Single orientations against COSMOS"
-    ledger.write_page(asked.page, title, _facts(asked), body(found), ["cosmos", *command])
+    ledger.write_page(asked, title, _facts(asked), body(found))
 
 
 def _facts(asked: argparse.Namespace) -> list[str]:

@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import shlex
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,16 +43,18 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
 
 
 def read_command(
-    asked: argparse.ArgumentParser, command: Sequence[str], page: str | None
+    asked: argparse.ArgumentParser, argv: Sequence[str] | None, script: str
 ) -> argparse.Namespace:
-    """Return what a command asks for, with its size and the page's path.
+    """Return what a command asks for, with its size, the page's path and the command itself.
 
-    ``page`` is its name; by default that of the argument ``table``.
+    The page has the name of the argument ``table``, else that of the script.
     """
-    found = asked.parse_args(command)
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    found = asked.parse_args(arguments)
+    found.command = [script, *arguments]
     found.size = found.size or (6.0 if found.quick else 2.5)
     folder = found.scratch / "quick" if found.quick else ROOT / "docs" / "results"
-    found.page = found.page or folder / f"{page or found.table}.md"
+    found.page = found.page or folder / f"{getattr(found, 'table', script)}.md"
     return found
 
 
@@ -111,28 +114,22 @@ class Ledger:
         return self.records[key]
 
     def write_page(
-        self,
-        path: Path,
-        title: str,
-        facts: Sequence[str],
-        body: Sequence[str],
-        command: Sequence[str],
+        self, asked: argparse.Namespace, title: str, facts: Sequence[str], body: Sequence[str]
     ) -> None:
         """Write the page; what stands between the marks in the one before stays.
 
         Parameters
         ----------
-        path : Path
-            The page.
+        asked : Namespace
+            What `read_command` has returned.
         title : str
             Its heading.
         facts : sequence of str
             Lines on how the figures were made; when, with what and where goes before them.
         body : sequence of str
             Lines of the tables; that of the weights comes last.
-        command : sequence of str
-            The script's name and its arguments.
         """
+        path, command = asked.page, shlex.join(asked.command)
         before = path.read_text() if path.exists() else ""
         _, found, rest = before.partition(BEGIN)
         kept = rest.partition(END)[0].strip() if found else ""
@@ -142,7 +139,7 @@ class Ledger:
             f"| {name} | {card['steps']} | `{card['sha256'][:12]}` |"
             for name, card in cards.items()
         ]
-        lines = [f"# {title}", "", f"Made by `python -m benchmarks.papers.{shlex.join(command)}`."]
+        lines = [f"# {title}", "", f"Made by `python -m benchmarks.papers.{command}`."]
         lines += ["", *made, *facts, "", "## What agrees and what does not", "", BEGIN]
         lines += [kept or UNWRITTEN, END, "", *body, "## Weights", ""]
         lines += ["| weights | training steps | SHA-256 |", "| --- | --- | --- |", *weights]

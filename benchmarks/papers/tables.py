@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.papers.ledger import Record
 from qsmbids.evaluation import METRICS, compare, summarise
-from qsmbids.evaluation.comparison import holm
+from qsmbids.evaluation.paired_tests import holm
 
 Records = Mapping[str, Mapping[str, Record]]
 """By method and case; a case is ``anatomy/rest``."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import product
@@ -119,13 +118,12 @@ def body(table: Table, found: Found) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train and score what is not there yet, and write the page."""
-    command = list(sys.argv[1:] if argv is None else argv)
     read = parser(__doc__)
     read.add_argument("table", choices=list(TABLES))
     read.add_argument("--anatomies", type=int, help="unseen heads, 6 by default")
     read.add_argument("--steps", type=int, help="of each training, 600 by default")
     read.add_argument("--heads", type=Path, help="folder of simulated heads for training")
-    asked = read_command(read, command, None)
+    asked = read_command(read, argv, "trainings")
     asked.anatomies = asked.anatomies or (2 if asked.quick else 6)
     asked.steps = asked.steps or (2 if asked.quick else 600)
     asked.heads = asked.heads or asked.scratch.parent / "heads"
@@ -138,7 +136,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     ledger = Ledger(folder / "scores.json", {"size": asked.size}, weights, asked.fresh)
     found = collect(table, weights, ledger, asked)
     facts = [*variants.facts(asked, table, small(table.base, {}, asked.quick)), table.fact]
-    ledger.write_page(asked.page, table.title, facts, body(table, found), ["trainings", *command])
+    ledger.write_page(asked, table.title, facts, body(table, found))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qsmbids.background.background_methods import DEFAULT, METHODS
-from qsmbids.registry import lazily
+from qsmbids.lazy import lazily
 
 if TYPE_CHECKING:
     from qsmbids.background.removal import LocalField, remove_background

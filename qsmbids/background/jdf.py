@@ -9,12 +9,13 @@ from functools import cached_property
 import numpy as np
 from scipy.ndimage import binary_dilation, distance_transform_edt
 
+from qsmbids.array_types import Bool, Float
 from qsmbids.background.multigrid import CoarseGrid
 from qsmbids.background.unreliable import reliability
 from qsmbids.checks import check_solver
 from qsmbids.physics import DipoleConvolution
 from qsmbids.physics.noise import noise_level
-from qsmbids.physics.problem import Bool, Float, Problem
+from qsmbids.physics.problem import Problem
 from qsmbids.physics.solve import conjugate_gradients
 
 _MARGIN = 10.0  # mm around the mask in which sources may lie; 20 give the same local field

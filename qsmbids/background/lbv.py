@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from scipy.ndimage import binary_erosion
 
+from qsmbids.array_types import Bool, Float
 from qsmbids.background.laplace import without_harmonic_part
 from qsmbids.background.unreliable import without_gaps
 from qsmbids.checks import check_solver
-from qsmbids.physics.problem import Bool, Float, Problem
+from qsmbids.physics.problem import Problem
 
 
 def lbv(

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import binary_dilation
 
+from qsmbids.array_types import Bool, Float
 from qsmbids.background.unreliable import reliability
 from qsmbids.checks import check_solver
 from qsmbids.physics import DipoleConvolution
-from qsmbids.physics.problem import Bool, Float, Problem
+from qsmbids.physics.problem import Problem
 from qsmbids.physics.solve import conjugate_gradients
 
 

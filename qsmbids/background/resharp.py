@@ -6,13 +6,14 @@ import warnings
 
 import numpy as np
 
+from qsmbids.array_types import Bool, Float
 from qsmbids.background.multigrid import CoarseGrid
 from qsmbids.background.pdf import fit_dipoles
 from qsmbids.background.spherical_mean import MeanValue, sphere
 from qsmbids.background.unreliable import inpaint, reliability
 from qsmbids.checks import check_solver
 from qsmbids.errors import QsmbidsWarning
-from qsmbids.physics.problem import Bool, Float, Problem, Vector
+from qsmbids.physics.problem import Problem, Vector
 from qsmbids.physics.solve import conjugate_gradients
 
 _COARSE_ITERATIONS = 8  # times those of the fine grid

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.ndimage import binary_fill_holes, gaussian_filter
 
-from qsmbids.physics.problem import Bool, Float, Problem
+from qsmbids.array_types import Bool, Float
+from qsmbids.physics.problem import Problem
 
 _NOISE_IS_LOCAL_FIELD = 0.05  # weight, relative to the median, at which both are alike
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from qsmbids.array_types import Bool, Float
 from qsmbids.background.spherical_mean import MeanValue, sphere
 from qsmbids.background.unreliable import without_gaps
-from qsmbids.physics.problem import Bool, Float, Problem
+from qsmbids.physics.problem import Problem
 
 
 def vsharp(

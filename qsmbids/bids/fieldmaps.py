@@ -12,7 +12,7 @@ from qsmbids.bids.fields import units_of
 from qsmbids.bids.grid import Grid
 from qsmbids.bids.groups import Group
 from qsmbids.bids.layout import Dataset
-from qsmbids.bids.raw import common_grid, orientation_doubt, refuse_twins
+from qsmbids.bids.raw import common_grid, orientation_doubt, refuse_duplicates
 from qsmbids.bids.series import Series
 from qsmbids.bids.values import difference_times, field_strength
 from qsmbids.errors import InputError
@@ -29,7 +29,7 @@ def build(dataset: Dataset, group: Group) -> tuple[Series, Grid]:
 
     Takes, gives and raises what `qsmbids.bids.raw.build` does; the group has a part ``field``.
     """
-    refuse_twins(dataset, group)
+    refuse_duplicates(dataset, group)
     (path,) = group.parts["field"].values()
     name = dataset.relative(path)
     metadata = {path: dataset.metadata(path)}

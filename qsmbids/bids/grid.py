@@ -12,7 +12,7 @@ from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from qsmbids.errors import InputError
-from qsmbids.physics.geometry import Placement, in_millimetres, place
+from qsmbids.physics.placement import Placement, in_millimetres, place
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class Group:
     entities: dict[str, str]
     suffix: str
     parts: dict[str, dict[int, Path]] = field(default_factory=dict)
-    twins: tuple[Path, Path] | None = None  # two files of the same part and echo
+    duplicates: tuple[Path, Path] | None = None  # two files of the same part and echo
     named: dict[str, str] = field(default_factory=dict)  # the files' entities, where others
 
     @property
@@ -89,7 +89,7 @@ def group_fieldmaps(paths: Iterable[Path]) -> list[Group]:
         own = magnitudes.get(name)
         if own is not None:
             group.parts["mag"] = own.parts["mag"]
-            group.twins = group.twins or own.twins
+            group.duplicates = group.duplicates or own.duplicates
     taken = {name for name, _ in groups}
     alone = [group for name, group in magnitudes.items() if name not in taken]
     return [*groups.values(), *alone]
@@ -98,7 +98,7 @@ def group_fieldmaps(paths: Iterable[Path]) -> list[Group]:
 def _add(group: Group, part: str, number: int, path: Path) -> None:
     other = group.parts.setdefault(part, {}).setdefault(number, path)
     if other != path:
-        group.twins = (other, path)
+        group.duplicates = (other, path)
 
 
 def _adopt_unnamed(group: Group) -> None:

@@ -43,7 +43,7 @@ def build(dataset: Dataset, group: Group, *, gaps: bool = False) -> tuple[Series
     InputError
         If anything about the files keeps the series from being processed.
     """
-    refuse_twins(dataset, group)
+    refuse_duplicates(dataset, group)
     times = difference.find(dataset, group, chosen=gaps)
     if times is not None:
         return _difference(dataset, group, times)
@@ -67,10 +67,10 @@ def build(dataset: Dataset, group: Group, *, gaps: bool = False) -> tuple[Series
     )
 
 
-def refuse_twins(dataset: Dataset, group: Group) -> None:
+def refuse_duplicates(dataset: Dataset, group: Group) -> None:
     """Raise InputError if two files of a group are the same echo and part."""
-    if group.twins:
-        one, other = map(dataset.relative, group.twins)
+    if group.duplicates:
+        one, other = map(dataset.relative, group.duplicates)
         raise InputError(f"{other} is the same echo and part as {one}; remove one of them.")
 
 

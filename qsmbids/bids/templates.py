@@ -20,7 +20,7 @@ def find_template(space: str) -> Path:
         query = {"suffix": "T1w", "desc": desc, "extension": ".nii.gz"}
         for resolution in (1, 2, None):
             if _listed(space, resolution=resolution, **query):
-                return _had(f"The template {space}", space, resolution=resolution, **query)[0]
+                return _get(f"The template {space}", space, resolution=resolution, **query)[0]
     raise InputError(f"TemplateFlow has no T1-weighted image of a template {space!r}.")
 
 
@@ -52,8 +52,8 @@ def find_atlas(space: str, name: str) -> tuple[Path, Path]:
         )
     finest = 1 if _listed(space, extension=".nii.gz", resolution=1, **query) else None
     what = f"The atlas {name}"
-    image = _had(what, space, extension=".nii.gz", resolution=finest, **query)[0]
-    tables = _had(what, space, extension=".tsv", **query)
+    image = _get(what, space, extension=".nii.gz", resolution=finest, **query)[0]
+    tables = _get(what, space, extension=".tsv", **query)
     if not tables:
         raise InputError(f"The atlas {name} of TemplateFlow has no table of its labels.")
     return image, tables[0]
@@ -73,7 +73,7 @@ def _listed(space: str, **query: Any) -> list[Path]:
         return []
 
 
-def _had(what: str, space: str, **query: Any) -> list[Path]:
+def _get(what: str, space: str, **query: Any) -> list[Path]:
     """Return the files of a query, downloaded where they are not there."""
     try:
         from templateflow import api

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from qsmbids import __version__
 from qsmbids.background import DEFAULT as DEFAULT_BACKGROUND
 from qsmbids.background import METHODS as BACKGROUND
 from qsmbids.cli import values
 from qsmbids.contrast import SEPARATION
-from qsmbids.errors import meant
 from qsmbids.inversion import DEFAULT
 from qsmbids.masking import METHODS as MASKING
 from qsmbids.phase import FITS, UNWRAPPING
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser that asks whether another option or value was meant."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what cannot be read, what was probably meant, and end with 2."""
-        wrong, known = "", list[str]()
-        if found := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message):
-            wrong, known = found[1], re.findall(r"[^', ]+", found[2])
-        elif found := re.search(r"unrecognized arguments: (--[^\s=]+)", message):
-            wrong, known = found[1], [*self._option_string_actions]
-        hint = meant(wrong, known)
-        super().error(f"{message}.{hint}" if hint else message)
-
 
 Adder = argparse._ActionsContainer  # a parser, or a group of it
 

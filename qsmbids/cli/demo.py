@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qsmbids.cli.arguments import Parser, add_other
+from qsmbids.cli.arguments import add_other
 from qsmbids.cli.command import Command
+from qsmbids.cli.hints import Parser
 from qsmbids.errors import InputError, UsageError
 
 if TYPE_CHECKING:

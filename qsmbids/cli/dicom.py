@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qsmbids.cli.arguments import Parser, add, add_other
+from qsmbids.cli.arguments import add, add_other
 from qsmbids.cli.command import Command
+from qsmbids.cli.hints import Parser
 from qsmbids.errors import InputError
 
 if TYPE_CHECKING:

@@ -103,7 +103,7 @@ def run_evaluation(job: EvaluationJob) -> int:
     from qsmbids.evaluation.study.default import why_not_default
     from qsmbids.evaluation.study.run import run_study
     from qsmbids.reports.evaluation import write_evaluation_page
-    from qsmbids.reports.evaluation_figures import Gallery, draw_gallery
+    from qsmbids.reports.evaluation_gallery import Gallery, draw_gallery
 
     galleries: list[Gallery] = []
 

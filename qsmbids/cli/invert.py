@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from qsmbids.background import METHODS as BACKGROUND
-from qsmbids.cli.arguments import Adder, Parser, add, add_other
+from qsmbids.cli.arguments import Adder, add, add_other
 from qsmbids.cli.command import Command
+from qsmbids.cli.hints import Parser
 from qsmbids.errors import UsageError
 from qsmbids.inversion import METHODS
 from qsmbids.registry import Method

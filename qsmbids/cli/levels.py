@@ -10,7 +10,7 @@ from io import StringIO
 from pathlib import Path
 
 from qsmbids.cli import values
-from qsmbids.cli.arguments import Parser
+from qsmbids.cli.hints import Parser
 from qsmbids.errors import UsageError
 
 PARSERS = {

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qsmbids.cli import values
-from qsmbids.cli.arguments import Parser
+from qsmbids.cli.hints import Parser
 from qsmbids.cli.parser import parse
 from qsmbids.errors import InputError, UsageError
 from qsmbids.files import whole_file

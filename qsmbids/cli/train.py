@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qsmbids.bids import Inventory, write_dataset_description
+from qsmbids.bids import write_dataset_description
 from qsmbids.bids.dataset import make_writable
 from qsmbids.cli.display import make_live
 from qsmbids.cli.train_parser import parse_training
 from qsmbids.errors import InputError, UsageError
-from qsmbids.workflows import training_job
+from qsmbids.workflows import training_folder, training_job
 from qsmbids.workflows.process import process
-from qsmbids.workflows.training_job import TrainingJob, read_card
+from qsmbids.workflows.training_job import TrainingJob
 
 if TYPE_CHECKING:
     from qsmbids.training.methods.recipe import Recipe
@@ -62,7 +62,7 @@ class _Run:
             print(f"{job.folder} is trained as far as asked; nothing to do.")
             self._tell_use(self._doubt())
             return 0
-        training_job.claim_folder(job, self.recipe, self.held_out)
+        training_folder.claim_folder(job, self.recipe, self.held_out)
         code = self._make_fields(participants)
         if not self._trained() and not self._train():
             print("Stopped; the same command with --resume goes on from here.")
@@ -97,10 +97,10 @@ class _Run:
         return found
 
     def _is_done(self) -> bool:
-        state = training_job.progress(self.job.folder)
+        state = training_folder.training_state(self.job.folder)
         if state is None:
             return False
-        training_job.claim_folder(self.job, self.recipe, self.held_out)
+        training_folder.claim_folder(self.job, self.recipe, self.held_out)
         if state.done(self.job, self.recipe):
             return state.paged
         if not self.job.resume:
@@ -111,7 +111,7 @@ class _Run:
         return False
 
     def _trained(self) -> bool:
-        state = training_job.progress(self.job.folder)
+        state = training_folder.training_state(self.job.folder)
         return state is not None and state.done(self.job, self.recipe)
 
     def _make_fields(self, participants: tuple[str, ...]) -> int:
@@ -119,20 +119,13 @@ class _Run:
         settings = self.job.fields
         if settings is None or not participants:
             return 0
-        from qsmbids.bids.find import find_series
-        from qsmbids.workflows.training import add_references, gather_subjects
+        from qsmbids.workflows.training import find_fields, gather_subjects
 
         needed = participants if self.learns else tuple(self.held_out)
         if not self.learns:
             print(f"{self.job.recipe} learns from synthetic data; participants only to compare on.")
         settings = replace(settings, participants=needed)
-        inventory: Inventory = add_references(find_series(settings), settings, print)
-        if "maps" in self.recipe.all_sources and not any(s.reference for s in inventory.series):
-            raise InputError(
-                "No susceptibility map to learn from (Chimap without desc, or desc-cosmos) was "
-                "found on the grid of a series; name the derivatives that hold them: --source "
-                "maps=DIR."
-            )
+        inventory = find_fields(settings, demand_maps="maps" in self.recipe.all_sources)
         write_dataset_description(replace(settings, output_dir=self.job.output_dir))
         code = process(inventory, settings, make_live)
         self.subjects = gather_subjects(inventory.series, settings, self.job.folder / "subjects")
@@ -183,8 +176,8 @@ class _Run:
         if self.method is not None and names:
             print(f"comparing on {', '.join(names)}", flush=True)
             held_out = compare(folder, names, self.method, self.recipe.name, self.job)
-        card = read_card(folder)
-        log = training_job.read_log(folder)
+        card = training_folder.read_card(folder)
+        log = training_folder.read_log(folder)
         doubt = self._doubt()
         page = write_training_page(
             folder, card=card, log=log, held_out=held_out, use=self._use(), doubt=doubt
@@ -194,9 +187,11 @@ class _Run:
 
     def _doubt(self) -> str:
         """Return why the weights are not to be used; empty if nothing speaks against them."""
-        from qsmbids.workflows.training_comparison import useless
+        from qsmbids.workflows.training_verdict import why_useless
 
-        return useless(read_card(self.job.folder), self.job.folder / "comparison.tsv")
+        return why_useless(
+            training_folder.read_card(self.job.folder), self.job.folder / "comparison.tsv"
+        )
 
     def _use(self) -> str:
         """Return the command that uses the weights; empty where no inversion does."""

@@ -11,7 +11,7 @@ from qsmbids.cli import parser as participant
 from qsmbids.cli import values
 from qsmbids.cli.arguments import DATA, PROCESSING, RUNNING, add, add_all, add_other
 from qsmbids.cli.levels import parse_level
-from qsmbids.cli.parser import to_settings
+from qsmbids.cli.resolve import to_settings
 from qsmbids.errors import UsageError
 from qsmbids.settings import Settings
 from qsmbids.training.data import SOURCES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qsmbids.contrast.contrast_methods import SEPARATION, WEIGHTING
-from qsmbids.registry import lazily
+from qsmbids.lazy import lazily
 
 if TYPE_CHECKING:
     from qsmbids.contrast.separation import Parts

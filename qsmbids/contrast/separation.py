@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
+from qsmbids.array_types import Bool, Float
 
 LIMITS = (
     "R2 is one value for the whole brain: where R2 is higher (myelin, inflammation, iron) both "

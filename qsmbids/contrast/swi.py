@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from qsmbids.array_types import Bool, Float
 from qsmbids.physics.units import radians_per_ppm
-
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
 
 _AXIAL = 2
 

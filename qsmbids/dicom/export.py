@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qsmbids import __version__
+from qsmbids.array_types import Float
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-Float = NDArray[np.float32]
 
 _LARGEST = 32767
 _TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from qsmbids.dicom.scan import Image
+from qsmbids.dicom.image import Image
 
 MAGNITUDE, PHASE, DIFFERENCE = "magnitude", "phase", "phase difference"
 REAL, IMAGINARY, FIELD = "real part", "imaginary part", "field map in Hz"

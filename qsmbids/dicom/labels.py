@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from qsmbids.dicom.scan import Image
+from qsmbids.dicom.image import Image
 from qsmbids.errors import InputError, UsageError
 
 PATIENT, PARTICIPANT = "patient_id", "participant_id"

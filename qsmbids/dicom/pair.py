@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from qsmbids.dicom.image import Image
 from qsmbids.dicom.kinds import (
     DIFFERENCE,
     FIELD,
@@ -18,7 +19,6 @@ from qsmbids.dicom.kinds import (
     part,
     unfit,
 )
-from qsmbids.dicom.scan import Image
 
 PARTNERS = {FIELD: MAGNITUDE, DIFFERENCE: MAGNITUDE, PHASE: MAGNITUDE, IMAGINARY: REAL}
 """What belongs to what, in the order in which a series with all of them is read."""

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import lzma
 import re
 import subprocess
-import tarfile
 import tempfile
-import zipfile
-import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from qsmbids.dicom.archive import ARCHIVES
+from qsmbids.dicom.image import Image
 from qsmbids.errors import InputError
 
 NAME = "%j_%s_%e"
@@ -25,95 +20,8 @@ NAME = "%j_%s_%e"
 DEPTH = "9"
 AT_ONCE = 16
 """How many series dcm2niix lets one choose in a run."""
-ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
-_BROKEN = (
-    *(tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError),
-    *(EOFError, RuntimeError),  # cut off; protected by a password
-)
 _COMMON = ("-g", "i", "-ba", "n", "-d", DEPTH, "-z", "n", "-f", NAME)
 _LISTED = re.compile(r"^\t(\d+(?:\.\d+)?)\t(.+?)\s*$", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Image:
-    """One image that dcm2niix makes of the DICOM files: one echo of one part of a series.
-
-    Attributes
-    ----------
-    stem : str
-        dcm2niix's name of it, without extension.
-    header : mapping
-        dcm2niix's sidecar with everything that identifies a person: never written anywhere.
-    numbers : tuple of str
-        What dcm2niix calls the series, to choose it.
-    """
-
-    stem: str
-    header: Mapping[str, Any]
-    numbers: tuple[str, ...] = field(default=(), repr=False)
-
-    @property
-    def uid(self) -> str:
-        """The series' unique identifier."""
-        return self.stem.partition("_")[0]
-
-    @property
-    def series(self) -> int:
-        """The series' number; 0 where there is none."""
-        return int(self.header.get("SeriesNumber") or 0)
-
-    @property
-    def marks(self) -> frozenset[str]:
-        """What dcm2niix appended to the name, such as ``ph`` for a phase image."""
-        return frozenset(self.stem.split("_")[3:])
-
-    @property
-    def echo_time(self) -> float | None:
-        """In seconds."""
-        value = self.header.get("EchoTime")
-        return float(value) if isinstance(value, (int, float)) and value > 0 else None
-
-    @property
-    def date(self) -> str:
-        """The day of acquisition as YYYY-MM-DD; empty where the header has none."""
-        return str(self.header.get("AcquisitionDateTime") or "")[:10]
-
-    def text(self, name: str) -> str:
-        """Return a text of the header without blanks around it; empty where there is none."""
-        return str(self.header.get(name) or "").strip()
-
-
-@contextmanager
-def opened(source: Path) -> Iterator[Path]:
-    """Yield the folder of DICOM files; unpack an archive into a folder that goes afterwards.
-
-    Raises
-    ------
-    InputError
-        If there is neither a folder nor an archive, or the archive cannot be unpacked.
-    """
-    if source.is_dir():
-        yield source
-        return
-    if not source.is_file():
-        raise InputError(f"{source}: there is no such folder; name the one that holds the DICOM.")
-    if not source.name.lower().endswith(ARCHIVES):
-        raise InputError(
-            f"{source}: a file; name the folder that holds the DICOM, or a .zip or .tar.gz of it."
-        )
-    with tempfile.TemporaryDirectory(prefix="qsmbids-dicom-") as folder:
-        try:
-            if zipfile.is_zipfile(source):
-                with zipfile.ZipFile(source) as packed:
-                    packed.extractall(folder)  # names that lead out of the folder are mended
-            else:
-                with tarfile.open(source) as archive:
-                    archive.extractall(folder, filter="data")
-        except _BROKEN as error:
-            raise InputError(
-                f"{source}: broken, protected or unsafe; unpack it yourself and name the folder."
-            ) from error
-        yield Path(folder)
 
 
 def scan(folder: Path) -> list[Image]:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
 from qsmbids.evaluation.table import METRICS, RESOURCES, Metric
+from qsmbids.lazy import lazily
+
+if TYPE_CHECKING:
+    from qsmbids.evaluation.metrics import evaluate
+    from qsmbids.evaluation.paired_tests import PairedTest, compare
+    from qsmbids.evaluation.regional import (
+        Agreement,
+        diamagnetic_lesion,
+        measure_agreement,
+        region_means,
+    )
+    from qsmbids.evaluation.regions import Regions, regions_by_name, regions_of
+    from qsmbids.evaluation.summary import Summary, summarise
 
 __all__ = [
     "METRICS",
@@ -25,17 +37,13 @@ __all__ = [
     "summarise",
 ]
 
-_HOMES = {
-    "metrics": ("evaluate",),
-    "regions": ("Regions", "regions_by_name", "regions_of"),
-    "comparison": ("PairedTest", "Summary", "compare", "summarise"),
-    "regional": ("Agreement", "diamagnetic_lesion", "measure_agreement", "region_means"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import the numerics at first use: the command line reads the table alone."""
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"qsmbids.evaluation.{home}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazily(
+    __name__,
+    {
+        "evaluate": "metrics",
+        "Regions regions_by_name regions_of": "regions",
+        "Summary summarise": "summary",
+        "PairedTest compare": "paired_tests",
+        "Agreement diamagnetic_lesion measure_agreement region_means": "regional",
+    },
+)

@@ -6,8 +6,9 @@ import numpy as np
 import scipy.ndimage as ndi
 from numpy.typing import NDArray
 
+from qsmbids.array_types import Mask
+
 Float = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 LOG_SIGMA = 1.5  # voxels; cut at 5 sigma, it is the filter of 15 voxels of the 2016 challenge
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from qsmbids.array_types import Mask
 from qsmbids.evaluation.agreement import linear_fit
 
 Float = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 # Voxels around the calcification's bounding box: the box it may blur into, the rim in which its
 # streaks are read, and what else must lie above the threshold that tells it from the rest.

@@ -6,6 +6,7 @@ import numpy as np
 import scipy.ndimage as ndi
 from numpy.typing import ArrayLike, NDArray
 
+from qsmbids.array_types import Mask
 from qsmbids.evaluation.agreement import hfen, nrmse, psnr
 from qsmbids.evaluation.challenge import calcification, deviation_from_linear_slope
 from qsmbids.evaluation.regions import Regions
@@ -13,7 +14,6 @@ from qsmbids.evaluation.similarity import ssim, xsim
 from qsmbids.evaluation.table import METRICS
 
 Float = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 def evaluate(

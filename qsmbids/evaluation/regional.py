@@ -9,10 +9,10 @@ import numpy as np
 import scipy.ndimage as ndi
 from numpy.typing import ArrayLike, NDArray
 
+from qsmbids.array_types import Mask
 from qsmbids.evaluation.agreement import linear_fit
 
 Float = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 LESION_PPM = -0.3  # what is lower, relative to the mean of the brain, is no normal tissue
 LESION_VOXELS = 3  # less is noise

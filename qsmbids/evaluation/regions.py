@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from qsmbids.array_types import Mask
 from qsmbids.regions.parcellation import plain_name
 from qsmbids.simulation import TISSUES
-
-Mask = NDArray[np.bool_]
 
 # The 2019 challenge counts the thalamus, whose iron is little, among the tissue.
 TISSUE = ("white matter", "grey matter", "thalamus")

@@ -8,10 +8,10 @@ import numpy as np
 import scipy.ndimage as ndi
 from numpy.typing import NDArray
 
+from qsmbids.array_types import Mask
 from qsmbids.evaluation.agreement import value_range
 
 Float = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 def ssim(chi: Float, reference: Float, mask: Mask) -> float:

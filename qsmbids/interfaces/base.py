@@ -40,16 +40,21 @@ class StageInputs(BaseInterfaceInputSpec):
     num_threads = traits.Range(low=1, value=1, usedefault=True, nohash=True, desc="threads")
 
 
-class LocalFieldInputs(StageInputs):
+class GridInputs(StageInputs):
+    """Inputs of stages whose arrays lie on one grid."""
+
+    grid = traits.Dict(mandatory=True, desc="shape, affine, voxel size and B0 direction")
+
+
+class LocalFieldInputs(GridInputs):
     """Inputs of stages that take a local field with all that belongs to it."""
 
     field = saved_array(mandatory=True, desc="(x, y, z) in ppm")
     mask = saved_array(mandatory=True, desc="where it is valid")
     weight = saved_array(desc="how far to trust it, 0 to 1")
-    grid = traits.Dict(mandatory=True)
 
 
-class MethodInputs(LocalFieldInputs):
+class MethodInputs(StageInputs):
     """Inputs of stages that offer several methods."""
 
     method = traits.Str(mandatory=True)
@@ -113,6 +118,13 @@ class Stage(SimpleInterface):
             "Parameters": parameters,
             "Warnings": list(warnings),
         }
+
+
+class WritingStage(Stage):
+    """A stage that writes files; always run, for somebody may have removed them."""
+
+    output_spec = WrittenOutputs
+    _always_run = True
 
 
 def _plain(key: str, error: OSError) -> Exception:

@@ -5,18 +5,15 @@ from __future__ import annotations
 from nipype.interfaces.base import File, traits
 
 from qsmbids.interfaces import arrays
-from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs, saved_array
+from qsmbids.interfaces.base import GridInputs, MethodInputs, Stage, StageOutputs, saved_array
 
 
-class _WeightingInputs(StageInputs):
+class _WeightingInputs(GridInputs, MethodInputs):
     magnitude = saved_array(mandatory=True, desc="(echo, x, y, z)")
     field = saved_array(mandatory=True, desc="local field in ppm")
     mask = saved_array(mandatory=True, desc="where it is valid")
-    grid = traits.Dict(mandatory=True)
     echo_times = traits.List(traits.Float, mandatory=True)
     field_strength = traits.Float(mandatory=True)
-    method = traits.Str(mandatory=True)
-    options = traits.Dict(desc="the method's own")
 
 
 class _WeightingOutputs(StageOutputs):
@@ -49,14 +46,12 @@ class Weighting(Stage):
         self._describe("Weighting", inputs.method, options)
 
 
-class _SeparationInputs(StageInputs):
+class _SeparationInputs(MethodInputs):
     chi = saved_array(mandatory=True, desc="ppm")
     r2star = saved_array(mandatory=True, desc="1/s")
     mask = saved_array(mandatory=True, desc="where both are known")
     field_strength = traits.Float(mandatory=True)
     echo_times = traits.List(traits.Float, mandatory=True, desc="of the echoes that R2* is from")
-    method = traits.Str(mandatory=True)
-    options = traits.Dict(desc="the method's own")
 
 
 class _SeparationOutputs(StageOutputs):

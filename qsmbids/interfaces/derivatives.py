@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nipype.interfaces.base import File, TraitedSpec, isdefined, traits
+from nipype.interfaces.base import File, isdefined, traits
 from numpy.typing import ArrayLike, NDArray
 
 from qsmbids import __version__
@@ -16,7 +16,7 @@ from qsmbids.bids import sidecar, write_json
 from qsmbids.bids.sidecar import write_curves
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.axis_order import turn_back
-from qsmbids.interfaces.base import Stage, StageInputs, WrittenOutputs, saved_array
+from qsmbids.interfaces.base import GridInputs, WritingStage
 from qsmbids.interfaces.images import write_image
 from qsmbids.interfaces.outputs import (
     OUTPUTS,
@@ -27,6 +27,7 @@ from qsmbids.interfaces.outputs import (
     part_map,
     uncertainty_map,
 )
+from qsmbids.settings import WHOLE_MASK
 
 _DETAILS = (
     *("Weights", "SecondNetwork", "UncertaintyWeights", "Fit", "Device"),
@@ -36,7 +37,6 @@ STAGES = (
     *("reading", "masking", "mapping", "decay", "background", "inversion"),
     *("weighting", "separation"),
 )
-_WHOLE = "mask"
 _MAPS: dict[str, Callable[[str], Output]] = {
     "chi": chimap,
     "uncertainty": uncertainty_map,
@@ -47,30 +47,29 @@ _MAPS: dict[str, Callable[[str], Output]] = {
 """Where the maps of a method go."""
 
 
-class WriteInputs(StageInputs):
+class WriteInputs(GridInputs):
     """Images to write, what made them, and where they go."""
 
     series = traits.Any(mandatory=True, desc="what the images were made from")
     output_dir = traits.Str(mandatory=True)
-    grid = traits.Dict(mandatory=True)
     method = traits.Str(desc="of the inversion, for chi")
-    brain = File(exists=True)
-    eroded = File(exists=True)
-    reliable = File(exists=True)
-    total = File(exists=True, desc="ppm")
-    local = File(exists=True, desc="ppm")
-    magnitude = File(exists=True, desc="(echo, x, y, z)")
-    registration = File(exists=True, desc="checkerboard of head orientations")
-    swi = File(exists=True)
-    minimum = File(exists=True, desc="of the susceptibility-weighted image over slabs")
-    r2star = File(exists=True)
-    t2star = File(exists=True)
-    s0 = File(exists=True)
-    chi = File(exists=True, desc="ppm")
-    uncertainty = File(exists=True, desc="of chi, ppm")
-    before = File(exists=True, desc="chi of a network before it was fitted to the field, ppm")
-    paramagnetic = File(exists=True, desc="part of chi, ppm")
-    diamagnetic = File(exists=True, desc="part of chi, ppm")
+    brain = saved_array()
+    eroded = saved_array()
+    reliable = saved_array()
+    total = saved_array(desc="ppm")
+    local = saved_array(desc="ppm")
+    magnitude = saved_array(desc="(echo, x, y, z)")
+    registration = saved_array(desc="checkerboard of head orientations")
+    swi = saved_array()
+    minimum = saved_array(desc="of the susceptibility-weighted image over slabs")
+    r2star = saved_array()
+    t2star = saved_array()
+    s0 = saved_array()
+    chi = saved_array(desc="ppm")
+    uncertainty = saved_array(desc="of chi, ppm")
+    before = saved_array(desc="chi of a network before it was fitted to the field, ppm")
+    paramagnetic = saved_array(desc="part of chi, ppm")
+    diamagnetic = saved_array(desc="part of chi, ppm")
     curves = traits.Dict(desc="the course of the fit that made chi")
     reading = traits.Dict()
     masking = traits.Dict()
@@ -83,12 +82,10 @@ class WriteInputs(StageInputs):
     reference = traits.Dict(desc="of the stage that put chi relative to a region")
 
 
-class WriteDerivatives(Stage):
-    """Write every image given, and its sidecar; always run, for somebody may have removed them."""
+class WriteDerivatives(WritingStage):
+    """Write every image given, and its sidecar."""
 
     input_spec = WriteInputs
-    output_spec = WrittenOutputs
-    _always_run = True
 
     def _compute(self, cwd: str) -> None:
         series, written = self.inputs.series, []
@@ -154,37 +151,13 @@ class WriteDerivatives(Stage):
             region = "region that all orientations share" if several else "eroded mask"
             if isdefined(inputs.reference):
                 warnings += inputs.reference["Warnings"]
-                moved = inputs.reference["Method"] != _WHOLE
+                moved = inputs.reference["Method"] != WHOLE_MASK
                 region = f"region {inputs.reference['Method']}" if moved else region
             if isdefined(inputs.chi):
                 block |= {name: last[name] for name in _DETAILS if name in last}
                 block["MethodLabel"] = entry.label
             block["Reference"] = f"the mean over the {region}, which is set to 0 ppm"
         return block
-
-
-class _SaveInputs(StageInputs):
-    array = saved_array(mandatory=True, desc="(x, y, z)")
-    grid = traits.Dict(mandatory=True)
-    name = traits.Str(mandatory=True, desc="of the file, without extension")
-
-
-class _SaveOutputs(TraitedSpec):
-    image = File(desc="NIfTI, in the order of axes that the input had")
-
-
-class SaveImage(Stage):
-    """Write an array as an image, for nodes that are not of this package."""
-
-    input_spec = _SaveInputs
-    output_spec = _SaveOutputs
-
-    def _compute(self, cwd: str) -> None:
-        grid = self.inputs.grid
-        path = Path(cwd) / f"{self.inputs.name}.nii.gz"
-        values = turn_back(arrays.load(self.inputs.array), grid)
-        write_image(path, values, grid["stored"]["affine"])
-        self._results["image"] = str(path)
 
 
 def _same(values: NDArray[Any], field_strength: float | None) -> NDArray[Any]:

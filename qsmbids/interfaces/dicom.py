@@ -13,7 +13,7 @@ from qsmbids import __version__
 from qsmbids.files import whole_file
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.axis_order import turn_back
-from qsmbids.interfaces.base import Stage, StageInputs, WrittenOutputs, saved_array
+from qsmbids.interfaces.base import GridInputs, WritingStage, saved_array
 
 if TYPE_CHECKING:
     from qsmbids.dicom.export import Meaning
@@ -22,9 +22,8 @@ _SHOWN_PPB = (-150.0, 150.0)
 _STEP_PPB = 0.1
 
 
-class _DicomInputs(StageInputs):
+class _DicomInputs(GridInputs):
     image = saved_array(mandatory=True, desc="(x, y, z)")
-    grid = traits.Dict(mandatory=True)
     template = traits.Str(mandatory=True, desc="a DICOM file or folder of the study")
     folder = traits.Str(mandatory=True, desc="where to write")
     kind = traits.Enum("QSM", "SWI", "MNIP", mandatory=True)
@@ -32,12 +31,10 @@ class _DicomInputs(StageInputs):
     place = traits.Int(mandatory=True, desc="among the exported series of the study")
 
 
-class WriteDicom(Stage):
-    """Write an image as DICOM, one file a slice; always run, for somebody may have removed them."""
+class WriteDicom(WritingStage):
+    """Write an image as DICOM, one file a slice."""
 
     input_spec = _DicomInputs
-    output_spec = WrittenOutputs
-    _always_run = True
 
     def _compute(self, cwd: str) -> None:
         from qsmbids.dicom.export import series_of

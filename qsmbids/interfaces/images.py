@@ -16,7 +16,7 @@ from qsmbids.bids.grid import Grid, check_same_grid, placement_of
 from qsmbids.errors import InputError
 from qsmbids.files import whole_file
 from qsmbids.interfaces.axis_order import make_grid, upright_grid, with_b0
-from qsmbids.physics.geometry import Placement
+from qsmbids.physics.placement import Placement
 
 RATES = {"Hz": 1.0, "rad/s": 2 * np.pi}
 """Units of a field that is no susceptibility, and what of each makes a turn in a second."""

@@ -9,7 +9,7 @@ from nipype.interfaces.base import File, isdefined, traits
 from qsmbids.bids import write_json
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.axis_order import turn_upright
-from qsmbids.interfaces.base import LocalFieldInputs, Stage, WrittenOutputs, saved_array
+from qsmbids.interfaces.base import LocalFieldInputs, WritingStage, saved_array
 from qsmbids.interfaces.images import read_on_grid
 
 
@@ -18,15 +18,13 @@ class _StoreInputs(LocalFieldInputs):
     path = traits.Str(mandatory=True, desc="the file to write")
 
 
-class StoreSubject(Stage):
-    """Write field, mask, weight and, where known, susceptibility in one file; always run."""
+class StoreSubject(WritingStage):
+    """Write field, mask, weight and, where known, susceptibility in one file."""
 
     input_spec = _StoreInputs
-    output_spec = WrittenOutputs
-    _always_run = True
 
     def _compute(self, cwd: str) -> None:
-        from qsmbids.training.data.subjects import save_subject
+        from qsmbids.training.data.subject import save_subject
 
         inputs = self.inputs
         chi = None
@@ -52,15 +50,13 @@ class _NoteInputs(LocalFieldInputs):
     path = traits.Str(mandatory=True, desc="the file to write")
 
 
-class NoteOrientation(Stage):
-    """Write down where the arrays of one orientation lie; always run.
+class NoteOrientation(WritingStage):
+    """Write down where the arrays of one orientation lie.
 
     Their names tell their content, and so does the note.
     """
 
     input_spec = _NoteInputs
-    output_spec = WrittenOutputs
-    _always_run = True
 
     def _compute(self, cwd: str) -> None:
         inputs = self.inputs

@@ -10,32 +10,25 @@ from nipype.interfaces.base import traits
 
 from qsmbids.files import whole_file
 from qsmbids.interfaces import arrays
-from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs, saved_array
+from qsmbids.interfaces.base import GridInputs, WritingStage, saved_array
 
 
-class _PictureInputs(StageInputs):
+class _PictureInputs(GridInputs):
     paths = traits.Dict(mandatory=True, desc="where each picture goes, by its name")
     phase = saved_array(mandatory=True, desc="(echo, x, y, z) in radians")
     brain = saved_array(mandatory=True)
     unwrapped = saved_array(mandatory=True, desc="of the last echo, without its offset")
     noise = saved_array(mandatory=True, desc="of the total field in ppm")
     residual = saved_array(mandatory=True, desc="of the phase fit in radians")
-    grid = traits.Dict(mandatory=True)
     echo_times = traits.List(traits.Float, mandatory=True)
     difference = traits.Bool(mandatory=True)
     strength = traits.Float(mandatory=True, desc="tesla")
 
 
-class _PictureOutputs(StageOutputs):
-    written = traits.List(traits.Str)
-
-
-class DrawEchoes(Stage):
-    """Draw phase, noise and residual; always run, for somebody may have removed the pictures."""
+class DrawEchoes(WritingStage):
+    """Draw phase, noise and residual."""
 
     input_spec = _PictureInputs
-    output_spec = _PictureOutputs
-    _always_run = True
 
     def _compute(self, cwd: str) -> None:
         from qsmbids.reports.echo_pictures import draw_echoes

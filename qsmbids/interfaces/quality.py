@@ -9,30 +9,23 @@ from nipype.interfaces.base import traits
 
 from qsmbids.bids import write_json
 from qsmbids.interfaces import arrays
-from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs, saved_array
+from qsmbids.interfaces.base import GridInputs, WritingStage, saved_array
 
 
-class _QualityInputs(StageInputs):
+class _QualityInputs(GridInputs):
     path = traits.Str(mandatory=True, desc="where to write the numbers")
     magnitude = saved_array(mandatory=True)
     phase = saved_array(mandatory=True)
     mask = saved_array(mandatory=True, desc="the brain")
     field = saved_array(mandatory=True, desc="total field in ppm")
     weight = saved_array(mandatory=True)
-    grid = traits.Dict(mandatory=True)
     given = traits.Bool(mandatory=True, desc="the mask is one found in derivatives")
 
 
-class _QualityOutputs(StageOutputs):
-    written = traits.List(traits.Str)
-
-
-class MeasureQuality(Stage):
-    """Write what the checks of a series judge by; always run, for somebody may have removed it."""
+class MeasureQuality(WritingStage):
+    """Write what the checks of a series judge by."""
 
     input_spec = _QualityInputs
-    output_spec = _QualityOutputs
-    _always_run = True
 
     def _compute(self, cwd: str) -> None:
         from qsmbids.reports.checks.measure import measure

@@ -13,7 +13,7 @@ from qsmbids.bids import desc_label
 from qsmbids.bids.tables import write_table
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.axis_order import turn_back
-from qsmbids.interfaces.base import Stage, StageInputs, WrittenOutputs, saved_array
+from qsmbids.interfaces.base import GridInputs, WritingStage, saved_array
 from qsmbids.interfaces.images import write_image
 from qsmbids.interfaces.outputs import region_labels, region_table
 
@@ -23,11 +23,10 @@ _LOOKUP = {
 }
 
 
-class _MeasureInputs(DynamicTraitedSpec, StageInputs):
+class _MeasureInputs(DynamicTraitedSpec, GridInputs):
     series = traits.Any(mandatory=True, desc="what the maps were made from")
     output_dir = traits.Str(mandatory=True)
     atlas = traits.Str(mandatory=True, desc="the value of seg in the files' names")
-    grid = traits.Dict(mandatory=True)
     labels = saved_array(mandatory=True)
     names = traits.Dict(mandatory=True)
     regions = traits.Dict(mandatory=True, desc="what the stage that found them says")
@@ -36,7 +35,7 @@ class _MeasureInputs(DynamicTraitedSpec, StageInputs):
     r2star = saved_array(desc="1/s")
 
 
-class MeasureRegions(Stage):
+class MeasureRegions(WritingStage):
     """Write the table of a series' regions and the image of their labels; always run.
 
     Parameters
@@ -47,8 +46,6 @@ class MeasureRegions(Stage):
     """
 
     input_spec = _MeasureInputs
-    output_spec = WrittenOutputs
-    _always_run = True
 
     def __init__(self, methods: Any = (), **inputs: Any):
         super().__init__(**inputs)

@@ -11,17 +11,16 @@ from numpy.typing import NDArray
 from qsmbids.bids.labels import label_names, label_table
 from qsmbids.errors import InputError
 from qsmbids.interfaces import arrays
-from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs, saved_array
+from qsmbids.interfaces.base import GridInputs, Stage, StageInputs, StageOutputs, saved_array
 from qsmbids.interfaces.images import read_labels
 from qsmbids.interfaces.template import load_atlas, load_warp
 
 _LEAST_OVERLAP = 0.8
 
 
-class _SegmentationInputs(StageInputs):
+class _SegmentationInputs(GridInputs):
     segmentation = File(exists=True, mandatory=True)
     mask = saved_array(mandatory=True, desc="the brain")
-    grid = traits.Dict(mandatory=True)
 
 
 class RegionsOutputs(StageOutputs):
@@ -75,14 +74,13 @@ def _doubts(path: Path, labels: NDArray[np.int32], mask: NDArray[np.bool_]) -> l
     ]
 
 
-class _AtlasInputs(StageInputs):
+class _AtlasInputs(GridInputs):
     atlas = traits.Str(mandatory=True, desc="its name")
     displacement = saved_array(mandatory=True)
     warp = traits.Dict(mandatory=True, desc="matrix and affine of the displacement")
     bridge_displacement = saved_array(desc="from the template to that of the atlas")
     bridge = traits.Dict()
     template = traits.Dict(mandatory=True, desc="what the registration says")
-    grid = traits.Dict(mandatory=True)
 
 
 class AtlasRegions(Stage):

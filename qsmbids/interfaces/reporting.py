@@ -68,7 +68,7 @@ def stages_of(output_dir: Path, participant: str) -> list[dict[str, Any]]:
 
     stages: list[dict[str, Any]] = []
     for series in find_series(output_dir, participant):
-        for image in series.telling:
+        for image in series.with_stages:
             for stage in image.provenance.get("Stages") or []:
                 plain = {key: stage[key] for key in _TOLD if key in stage}
                 if plain not in stages:

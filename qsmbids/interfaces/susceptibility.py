@@ -9,7 +9,18 @@ from nipype.interfaces.base import File, isdefined, traits
 
 from qsmbids.errors import InputError, noted
 from qsmbids.interfaces import arrays
-from qsmbids.interfaces.base import MethodInputs, Stage, StageInputs, StageOutputs, saved_array
+from qsmbids.interfaces.base import (
+    GridInputs,
+    LocalFieldInputs,
+    MethodInputs,
+    Stage,
+    StageOutputs,
+    saved_array,
+)
+
+
+class _BackgroundInputs(LocalFieldInputs, MethodInputs):
+    """A field, and how it is worked on."""
 
 
 class _BackgroundOutputs(StageOutputs):
@@ -20,7 +31,7 @@ class _BackgroundOutputs(StageOutputs):
 class Background(Stage):
     """The local field: the total field without what sources outside make."""
 
-    input_spec = MethodInputs
+    input_spec = _BackgroundInputs
     output_spec = _BackgroundOutputs
 
     def _compute(self, cwd: str) -> None:
@@ -43,7 +54,7 @@ class Background(Stage):
         self._describe("Background", inputs.method, options, notes)
 
 
-class _InversionInputs(MethodInputs):
+class _InversionInputs(LocalFieldInputs, MethodInputs):
     weights = traits.Dict(desc="SHA-256 of the weights files: others give another map")
     device = traits.Str("auto", usedefault=True, nohash=True)
     use_gpu = traits.Bool(
@@ -112,14 +123,11 @@ class Inversion(Stage):
                 )
 
 
-class _CombineInputs(StageInputs):
+class _CombineInputs(GridInputs, MethodInputs):
     fields = saved_array(mandatory=True)
     masks = saved_array(mandatory=True)
     weights = saved_array(mandatory=True)
     b0_dir = traits.List(mandatory=True)
-    grid = traits.Dict(mandatory=True)
-    method = traits.Str(mandatory=True)
-    options = traits.Dict()
 
 
 class _CombineOutputs(StageOutputs):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from qsmbids.bids.labels import read_label_table
 from qsmbids.bids.templates import find_atlas, find_template
 from qsmbids.interfaces import arrays
-from qsmbids.interfaces.base import Stage, StageInputs, StageOutputs, saved_array
+from qsmbids.interfaces.base import GridInputs, Stage, StageInputs, StageOutputs, saved_array
 from qsmbids.interfaces.images import read_image, read_labels
 from qsmbids.regions.parcellation import Parcellation, plain_name
 from qsmbids.registration import Warp, pull
@@ -81,12 +81,11 @@ class _WarpStage(Stage):
         self._results["warp"] = {"matrix": warp.matrix.tolist(), "affine": warp.affine.tolist()}
 
 
-class _RegisterInputs(StageInputs):
+class _RegisterInputs(GridInputs):
     magnitude = saved_array(mandatory=True, desc="(echo, x, y, z)")
     brain = saved_array(mandatory=True)
     chi = saved_array(desc="ppm")
     known = saved_array(desc="where chi is known")
-    grid = traits.Dict(mandatory=True)
 
 
 class RegisterToTemplate(_WarpStage):

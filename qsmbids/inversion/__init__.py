@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qsmbids.inversion.inversion_methods import COMBINATIONS, DEFAULT, METHODS
-from qsmbids.registry import lazily
+from qsmbids.lazy import lazily
 
 if TYPE_CHECKING:
     from qsmbids.inversion.reconstruction import Reconstruction, invert, reconstruct

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from qsmbids.array_types import Bool, Complex, Float
 from qsmbids.checks import check_field, check_geometry, check_solver
 from qsmbids.inversion.conditioning import angles_between, condition_number, doubts
 from qsmbids.inversion.reconstruction import Reconstruction
 from qsmbids.physics import DipoleConvolution, bounding_box
-from qsmbids.physics.problem import Bool, Complex, Float
 from qsmbids.physics.solve import conjugate_gradients, spectral_inner
 
 # Frequencies that the orientations together know worse than this share of the best known wait

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.fft as sf
 
+from qsmbids.array_types import Bool, Complex, Float
 from qsmbids.physics import DipoleConvolution
 from qsmbids.physics.gradient import (
     add_adjoint_difference,
@@ -13,7 +14,7 @@ from qsmbids.physics.gradient import (
     spacing,
 )
 from qsmbids.physics.noise import unexplained_level
-from qsmbids.physics.problem import Bool, Complex, Float, Problem
+from qsmbids.physics.problem import Problem
 from qsmbids.physics.solve import conjugate_gradients, spectral_inner
 
 LINEAR_STEPS = 3  # as in NDI: phasors more than half a turn apart pull to the wrong turn

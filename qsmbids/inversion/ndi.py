@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from qsmbids.physics.problem import Float, Problem
+from qsmbids.array_types import Float
+from qsmbids.physics.problem import Problem
 
 # As steep as the data term gets, |D| <= 2/3 twice and both terms of the phasor: 2 / (4 / 9).
 LARGEST_STEP = 4.5

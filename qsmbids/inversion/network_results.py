@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from qsmbids.array_types import Float
 from qsmbids.inversion.reconstruction import Reconstruction
-from qsmbids.physics.problem import Float, Problem
+from qsmbids.physics.problem import Problem
 
 if TYPE_CHECKING:
     from qsmbids.inference.fine_tuning import FitResult

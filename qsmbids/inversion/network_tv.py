@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from qsmbids.array_types import Float
 from qsmbids.inversion.network import network
 from qsmbids.inversion.network_results import with_uncertainty
 from qsmbids.inversion.reconstruction import Reconstruction
 from qsmbids.inversion.refinement import around, refine, strong_sources
-from qsmbids.physics.problem import Float, Problem
+from qsmbids.physics.problem import Problem
 
 # Between these shares of the smooth field unexplained, a second network comes in. Of simulated
 # heads 0.05 to 0.07 stay unexplained, after JDF 0.13 to 0.14, where errors have half of the

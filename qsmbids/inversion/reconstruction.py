@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from qsmbids.array_types import Float
 from qsmbids.checks import check_field, check_geometry, check_shapes
 from qsmbids.errors import noted
 from qsmbids.inversion.inversion_methods import DEFAULT, METHODS
 from qsmbids.inversion.unknown_voxels import fill_unknown
 from qsmbids.physics import Problem, bounding_box
-from qsmbids.physics.problem import Float
 from qsmbids.physics.units import ppm_per_unit
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from qsmbids.array_types import Float
 from qsmbids.physics.gradient import laplacian_spectrum
-from qsmbids.physics.problem import Float, Problem
+from qsmbids.physics.problem import Problem
 
 
 def tikhonov(problem: Problem, *, regularization: float = 0.01) -> Float:

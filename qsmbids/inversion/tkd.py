@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from qsmbids.physics.problem import Float, Problem
+from qsmbids.array_types import Float
+from qsmbids.physics.problem import Problem
 
 
 def tkd(problem: Problem, *, threshold: float = 0.15) -> Float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.fft as sf
 
+from qsmbids.array_types import Complex, Float
 from qsmbids.checks import check_solver
 from qsmbids.physics import DipoleConvolution
 from qsmbids.physics.gradient import (
@@ -14,7 +15,7 @@ from qsmbids.physics.gradient import (
     spacing,
 )
 from qsmbids.physics.noise import unexplained_level
-from qsmbids.physics.problem import Complex, Float, Problem
+from qsmbids.physics.problem import Problem
 
 # Weights of the two quadratic couplings, in units of the data term's own curvature. They set the
 # speed of the iteration, not its limit; chosen by trial on simulated heads, where a factor of 3

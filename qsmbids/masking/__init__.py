@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qsmbids.lazy import lazily
 from qsmbids.masking.masking_methods import METHODS
-from qsmbids.registry import lazily
 
 if TYPE_CHECKING:
     from qsmbids.masking.extraction import BrainMask, brain_mask

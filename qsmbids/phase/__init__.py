@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qsmbids.lazy import lazily
 from qsmbids.phase.phase_methods import FITS, UNWRAPPING
-from qsmbids.registry import lazily
 
 if TYPE_CHECKING:
     from qsmbids.phase.alternation import alternating_axis, mend_alternation

@@ -8,12 +8,11 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 import scipy.fft as sf
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from qsmbids.array_types import Complex, Float
 from qsmbids.physics.kernel import dipole_kernel, frequencies
 
-Float = NDArray[np.float32]
-Complex = NDArray[np.complex64]
 Array = TypeVar("Array", bound=Any)
 
 _TINY = 1e-30  # what has converged stays where it is

@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from qsmbids.array_types import Bool, Float
 from qsmbids.physics.solve import conjugate_gradients
-
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
 
 _TOLERANCE, _ITERATIONS = 1e-3, 50
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Float = NDArray[np.float32]
+from qsmbids.array_types import Float
 
 
 def spacing(voxel_size: Sequence[float]) -> list[np.float32]:

@@ -7,13 +7,10 @@ from functools import cached_property
 from typing import TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
+from qsmbids.array_types import Bool, Float
 from qsmbids.physics.dipole import DipoleConvolution
 
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
-Complex = NDArray[np.complex64]
 Vector = tuple[float, ...]
 
 
@@ -45,6 +42,9 @@ class Problem:
         Signal magnitude in any unit.
     device : {"auto", "cpu", "cuda"}
         Where networks compute; auto is a graphics processor where there is one.
+    estimate : (x, y, z) float32 array, optional
+        A rough map in ppm, of zero mean over the mask and zero outside, that was made on the
+        way when gaps of the field were filled.
     """
 
     field: Float
@@ -54,6 +54,7 @@ class Problem:
     weight: Float | None = None
     magnitude: Float | None = None
     device: str = "auto"
+    estimate: Float | None = None
 
     @cached_property
     def dipole(self) -> DipoleConvolution:

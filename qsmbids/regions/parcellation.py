@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from qsmbids.array_types import Mask
+
 Labels = NDArray[np.int32]
-Mask = NDArray[np.bool_]
 
 SIDES = ("left", "right")
 

@@ -10,8 +10,6 @@ from scipy import ndimage
 
 from qsmbids.regions.parcellation import Parcellation
 
-WHOLE = "mask"
-"""The reference that needs no regions: the mean over the map's whole mask."""
 FLUID = "csf"
 FEWEST = 20
 """Voxels from which on a region's mean is taken as a reference."""

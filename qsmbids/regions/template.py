@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from qsmbids.array_types import Float
 from qsmbids.regions.draw import NUCLEI
 from qsmbids.regions.parcellation import Parcellation
 from qsmbids.registration import Channel, Warp, register_affine, register_classes, without_coil
 from qsmbids.simulation.atlas import load_atlas
 from qsmbids.simulation.tissues import TISSUES
-
-Float = NDArray[np.float32]
 
 ATLAS_FILE = Path(__file__).resolve().parents[1] / "data" / "atlas" / "deepgrey_dseg.nii.gz"
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qsmbids.physics import voxel_size
+from qsmbids.registration import comparison
 from qsmbids.registration.itk import at_spacing, demand_simpleitk, matrix_of, to_image
-from qsmbids.registration.rigid import BINS, SAMPLES, SEED, centre_of, with_rim, without_coil
 
 LEVELS = (6.0, 3.0)
 """Spacings in mm at which the images are compared, one after the other."""
@@ -33,49 +33,34 @@ def register_affine(
     ----------
     fixed, moving : (x, y, z) array_like
         A magnitude, and a template.
-    fixed_affine, moving_affine : (4, 4) array_like
-        Voxel to world in mm.
-    fixed_mask, moving_mask : (x, y, z) array_like
-        The brain in each.
+    fixed_affine, moving_affine, fixed_mask, moving_mask
+        As in `qsmbids.registration.rigid.register`, which raises the same errors.
 
     Returns
     -------
     (4, 4) float64 array
         The same for the same input, whatever the number of processors.
-
-    Raises
-    ------
-    UsageError
-        If SimpleITK is not installed.
-    ValueError
-        If a mask is empty, or nothing could be registered.
     """
     sitk = demand_simpleitk("Regions of an atlas are registered")
-    inside, other = np.asarray(fixed_mask) != 0, np.asarray(moving_mask) != 0
-    if not inside.any() or not other.any():
-        raise ValueError("the registration needs a brain mask that is not empty")
-    still = to_image(sitk, without_coil(fixed, inside, fixed_affine), fixed_affine)
+    inside, other = comparison.both_brains(fixed_mask, moving_mask)
+    still = to_image(sitk, comparison.without_coil(fixed, inside, fixed_affine), fixed_affine)
     moved = to_image(sitk, np.where(other, moving, 0), moving_affine)
     transform = sitk.AffineTransform(3)
-    centre = centre_of(inside, fixed_affine)
+    centre = comparison.centre_of(inside, fixed_affine)
     transform.SetCenter(centre.tolist())
-    transform.SetTranslation((centre_of(other, moving_affine) - centre).tolist())
+    transform.SetTranslation((comparison.centre_of(other, moving_affine) - centre).tolist())
     scale = np.cbrt(_volume(other, moving_affine) / _volume(inside, fixed_affine))
     transform.SetMatrix((np.clip(scale, 0.8, 1.25) * np.eye(3)).ravel().tolist())
-    near = with_rim(inside, fixed_affine)
-    method = sitk.ImageRegistrationMethod()
-    method.SetNumberOfThreads(1)  # sums of several threads differ in the last digit
-    method.SetMetricAsMattesMutualInformation(BINS)
-    method.SetMetricFixedMask(to_image(sitk, near, fixed_affine))
-    method.SetInterpolator(sitk.sitkLinear)
-    method.SetMetricSamplingStrategy(method.RANDOM)
-    method.SetOptimizerScalesFromPhysicalShift()
+    near = comparison.with_rim(inside, fixed_affine)
+    method = comparison.mutual_information(sitk, to_image(sitk, near, fixed_affine))
     method.SetOptimizerAsGradientDescentLineSearch(1.0, 60, 1e-5, 8)
     try:
         for spacing in LEVELS:
             pair = [at_spacing(sitk, image, spacing) for image in (still, moved)]
             voxels = _volume(near, fixed_affine) / np.prod(pair[0].GetSpacing())
-            method.SetMetricSamplingPercentage(float(min(1.0, SAMPLES / voxels)), SEED)
+            method.SetMetricSamplingPercentage(
+                float(min(1.0, comparison.SAMPLES / voxels)), comparison.SEED
+            )
             method.SetInitialTransform(transform, True)
             method.Execute(*pair)
             # the metric's derivatives are summed in an order that changes in the last digit

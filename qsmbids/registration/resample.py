@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from qsmbids.array_types import Float, Mask
 from qsmbids.physics import voxel_size
 
-Float = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 Affine = NDArray[np.float64]
 Vector = tuple[float, float, float]
 

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from qsmbids.array_types import Float
 from qsmbids.registration.itk import affine_of, demand_simpleitk, to_array, to_image
-
-Float = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+from qsmbids.lazy import lazily
 from qsmbids.reports.methods import methods_text
+
+if TYPE_CHECKING:
+    from qsmbids.reports.page import write_participant_page
 
 __all__ = ["methods_text", "write_participant_page"]
 
-
-def __getattr__(name: str) -> Any:
-    """Import ``write_participant_page``, and matplotlib with it, at first use."""
-    if name == "write_participant_page":
-        from qsmbids.reports.page import write_participant_page
-
-        return write_participant_page
-    raise AttributeError(f"module 'qsmbids.reports' has no attribute {name!r}")
+__getattr__ = lazily(__name__, {"write_participant_page": "page"})  # Matplotlib with it

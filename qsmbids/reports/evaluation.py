@@ -11,11 +11,13 @@ from typing import Any
 from qsmbids import __version__
 from qsmbids.bids.sidecar import write_text
 from qsmbids.evaluation import METRICS, RESOURCES, Metric, PairedTest
-from qsmbids.evaluation.comparison import ALPHA, best_of
+from qsmbids.evaluation.paired_tests import ALPHA
 from qsmbids.evaluation.study.default import why_not_default
 from qsmbids.evaluation.study.run import Study
+from qsmbids.evaluation.summary import best_of
 from qsmbids.reports.environment import environment
-from qsmbids.reports.evaluation_figures import Gallery, draw_agreement, draw_scores
+from qsmbids.reports.evaluation_figures import draw_agreement, draw_scores
+from qsmbids.reports.evaluation_gallery import Gallery
 
 _MEASURES: dict[str, Metric] = {**METRICS, **RESOURCES}
 

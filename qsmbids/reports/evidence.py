@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from qsmbids.bids.results import Series
+from qsmbids.bids.series_results import SeriesResults
 from qsmbids.bids.volume import Image
 from qsmbids.reports import figures
 from qsmbids.reports.checks import Check, maps, series_checks
@@ -40,7 +40,7 @@ class Evidence:
     view: View | None = None
 
 
-def examine(series: Series) -> Evidence:
+def examine(series: SeriesResults) -> Evidence:
     """Return the pictures and numbers of a series; what is missing or damaged is left out."""
     images = SeriesImages(series)
     read = {name: images.cut(series.images.get(name)) for name in _SHARED}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qsmbids.bids.results import Series
+from qsmbids.bids.series_results import SeriesResults
 from qsmbids.bids.volume import Grid
 from qsmbids.reports.methods import show
 
@@ -46,7 +46,7 @@ class Acquisition:
         return float(value) if isinstance(value, (int, float)) else None
 
 
-def acquisition_of(series: Series, grid: Grid | None = None) -> Acquisition:
+def acquisition_of(series: SeriesResults, grid: Grid | None = None) -> Acquisition:
     """Return how a series was measured; ``grid`` is that of its images, if one was read."""
     provenance = _provenance(series)
     stated = provenance.get("Acquisition")
@@ -85,7 +85,7 @@ def acquisition_facts(one: Acquisition) -> list[tuple[str, str]]:
     ]
 
 
-def map_facts(series: Series) -> list[tuple[str, str]]:
+def map_facts(series: SeriesResults) -> list[tuple[str, str]]:
     """Return what is known of the maps of a series beside that."""
     provenance = _provenance(series)
     facts = {
@@ -118,7 +118,7 @@ def measured(one: Acquisition) -> str:
     return f"Gradient echoes were measured{where}{f' ({told})' if told else ''}."
 
 
-def _provenance(series: Series) -> dict[str, Any]:
+def _provenance(series: SeriesResults) -> dict[str, Any]:
     every = [*series.chimaps.values(), *series.images.values()]
     return next((found for found in (d.provenance for d in every) if found), {})
 

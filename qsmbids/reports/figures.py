@@ -70,9 +70,14 @@ def course(curves: Mapping[str, Sequence[float]], kept: int | None) -> str:
     return encode(figure)
 
 
+def wide_figure(height: float) -> Figure:
+    """Return a figure as wide as the page, of a height in inches."""
+    return Figure(figsize=(WIDTH / DPI, height), dpi=DPI, facecolor=PANEL)
+
+
 def _plot() -> tuple[Figure, Axes]:
     """Return a wide figure with one pair of axes in the page's colours."""
-    figure = Figure(figsize=(WIDTH / DPI, 3.0), dpi=DPI, facecolor=PANEL)
+    figure = wide_figure(3.0)
     axes = figure.add_axes((0.06, 0.19, 0.92, 0.75))
     dress(axes)
     return figure, axes

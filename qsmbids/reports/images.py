@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from qsmbids.bids.results import Derivative, Series
+from qsmbids.array_types import Mask
+from qsmbids.bids.series_results import Derivative, SeriesResults
 from qsmbids.bids.volume import Image, read
 from qsmbids.physics import hz_per_ppm
-from qsmbids.reports.view import Mask, View, view_of
+from qsmbids.reports.view import View, view_of
 
 _MASKS = ("brain", "eroded", "reliable")
 
@@ -17,7 +18,7 @@ class SeriesImages:
 
     Parameters
     ----------
-    series : Series
+    series : SeriesResults
         What stands in the output folder.
 
     Attributes
@@ -32,7 +33,7 @@ class SeriesImages:
         Stated field strength in tesla.
     """
 
-    def __init__(self, series: Series):
+    def __init__(self, series: SeriesResults):
         self.series = series
         self.view: View | None = None
         self.masks: dict[str, Mask] = {}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qsmbids.bids.results import Derivative, Series
+from qsmbids.bids.series_results import Derivative, SeriesResults
 from qsmbids.bids.volume import Image, read
 from qsmbids.reports.picture import Picture
 from qsmbids.reports.slices import Panel, strip
@@ -17,12 +17,12 @@ _LEVELS = (0.03, 0.12, 0.35, 0.6, 0.8)
 """Shares of the regions' voxels that lie below the slices shown."""
 
 
-def region_pictures(series: Series, labels: Path) -> list[Picture]:
+def region_pictures(series: SeriesResults, labels: Path) -> list[Picture]:
     """Return the outlines of regions on the series' first susceptibility map and its magnitude.
 
     Parameters
     ----------
-    series : Series
+    series : SeriesResults
         What stands in the output folder.
     labels : Path
         The image of the regions' labels, on the same grid.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qsmbids.bids.dataset import raw_dataset
-from qsmbids.bids.results import Series, read_json
+from qsmbids.bids.series_results import SeriesResults, read_json
 from qsmbids.bids.tables import read_table
 from qsmbids.bids.variables import read_variables
 from qsmbids.errors import InputError
@@ -23,17 +23,15 @@ _END = "_regions.tsv"
 Rows = Sequence[Mapping[str, str]]
 
 
-def region_tables(output_dir: Path, participant: str, series: Series) -> list[dict[str, Any]]:
+def region_tables(
+    output_dir: Path, participant: str, series: SeriesResults
+) -> list[dict[str, Any]]:
     """Return the tables of a series' regions, one an atlas or segmentation.
 
     Parameters
     ----------
-    output_dir : Path
-        The output dataset.
-    participant : str
-        Label without ``sub-``.
-    series : Series
-        What stands there of the series.
+    output_dir, participant, series
+        As in `qsmbids.reports.series_section.series_section`.
 
     Returns
     -------

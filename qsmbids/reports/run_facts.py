@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qsmbids.bids.results import RUN, SPACE, Series, read_json
+from qsmbids.bids.results import RUN, SPACE
+from qsmbids.bids.series_results import SeriesResults, read_json
 
 
 def log_folder(output_dir: Path, participant: str) -> Path:
@@ -38,9 +39,9 @@ def run_files(output_dir: Path, participant: str, keys: Sequence[str]) -> list[s
     return [*found, *(path for path in every if path not in own)]
 
 
-def series_files(output_dir: Path, participant: str, series: Series) -> list[str]:
+def series_files(output_dir: Path, participant: str, series: SeriesResults) -> list[str]:
     """Return the images and sidecars of a series and what was noted of it, as relative paths."""
-    images = [derivative.path for derivative in series.every]
+    images = [derivative.path for derivative in series.all_images]
     sidecars = [path.with_name(f"{path.name.split('.')[0]}.json") for path in images]
     folders = {path.parent for path in images}
     moved = [path for folder in folders for path in folder.glob(f"{series.key}{SPACE}*")]

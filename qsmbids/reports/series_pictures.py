@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from qsmbids.array_types import Mask
 from qsmbids.bids.volume import Image
 from qsmbids.reports import slices, windows
 from qsmbids.reports.echo_pictures import CAPTIONS
 from qsmbids.reports.images import SeriesImages
 from qsmbids.reports.picture import Picture, data_uri
-from qsmbids.reports.view import Mask
 from qsmbids.reports.windows import Window
 
 _OUTLINES = {

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from qsmbids.bids.results import Series
+from qsmbids.bids.series_results import SeriesResults
 from qsmbids.reports.bibtex import bibtex, latex
 from qsmbids.reports.checks import Check
 from qsmbids.reports.checks.lights import lights_path, write_lights
@@ -22,17 +22,15 @@ from qsmbids.reports.viewer import write_viewer
 
 
 def series_section(
-    output_dir: Path, participant: str, series: Series, failure: str
+    output_dir: Path, participant: str, series: SeriesResults, failure: str
 ) -> dict[str, Any]:
     """Return what the template takes, and write the series' lights and its viewer.
 
     Parameters
     ----------
-    output_dir : Path
-        The output dataset.
-    participant : str
-        Label without ``sub-``.
-    series : Series
+    output_dir, participant
+        As in `qsmbids.reports.write_participant_page`.
+    series : SeriesResults
         What stands there of the series.
     failure : str
         Why its last run failed; empty if it did not.
@@ -74,10 +72,10 @@ def series_section(
     }
 
 
-def stages_of(series: Series) -> list[dict[str, Any]]:
+def stages_of(series: SeriesResults) -> list[dict[str, Any]]:
     """Return the stages of all maps of the series, each once, in the order of the run."""
     stages: dict[str, dict[str, Any]] = {}
-    for derivative in series.telling:
+    for derivative in series.with_stages:
         for stage in derivative.provenance.get("Stages") or []:
             if isinstance(stage, Mapping):
                 parameters = stage.get("Parameters")
@@ -111,7 +109,7 @@ def _told(check: Check) -> dict[str, Any]:
     return {"name": check.name, "text": check.text, "methods": []}
 
 
-def _warnings(series: Series, stages: list[dict[str, Any]]) -> list[str]:
+def _warnings(series: SeriesResults, stages: list[dict[str, Any]]) -> list[str]:
     blocks = [d.provenance for d in [*series.chimaps.values(), *series.images.values()]]
     found = [text for block in [*blocks, *stages] for text in _texts(block.get("Warnings"))]
     return list(dict.fromkeys(found))
@@ -123,7 +121,7 @@ def _residuals(stages: list[dict[str, Any]]) -> list[float]:
     return [float(value) for value in found if isinstance(value, (int, float)) and value]
 
 
-def _union(series: Series, name: str) -> list[str]:
+def _union(series: SeriesResults, name: str) -> list[str]:
     """Return the values of a list in all sidecars, each once."""
     sidecars = [d.sidecar for d in [*series.chimaps.values(), *series.images.values()]]
     return list(dict.fromkeys(text for one in sidecars for text in _texts(one.get(name))))

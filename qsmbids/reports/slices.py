@@ -12,10 +12,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from qsmbids.array_types import Mask
 from qsmbids.bids.volume import Image
 from qsmbids.reports.figures import DPI, PANEL, TEXT, WIDTH, webp
 from qsmbids.reports.picture import data_uri
-from qsmbids.reports.view import Mask, View
+from qsmbids.reports.view import View
 
 OUTLINES = {
     **{"brain": "#4cc9f0", "eroded": "#ffb703", "unreliable": "#f2799b"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from qsmbids.bids.volume import Image
-from qsmbids.reports.checks.judge import usual_r2star
+from qsmbids.reports.checks.field_checks import usual_r2star
 
 _FLUID, _FAST = 0.4, 1.8  # of the usual R2* of a brain
 _LEAST = 500  # voxels of a tissue that has a distribution

@@ -16,10 +16,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from qsmbids.array_types import Mask
 from qsmbids.bids.volume import Grid, Image, Volume
 from qsmbids.reports import figures, slices
 from qsmbids.reports.picture import Picture
-from qsmbids.reports.view import Mask, view_of
+from qsmbids.reports.view import view_of
 from qsmbids.reports.windows import LOCAL_PPM, TISSUE_PPM
 
 Log = Sequence[Mapping[str, Any]]
@@ -31,7 +32,7 @@ def draw_curves(log: Log, folder: Path) -> str:
     Parameters
     ----------
     log : sequence of mapping
-        The lines of ``log.jsonl``: ``step`` with ``loss``, or with ``scores`` by world.
+        The lines of ``log.jsonl``: ``step`` with ``loss``, or with ``scores`` by name.
     folder : Path
         Where they go.
     """
@@ -39,14 +40,14 @@ def draw_curves(log: Log, folder: Path) -> str:
     loss, scores = figure.subplots(1, 2)
     points = [(line["step"], line["loss"]) for line in log if "loss" in line]
     _curve(loss, points, "loss", figures.METHOD_COLOURS[0])
-    worlds = dict.fromkeys(world for line in log for world in line.get("scores", {}))
-    for number, world in enumerate(worlds):
-        found = [(x["step"], x["scores"][world]) for x in log if world in x.get("scores", {})]
+    names = dict.fromkeys(name for line in log for name in line.get("scores", {}))
+    for number, name in enumerate(names):
+        found = [(x["step"], x["scores"][name]) for x in log if name in x.get("scores", {})]
         colour = figures.METHOD_COLOURS[number % len(figures.METHOD_COLOURS)]
-        _curve(scores, found, world, colour)
+        _curve(scores, found, name, colour)
     _dress(loss, "loss")
     _dress(scores, "held-out error (%)")
-    if worlds:
+    if names:
         scores.legend(facecolor=figures.PANEL, edgecolor=figures.FAINT, labelcolor=figures.TEXT)
     figure.tight_layout()
     FigureCanvasSVG(figure).print_svg(folder / "curves.svg")
@@ -57,7 +58,7 @@ def draw_curves(log: Log, folder: Path) -> str:
 
 
 def _curve(axes: Axes, points: Sequence[tuple[float, float]], label: str, colour: str) -> None:
-    if not points:  # a training of seconds tells no loss
+    if not points:  # a training of seconds logs no loss
         axes.set_visible(False)
         return
     steps, values = zip(*points, strict=True)
@@ -65,12 +66,9 @@ def _curve(axes: Axes, points: Sequence[tuple[float, float]], label: str, colour
 
 
 def _dress(axes: Axes, what: str) -> None:
-    axes.set_facecolor(figures.PANEL)
+    figures.dress(axes)
     axes.set_xlabel("step", color=figures.TEXT)
     axes.set_ylabel(what, color=figures.TEXT)
-    axes.tick_params(colors=figures.TEXT, which="both")
-    for spine in axes.spines.values():
-        spine.set_color(figures.FAINT)
 
 
 def field_and_maps(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from qsmbids.array_types import Mask
 from qsmbids.bids.volume import Grid, Image, Volume
 
-Mask = NDArray[np.bool_]
 MARGIN_MM = 6.0
 _SHARES = ((0.2, 0.8), (0.2, 0.8), (0.25, 0.8))  # of the head: its first and last slice
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from qsmbids.bids.results import Series
+from qsmbids.bids.series_results import SeriesResults
 from qsmbids.bids.sidecar import write_text
 from qsmbids.bids.volume import Grid, Image, Volume, read
 from qsmbids.reports import windows
@@ -29,7 +29,7 @@ _VOXELS = 3_000_000  # of all images together: about 2 MB in the file
 _STEP_PPM = 0.001
 
 
-def write_viewer(output_dir: Path, participant: str, series: Series) -> str:
+def write_viewer(output_dir: Path, participant: str, series: SeriesResults) -> str:
     """Write the viewer of a series and return its path in the output folder.
 
     Empty, and nothing is written, where there is no map. An older viewer is replaced in one step.
@@ -64,7 +64,7 @@ def write_viewer(output_dir: Path, participant: str, series: Series) -> str:
     return path.relative_to(output_dir).as_posix()
 
 
-def _name(desc: str, series: Series) -> str:
+def _name(desc: str, series: SeriesResults) -> str:
     """Return what people call a map."""
     if desc in series.chimaps:
         return series.method(desc)

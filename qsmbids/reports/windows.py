@@ -12,7 +12,7 @@ import numpy as np
 
 from qsmbids.bids.volume import Image
 from qsmbids.physics import hz_per_ppm
-from qsmbids.reports.checks.judge import usual_r2star
+from qsmbids.reports.checks.field_checks import usual_r2star
 
 Window = tuple[float, float]
 

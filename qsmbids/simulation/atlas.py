@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from qsmbids.array_types import Float
 from qsmbids.simulation.head_grid import Grid
-
-Float = NDArray[np.float32]
 
 COARSE = 2
 """Spacing in mm of the distance map."""

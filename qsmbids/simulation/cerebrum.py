@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from qsmbids.array_types import Float
 from qsmbids.simulation.atlas import Sampled
 from qsmbids.simulation.head_grid import Grid, SmoothField
 from qsmbids.simulation.solids import Placed, Point, ellipsoid, mirrored, tube
 from qsmbids.simulation.tissues import TISSUES, Canvas
-
-Float = NDArray[np.float32]
 
 
 def _ramp(image: Float, low: float, high: float) -> Float:

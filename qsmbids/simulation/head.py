@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from qsmbids.array_types import Float
 from qsmbids.physics import b0_direction, forward_field
 from qsmbids.simulation.atlas import sample_atlas, sample_distances
 from qsmbids.simulation.cerebrum import Texture, paint_brain
 from qsmbids.simulation.head_field import background_field, far_field, shim_field
-from qsmbids.simulation.head_grid import Axes, Deformation, Float, Grid, axes_of
+from qsmbids.simulation.head_grid import Axes, Deformation, Grid, axes_of
 from qsmbids.simulation.head_recipe import Head, HeadRecipe, relative_to_mean
 from qsmbids.simulation.head_signal import acquire, receive_bias
 from qsmbids.simulation.lesions import paint_lesion
 from qsmbids.simulation.skull import paint_surroundings
 from qsmbids.simulation.tissues import TISSUES, Canvas
-from qsmbids.simulation.veins import draw_vessels, grow_veins
+from qsmbids.simulation.veins import grow_veins
+from qsmbids.simulation.vessels import draw_vessels
 
 AIR = np.float32(TISSUES["air"].chi)
 

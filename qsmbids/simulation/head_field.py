@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.interpolate import CubicSpline
 
+from qsmbids.array_types import Float
 from qsmbids.physics import forward_field
 from qsmbids.simulation.head_grid import Axes, along_axis
-
-Float = NDArray[np.float32]
 
 FAR = 140.0
 """How far beyond the field of view the body is modelled, in mm."""

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Float = NDArray[np.float32]
+from qsmbids.array_types import Float
+
 Axes = list[NDArray[np.float64]]
 Box = tuple[slice, slice, slice]
 

@@ -9,7 +9,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-Float = NDArray[np.float32]
+from qsmbids.array_types import Float
+
 Vector = tuple[float, float, float]
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from qsmbids.array_types import Float
 from qsmbids.physics import hz_per_ppm, radians_per_ppm
 from qsmbids.simulation.head_grid import Grid, SmoothField
 from qsmbids.simulation.head_recipe import HeadRecipe
 from qsmbids.simulation.tissues import TISSUES, Canvas
-
-Float = NDArray[np.float32]
 
 
 def receive_bias(grid: Grid, rng: np.random.Generator) -> Float:

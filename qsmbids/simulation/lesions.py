@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from qsmbids.array_types import Float
 from qsmbids.simulation.atlas import Sampled
 from qsmbids.simulation.head_grid import Grid
 from qsmbids.simulation.solids import ellipsoid
 from qsmbids.simulation.tissues import TISSUES, Canvas
-
-Float = NDArray[np.float32]
 
 PLACES = {"calcification": (-27.0, -46.0, 22.0), "haemorrhage": (30.0, 22.0, 20.0)}
 RADII = {"calcification": (3.2, 4.0, 3.0), "haemorrhage": (5.5, 4.5, 5.0)}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from qsmbids.array_types import Float
 from qsmbids.simulation.head_grid import Grid, SmoothField
 from qsmbids.simulation.solids import (
     Placed,
@@ -16,8 +16,6 @@ from qsmbids.simulation.solids import (
     tube,
 )
 from qsmbids.simulation.tissues import Canvas
-
-Float = NDArray[np.float32]
 
 # centre and radii in mm; the lateral ones are mirrored
 LATERAL_AIR = [

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from qsmbids.array_types import Float
 from qsmbids.simulation.head_grid import Box, Grid
 
-Float = NDArray[np.float32]
 Point = Sequence[float]
 Placed = tuple[Box, Float]
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from qsmbids.array_types import Float
 from qsmbids.simulation.head_grid import Box
-
-Float = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

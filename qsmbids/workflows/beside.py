@@ -13,7 +13,7 @@ from qsmbids.settings import Settings
 _WEIGHTED = ("swi", "minimum")
 
 
-def weights(series: Series, settings: Settings) -> bool:
+def makes_swi(series: Series, settings: Settings) -> bool:
     """Tell whether a susceptibility-weighted image is made: from echoes and their times."""
     return settings.swi and series.start == "raw"
 
@@ -28,7 +28,7 @@ def left_out(series: Series, settings: Settings) -> list[str]:
     if series.orientations:
         return []
     found = []
-    if settings.swi and not weights(series, settings):
+    if settings.swi and not makes_swi(series, settings):
         found.append("no susceptibility-weighted image (--swi): it starts from a field, not echoes")
     if settings.separation and not separates(series, settings):
         lack = "field strength" if series.shows_decay else "R2*, which takes two echoes"
@@ -50,7 +50,7 @@ def exports(series: Series, settings: Settings) -> list[Output]:
     if template_of(series, settings) is None:
         return []
     made = [chimap(method) for method in settings.methods]
-    return made + [OUTPUTS[name] for name in _WEIGHTED if weights(series, settings)]
+    return made + [OUTPUTS[name] for name in _WEIGHTED if makes_swi(series, settings)]
 
 
 def demand_one_study(found: Sequence[Series], settings: Settings) -> None:

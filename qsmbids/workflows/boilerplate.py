@@ -66,7 +66,7 @@ def _planned(series: Series, settings: Settings) -> Iterator[dict[str, Any]]:
             settings.separation if beside.separates(series, settings) else "",
             SEPARATION,
         ),
-        ("Weighting", "swi" if beside.weights(series, settings) else "", WEIGHTING),
+        ("Weighting", "swi" if beside.makes_swi(series, settings) else "", WEIGHTING),
     ):
         if name:
             yield stage(kind, name, registry[name].resolve(settings.options.get(name, {})))

@@ -16,7 +16,8 @@ from qsmbids import __version__
 from qsmbids.errors import InputError
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.axis_order import make_grid, turn_back, turn_upright, upright_grid, with_b0
-from qsmbids.interfaces.fields import BrainMask, FieldMap
+from qsmbids.interfaces.brain_mask import BrainMask
+from qsmbids.interfaces.fields import FieldMap
 from qsmbids.interfaces.images import check_grid, read_echoes
 from qsmbids.interfaces.params import KEYS, read_params
 from qsmbids.interfaces.susceptibility import Background, Inversion

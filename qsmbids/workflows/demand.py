@@ -44,10 +44,8 @@ def measured(output_dir: Path, participants: Iterable[str], processors: int) -> 
 
     Parameters
     ----------
-    output_dir : Path
-        The output dataset.
-    participants : iterable of str
-        Labels without ``sub-``.
+    output_dir, participants
+        As in `qsmbids.reports.group.rows.gather_rows`.
     processors : int
         Of one job: as many stages run side by side.
 

@@ -29,14 +29,10 @@ def add_export(
 
     Parameters
     ----------
-    workflow, stages : Workflow
-        That of the series, and its inner one of all stages.
+    workflow, stages, series, settings, size
+        As in `qsmbids.workflows.separation.add_separation`.
     maps : mapping of str to (node, output)
         Where the map of each method comes from.
-    series, settings
-        What is processed, and how.
-    size : mapping
-        ``voxels`` and ``echoes``, from which the memory of each node is told.
     """
     sources = {chimap(m): ("QSM", m, desc_label(m), source) for m, source in maps.items()}
     for name, kind in _KINDS.items():

@@ -33,7 +33,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def heed() -> None:
+def raise_if_asked() -> None:
     """Raise KeyboardInterrupt if the process was asked to end, whatever became of that.
 
     Nipype catches every exception while it copies the inputs of a node, this one too.

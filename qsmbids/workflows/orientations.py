@@ -11,7 +11,8 @@ from qsmbids.interfaces.outputs import note_path
 from qsmbids.interfaces.susceptibility import Combine
 from qsmbids.settings import Settings
 from qsmbids.workflows.node import stage_node
-from qsmbids.workflows.plan import node_name, shows_registration
+from qsmbids.workflows.plan import shows_registration
+from qsmbids.workflows.stage_names import node_name
 
 
 def init_orientations_wf(series: Series, settings: Settings, *, voxels: int) -> Workflow:

@@ -13,11 +13,13 @@ from qsmbids.bids import Series
 from qsmbids.errors import InputError
 from qsmbids.interfaces.reporting import write_report
 from qsmbids.settings import Settings
-from qsmbids.workflows import plan, records
+from qsmbids.workflows import records
 from qsmbids.workflows.crashes import sentence, take_crash
 from qsmbids.workflows.participants import TOP
+from qsmbids.workflows.plan import outputs
 from qsmbids.workflows.signatures import Signer
-from qsmbids.workflows.tidy import remove_halves
+from qsmbids.workflows.stage_names import LABELS, node_name, stage_label
+from qsmbids.workflows.tidy import remove_unfinished
 
 _GIVEN_UP = "the run was stopped before the series was done"
 
@@ -64,13 +66,13 @@ class Outcomes:
 
     def begin(self, series: Series) -> bool:
         """Begin with a series; tell whether its images are still there."""
-        remove_halves(series, self._settings)
-        state = self.states[plan.node_name(series.key)] = State(series)
+        remove_unfinished(series, self._settings)
+        state = self.states[node_name(series.key)] = State(series)
         try:
             self._signer.begin(series.images)
         except OSError as error:
             reason = f"{Path(error.filename).name} was there when the run began, and is gone"
-            self.fail(state, plan.LABELS["reading"], f"{reason}; put it back, or run again.", "")
+            self.fail(state, LABELS["reading"], f"{reason}; put it back, or run again.", "")
         return not state.ended
 
     def left_to_combine(self, several: Sequence[tuple[Series, int]]) -> list[tuple[Series, int]]:
@@ -89,13 +91,13 @@ class Outcomes:
                 )
                 ready.append((left, voxels))
                 continue
-            state = self.states[plan.node_name(series.key)] = State(series)
+            state = self.states[node_name(series.key)] = State(series)
             reason = f"{series.key}: of the head orientations {', '.join(gone)} failed"
-            self.fail(state, plan.LABELS["alignment"], f"{reason}; two or more are needed.", "")
+            self.fail(state, LABELS["alignment"], f"{reason}; two or more are needed.", "")
         return ready
 
     def _has_failed(self, series: Series) -> bool:
-        state = self.states.get(plan.node_name(series.key))  # none: it could not even begin
+        state = self.states.get(node_name(series.key))  # none: it could not even begin
         return state is None or bool(state.failure)
 
     def fail(self, state: State, stage: str, message: str, text: str) -> None:
@@ -122,7 +124,7 @@ class Outcomes:
             signed = self._signer.finish(state.series.images)
             records.write(state.series, self._settings, signed)
         except InputError as error:
-            self.fail(state, plan.LABELS["reading"], str(error), "")
+            self.fail(state, LABELS["reading"], str(error), "")
             return
         except OSError as error:
             self.fail(state, "record", sentence(f"OSError: {error}"), "")
@@ -133,17 +135,17 @@ class Outcomes:
 
     def _drop_echoes(self, series: Series) -> None:
         """Remove the echoes, half of a work folder; what needs them reads the images again."""
-        folder = self._settings.work_dir / TOP / plan.node_name(series.key) / "stages" / "reading"
+        folder = self._settings.work_dir / TOP / node_name(series.key) / "stages" / "reading"
         for name in ("magnitude", "phase"):
             for path in folder.glob(f"{name}-*.npy"):
                 path.unlink(missing_ok=True)
 
     def settle(self, inner: str, state: State, start: float, trouble: str) -> None:
         """Tell how a series went whose plugin has not told."""
-        made = plan.outputs(state.series, self._settings)
+        made = outputs(state.series, self._settings)
         crash = take_crash(self._settings.output_dir / "logs", f"{TOP}.{inner}.", start)
         if crash is not None:
-            self.fail(state, plan.stage_label(crash.stage), sentence(crash.text), crash.text)
+            self.fail(state, stage_label(crash.stage), sentence(crash.text), crash.text)
         elif all(path.exists() and path.stat().st_mtime >= start - 1 for path in made):
             self.finish(state)
         elif trouble and not self._settings.stop_on_first_crash:
@@ -156,7 +158,7 @@ class Outcomes:
         own = [s for s in self.states.values() if s.series.participant == participant]
         if all(state.failure is None for state in own):
             message = f"sub-{participant}: the report could not be written: {sentence(text)}"
-            self.fail(own[0], plan.LABELS["report"], message, text)
+            self.fail(own[0], LABELS["report"], message, text)
 
     def complete_report(self, participant: str, keys: Sequence[str], start: float) -> None:
         """Write a report that the graph has not come to, or that misses a late failure."""

@@ -10,9 +10,9 @@ from qsmbids.bids import Series
 from qsmbids.interfaces.reporting import ParticipantReport
 from qsmbids.settings import Settings
 from qsmbids.workflows.orientations import init_orientations_wf
-from qsmbids.workflows.plan import node_name
 from qsmbids.workflows.resources import stage_memory
 from qsmbids.workflows.series import init_series_wf
+from qsmbids.workflows.stage_names import node_name
 
 _LEAST_GB = 0.5
 TOP = "qsmbids"

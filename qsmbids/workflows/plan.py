@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from hashlib import blake2b
 from pathlib import Path
 
 from qsmbids.background import METHODS as BACKGROUND
-from qsmbids.bids import Series, desc_label
+from qsmbids.bids import Series
 from qsmbids.bids.segmentations import segmentation_label
 from qsmbids.contrast import SEPARATION, WEIGHTING
 from qsmbids.interfaces.outputs import (
@@ -26,71 +24,9 @@ from qsmbids.interfaces.outputs import (
 from qsmbids.inversion import COMBINATIONS, METHODS
 from qsmbids.masking import METHODS as MASKING
 from qsmbids.options import as_text
-from qsmbids.settings import Processing, Settings
-from qsmbids.workflows.beside import exports, separates, weights
-
-LABELS = {
-    "reading": "reading",
-    "alignment": "registration",
-    "masking": "brain mask",
-    "mapping": "total field",
-    "decay": "R2* and T2*",
-    "background": "background removal",
-    "inversion": "inversion",
-    "weighting": "susceptibility weighting",
-    "separation": "separation",
-    "template": "registration to the template",
-    "regions": "regions",
-    "reference": "reference",
-    "write": "writing",
-    "report": "report",
-}
-
-# How long a stage takes beside the others, roughly: to tell the time left.
-_SHARES = {
-    **{"reading": 1, "masking": 10, "mapping": 5, "decay": 1, "background": 4},
-    **{"alignment": 6, "inversion": 4, "regions": 1, "weighting": 1, "separation": 1},
-}
-
-_ODD = re.compile(r"[^A-Za-z0-9_]")
-_PLAIN_KEY = re.compile(r"[A-Za-z0-9]+-[A-Za-z0-9]+(_[A-Za-z0-9]+-[A-Za-z0-9]+)*")
-
-
-def node_name(key: str) -> str:
-    """Turn a series' key into a name that Nipype and every file system take, no two into one.
-
-    Labels may hold more than letters and digits (BIDS knows ``+``): what stands there is left
-    out, and a digest of the key added.
-
-    >>> node_name("sub-01_acq-x"), node_name("sub-01_acq-a+b")
-    ('sub_01_acq_x', 'sub_01_acq_ab_eda8b6ab')
-    """
-    if _PLAIN_KEY.fullmatch(key):
-        return key.replace("-", "_")
-    digest = blake2b(key.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
-    return f"{_ODD.sub('', key.replace('-', '_'))}_{digest}"
-
-
-def stage_label(node: str) -> str:
-    """Return what people call the stage of a node, its method as the command line takes it.
-
-    >>> stage_label("inversion_dcnettv")
-    'inversion (dcnet-tv)'
-    """
-    stage, _, label = node.partition("_")
-    names = {desc_label(name): name for name in (*METHODS, *COMBINATIONS)}
-    method = names.get(label, label)
-    return LABELS.get(stage, node) + (f" ({method})" if method and stage != "report" else "")
-
-
-def stage_share(label: str) -> int:
-    """Return the share of the time that the stage of a label takes; 0 of what is not in the plan.
-
-    >>> stage_share("inversion (tv)"), stage_share("report")
-    (4, 0)
-    """
-    names = {LABELS[stage]: share for stage, share in _SHARES.items()}
-    return names.get(label.partition(" (")[0], 0)
+from qsmbids.settings import WHOLE_MASK, Processing, Settings
+from qsmbids.workflows.beside import exports, makes_swi, separates
+from qsmbids.workflows.stage_names import LABELS
 
 
 def writes_local_field(series: Series, settings: Settings) -> bool:
@@ -114,7 +50,7 @@ def images(series: Series, settings: Settings) -> list[Output]:
         names += ["local", "magnitude"]
     if series.shows_decay:
         names += ["r2star", "t2star", "s0"]
-    if weights(series, settings):
+    if makes_swi(series, settings):
         names += ["swi", "minimum"]
     maps = [chimap(method) for method in settings.methods]
     maps += [uncertainty_map(m) for m in settings.methods if gives_uncertainty(m, settings)]
@@ -173,7 +109,7 @@ def space_outputs(series: Series, settings: Settings) -> list[Path]:
 
 def moves_zero(series: Series, settings: Settings) -> bool:
     """Tell whether susceptibility is put relative to a region instead of the whole mask."""
-    return settings.reference != "mask" and bool(region_sets(series, settings))
+    return settings.reference != WHOLE_MASK and bool(region_sets(series, settings))
 
 
 def outputs(series: Series, settings: Settings) -> list[Path]:
@@ -239,7 +175,7 @@ def _steps_beside(series: Series, settings: Settings) -> Iterable[tuple[str, str
         yield LABELS["template"], f"maps in the space of {' and '.join(spaces)}"
     if separates(series, settings):
         yield LABELS["separation"], _with_options(settings.separation, settings)
-    if weights(series, settings):
+    if makes_swi(series, settings):
         yield LABELS["weighting"], _with_options("swi", settings)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline.engine import Node, Workflow
 
-from qsmbids.interfaces.derivatives import SaveImage
+from qsmbids.interfaces.save_image import SaveImage
 from qsmbids.settings import Processing
 from qsmbids.workflows.node import stage_node
 from qsmbids.workflows.stages import init_stages_wf, outputs_of

@@ -17,15 +17,12 @@ from qsmbids.bids import Series
 from qsmbids.errors import UsageError
 from qsmbids.files import own_folder
 from qsmbids.settings import Settings
-from qsmbids.workflows import plan
+from qsmbids.workflows import stage_names
 from qsmbids.workflows.outcomes import Listener, Outcomes
 from qsmbids.workflows.participants import TOP, init_run_wf
 from qsmbids.workflows.plugin import QsmbidsPlugin
 from qsmbids.workflows.signatures import signer
 from qsmbids.workflows.workers import Workers, quieten
-
-_BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
 
 _Groups = Mapping[str, Sequence[tuple[Series, int]]]  # with the voxels of one volume
 
@@ -49,11 +46,6 @@ class Runner:
         os.environ.setdefault("LOGNAME", os.environ.get("USER") or str(os.getuid()))
         own_folder(settings.work_dir / TOP)
         _configure(settings)
-        # The sums of a threaded BLAS depend on the number of threads in the last digit, and a run
-        # that is resumed with other threads must give the same bytes. FFTs do not depend on it.
-        os.environ.update(dict.fromkeys(_BLAS_THREADS, "1"))
-        # Threads of a network that spin while they wait make it ten times slower on a busy machine.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         self._workers = Workers(settings.nprocs, verbose=settings.verbose > 1)
         if settings.plugin is None:
             self._workers.warm_up()
@@ -125,7 +117,7 @@ class Runner:
     def _on_status(self, node: Any, status: str) -> None:
         inner, stage = _place(node)
         state = self._outcomes.states.get(inner)
-        label = plan.stage_label(stage)
+        label = stage_names.stage_label(stage)
         who = state.series.key if state else node.inputs.key
         if status == "start":
             self._listener.stage_started(who, label)
@@ -145,7 +137,7 @@ class Runner:
         """A node has failed: say so, once a series."""
         inner, stage = _place(node)
         state = self._outcomes.states.get(inner)
-        label = plan.stage_label(stage)
+        label = stage_names.stage_label(stage)
         if state is None:
             self._outcomes.report_failed(node.inputs.participant, text)
         elif state.failure is None:

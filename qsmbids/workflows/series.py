@@ -15,12 +15,13 @@ from qsmbids.interfaces.outputs import note_path, picture_paths, quality_path, s
 from qsmbids.interfaces.pictures import DrawEchoes
 from qsmbids.interfaces.quality import MeasureQuality
 from qsmbids.settings import Settings
-from qsmbids.workflows.beside import separates, weights
+from qsmbids.workflows.beside import makes_swi, separates
 from qsmbids.workflows.dicom import add_export
 from qsmbids.workflows.node import stage_node
-from qsmbids.workflows.plan import gives_uncertainty, node_name, writes_local_field
+from qsmbids.workflows.plan import gives_uncertainty, writes_local_field
 from qsmbids.workflows.regions import Regions
 from qsmbids.workflows.separation import add_separation
+from qsmbids.workflows.stage_names import node_name
 from qsmbids.workflows.stages import init_stages_wf, outputs_of
 
 _LOCAL_FIELD = {"field": "local", "mask": "eroded", "weight": "weight", "grid": "grid"}
@@ -142,7 +143,7 @@ def _derivatives(series: Series, settings: Settings) -> Iterator[tuple[str, dict
             yield "field", _same("total", "magnitude", *before)
     if series.shows_decay:
         yield "decay", _same("r2star", "t2star", "s0", "masking", "decay")
-    if weights(series, settings):
+    if makes_swi(series, settings):
         yield "weighting", _same("swi", "minimum", *before, "background", "weighting")
     if series.start != "local-field":
         images = ["eroded"]

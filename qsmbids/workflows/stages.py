@@ -10,8 +10,9 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline.engine import Node, Workflow
 
 from qsmbids.bids import desc_label
+from qsmbids.interfaces.brain_mask import BrainMask
 from qsmbids.interfaces.contrast import Weighting
-from qsmbids.interfaces.fields import BrainMask, FieldMap, Relaxometry
+from qsmbids.interfaces.fields import FieldMap, Relaxometry
 from qsmbids.interfaces.read_field import LoadField
 from qsmbids.interfaces.read_series import LoadSeries
 from qsmbids.interfaces.susceptibility import Background, Inversion

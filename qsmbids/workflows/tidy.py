@@ -9,12 +9,12 @@ from qsmbids.bids import Series
 from qsmbids.errors import InputError
 from qsmbids.files import remove_parts
 from qsmbids.settings import Settings
-from qsmbids.workflows import locks, plan
+from qsmbids.workflows import locks, stage_names
 from qsmbids.workflows.records import log_dir
 
 
-def remove_halves(series: Series, settings: Settings) -> None:
-    """Remove what was half written of a series; its participant must be held."""
+def remove_unfinished(series: Series, settings: Settings) -> None:
+    """Remove what was only partly written of a series; its participant must be held."""
     from qsmbids.workflows.participants import TOP  # brings Nipype
 
     name = f"sub-{series.participant}"
@@ -22,7 +22,7 @@ def remove_halves(series: Series, settings: Settings) -> None:
     for folder in (
         settings.output_dir / name,
         log_dir(settings, series.participant),
-        settings.work_dir / TOP / plan.node_name(series.key),
+        settings.work_dir / TOP / stage_names.node_name(series.key),
     ):
         remove_parts(folder)
 
@@ -35,4 +35,4 @@ def tidy(done: Sequence[Series], settings: Settings) -> None:
     for series in done:
         if any(path.exists() for path in locks.paths([series], settings)):
             with suppress(InputError), locks.held([series], settings):
-                remove_halves(series, settings)
+                remove_unfinished(series, settings)

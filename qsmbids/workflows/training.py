@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from qsmbids.bids import Inventory, Series
 from qsmbids.bids.derived import with_reference
+from qsmbids.bids.find import find_series
+from qsmbids.errors import InputError
 from qsmbids.interfaces.outputs import subject_path
 from qsmbids.settings import Settings
 
 
-def add_references(
-    inventory: Inventory, settings: Settings, say: Callable[[str], None]
-) -> Inventory:
-    """Return the inventory with the reference maps that the derivatives hold.
+def find_fields(settings: Settings, *, demand_maps: bool) -> Inventory:
+    """Return the series of a dataset that a training learns from, with their reference maps.
 
     Parameters
     ----------
-    inventory : Inventory
-        All series.
     settings : Settings
-        ``derivatives`` are looked through.
-    say : callable
-        Is told of maps that cannot be used, a sentence each.
+        Which participants, and how their fields are made.
+    demand_maps : bool
+        Whether the susceptibility of some must be known.
+
+    Raises
+    ------
+    InputError
+        If maps are demanded and there are none.
     """
+    inventory = _with_references(find_series(settings), settings)
+    if demand_maps and not any(one.reference for one in inventory.series):
+        raise InputError(
+            "No susceptibility map to learn from (Chimap without desc, or desc-cosmos) was found "
+            "on the grid of a series; name the derivatives that hold them: --source maps=DIR."
+        )
+    return inventory
+
+
+def _with_references(inventory: Inventory, settings: Settings) -> Inventory:
+    """Add the reference maps that the derivatives hold; say which cannot be used."""
     found = []
     for series in inventory.series:
         known, note = with_reference(series, settings.derivatives)
         if note:
-            say(f"{series.key}: {note}")
+            print(f"{series.key}: {note}")
         found.append(known)
     return replace(inventory, series=tuple(found))
 

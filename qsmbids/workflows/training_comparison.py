@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,22 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import set_workers
 
+from qsmbids.array_types import Float
 from qsmbids.bids import write_text
 from qsmbids.evaluation import METRICS, evaluate
 from qsmbids.inversion import reconstruct
 from qsmbids.reports.checks.maps import ForwardModel
 from qsmbids.reports.training import HeldOut
 from qsmbids.reports.training_figures import field_and_maps
-from qsmbids.training.data.subjects import Subject, Subjects
+from qsmbids.training.data.subject import Subject
+from qsmbids.training.data.subjects import Subjects
 from qsmbids.workflows.training_job import TrainingJob
+from qsmbids.workflows.training_verdict import TRAINED
 
-Float = NDArray[np.float32]
 CLASSICAL = ("tv", "tkd")
-SIMPLEST = "tkd"
-TRAINED = "trained"
-USELESS = 75.0
-"""Error in % beyond which a network has learnt next to nothing."""
-REMEDY = "Train longer, and look at the curves."
 PICTURED = 4
 
 
@@ -110,42 +106,6 @@ def total_variation(chi: Float, mask: NDArray[np.bool_], voxel_size: Sequence[fl
         after = np.concatenate([np.delete(mask, 0, axis), beyond], axis)
         inner &= after
     return float(1000 * np.sqrt(squares[inner]).mean()) if inner.any() else 0.0
-
-
-def useless(card: Mapping[str, Any], table: Path) -> str:
-    """Return why trained weights are not to be used; empty if nothing speaks against them.
-
-    Parameters
-    ----------
-    card : mapping
-        Their model card, with the scores on held-out samples.
-    table : Path
-        What `write_table` has written of held-out series; none of a training without a dataset.
-    """
-    for what, scores in (card.get("scores") or {}).items():
-        values = scores.values() if isinstance(scores, Mapping) else [scores]
-        name, worst = what.removesuffix(" in %"), max(values, default=0.0)
-        if name.endswith(("NRMSE", "field residual")) and worst > USELESS:
-            return f"their {name} is {worst:.0f} %; that of a map of zeros is 100 %. {REMEDY}"
-    errors = _errors(table)
-    trained, simple = errors.get(TRAINED), errors.get(SIMPLEST)
-    if not trained or not simple or np.mean(trained) < np.mean(simple):
-        return ""
-    return (
-        f"on the held-out series their NRMSE is {np.mean(trained):.0f} %; that of {SIMPLEST}, which"
-        f" needs no training, is {np.mean(simple):.0f} %. {REMEDY}"
-    )
-
-
-def _errors(table: Path) -> dict[str, list[float]]:
-    """Return the NRMSE of all series by method, where the truth is known."""
-    found: dict[str, list[float]] = {}
-    if table.is_file():
-        with table.open(encoding="utf-8", newline="") as stream:
-            for row in csv.DictReader(stream, delimiter="\t"):
-                if row.get("nrmse", "n/a") != "n/a":
-                    found.setdefault(row["method"], []).append(float(row["nrmse"]))
-    return found
 
 
 def write_table(path: Path, rows: Sequence[tuple[str, str, Mapping[str, float]]]) -> None:

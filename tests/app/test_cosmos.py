@@ -9,6 +9,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from bids_tree import write_derivatives
 
 from qsmbids.bids import Inventory, Series, with_orientations
 from qsmbids.cli.main import main
@@ -98,14 +99,7 @@ def write(path: Path, data: np.ndarray, **meta: object) -> None:
 def dataset(tmp_path):
     """Local fields of three orientations on one grid, each stating its B0 direction."""
     root = tmp_path / "fields"
-    root.mkdir()
-    description = {
-        "Name": "fields",
-        "BIDSVersion": "1.10.0",
-        "DatasetType": "derivative",
-        "GeneratedBy": [{"Name": "test"}],
-    }
-    (root / "dataset_description.json").write_text(json.dumps(description))
+    write_derivatives(root)
     for session, direction in B0.items():
         stem = root / f"sub-01/ses-{session}/{{}}/sub-01_ses-{session}_desc-{{}}.nii.gz"
         field = forward_field(CHI, VOXEL, direction) * MASK

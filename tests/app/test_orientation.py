@@ -11,7 +11,7 @@ from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from qsmbids.interfaces import arrays, axis_order, images
 from qsmbids.interfaces.axis_order import turn_back, turn_upright, upright_grid
-from qsmbids.interfaces.fields import BrainMask
+from qsmbids.interfaces.brain_mask import BrainMask
 from qsmbids.interfaces.read_field import LoadField
 
 SHAPE = (10, 12, 9)

@@ -12,7 +12,7 @@ import pytest
 
 from qsmbids.errors import InputError
 from qsmbids.interfaces import arrays
-from qsmbids.interfaces.fields import BrainMask
+from qsmbids.interfaces.brain_mask import BrainMask
 from qsmbids.interfaces.read_field import LoadField
 from qsmbids.interfaces.read_series import LoadSeries
 from qsmbids.physics import hz_per_ppm

@@ -16,6 +16,7 @@ import nibabel as nib
 import numpy as np
 import phantom
 import pytest
+from bids_tree import write_derivatives
 
 from qsmbids.bids import desc_label
 from qsmbids.cli.main import main
@@ -372,16 +373,7 @@ def test_a_derivative_mask_is_used_and_an_empty_one_refused(
     path = masks / "sub-01" / "anat" / "sub-01_desc-brain_mask.nii.gz"
     mask = np.zeros(phantom.SHAPE, np.uint8)
     phantom.write(path, mask)
-    (masks / "dataset_description.json").write_text(
-        json.dumps(
-            {
-                "Name": "m",
-                "BIDSVersion": "1.10.0",
-                "DatasetType": "derivative",
-                "GeneratedBy": [{"Name": "hand"}],
-            }
-        )
-    )
+    write_derivatives(masks)
     work = ("-w", str(tmp_path / "work"), "--nprocs", "2", "--skip-bids-validation")
     command = [str(dataset), str(tmp_path / "out"), "participant", *work, "-d", f"m={masks}"]
     command += ["--participant-label", "01", "--method", "tkd"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from argparse import Namespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,10 @@ def make(module, folder, *options):
     page = folder / "page.md"
     module.main([*options, "--quick", "--page", str(page), "--scratch", str(folder / "s")])
     return page.read_text()
+
+
+def asked(page, *options):
+    return Namespace(page=page, command=["cosmos", *options])
 
 
 def rows_of(text):
@@ -37,10 +42,10 @@ def scores(*values):
 
 def test_text_between_the_marks_is_kept_and_the_rest_is_new(tmp_path):
     kept, path = ledger.Ledger(tmp_path / "l.json", {}, {}), tmp_path / "page.md"
-    kept.write_page(path, "Title", ["- one"], ["| old |"], ["cosmos", "--quick"])
+    kept.write_page(asked(path, "--quick"), "Title", ["- one"], ["| old |"])
     assert ledger.UNWRITTEN in path.read_text()
     path.write_text(path.read_text().replace(ledger.UNWRITTEN, "It agrees.\n\nMostly."))
-    kept.write_page(path, "Title", ["- two"], ["| new |"], ["cosmos"])
+    kept.write_page(asked(path), "Title", ["- two"], ["| new |"])
     text = path.read_text()
     assert "It agrees.\n\nMostly." in text
     assert "| new |" in text
@@ -87,7 +92,7 @@ def test_a_page_names_every_day_and_commit_that_its_figures_are_of(tmp_path):
     kept = ledger.Ledger(path, {}, {})
     kept.get("a", "tv", dict)
     kept.get("b", "tv", lambda: {"truth": {}})
-    kept.write_page(tmp_path / "page.md", "Title", [], [], ["cosmos"])
+    kept.write_page(asked(tmp_path / "page.md"), "Title", [], [])
     first, second = [x for x in (tmp_path / "page.md").read_text().splitlines() if x[:2] == "- "]
     assert first == "- 1999-01-01"
     assert "commit" in second

@@ -92,19 +92,19 @@ def test_the_display_tells_what_runs_and_how_long(progress: Progress) -> None:
 
 
 def test_the_time_left_falls_with_what_is_left(progress: Progress) -> None:
-    assert progress._time_left(10) is None
+    assert progress._clock.left(10) is None
     progress.stage_ended("sub-01", "reading")
-    at_first = progress._time_left(10)
+    at_first = progress._clock.left(10)
     progress.stage_started("sub-01", "brain mask")
-    running = progress._time_left(10)
+    running = progress._clock.left(10)
     progress.stage_ended("sub-01", "brain mask")
-    ended = progress._time_left(10)
+    ended = progress._clock.left(10)
     progress.series_ended(_series("02"), "the phase is constant.")
-    failed = progress._time_left(10)
+    failed = progress._clock.left(10)
     assert at_first > running > ended > failed > 0
     for stage in ("total field", "R2* and T2*", "background removal", "inversion (tkd)"):
         progress.stage_ended("sub-01", stage)
-    assert progress._time_left(10) == 0
+    assert progress._clock.left(10) == 0
 
 
 def test_the_validator_is_heard_and_can_be_left_out(

@@ -121,10 +121,3 @@ def test_options_are_checked_when_the_script_is_written(dataset: Path) -> None:
     with pytest.raises(SystemExit):
         main([*command[:-1], "--no-such-option"])
     assert main([*command[:-1], "--option", "tv.no=1"]) == 2
-
-
-def test_the_example_is_what_is_written(dataset: Path) -> None:
-    example = Path(__file__).parents[2] / "docker/slurm/qsmbids-slurm.sh"
-    text = write(dataset, "--mem", "8GB", "--time", "01:00:00")
-    body = text[text.index("submit() {") :]
-    assert example.read_text().endswith(body)

@@ -12,12 +12,13 @@ import nibabel as nib
 import numpy as np
 import pytest
 import scipy.ndimage as ndi
+from output_folder import save_failure
 
 from qsmbids.cli.main import main
 from qsmbids.evaluation import METRICS, Summary, evaluate, regions_of
 from qsmbids.evaluation.study.run import Study
 from qsmbids.evaluation.study.tables import COLUMNS
-from qsmbids.reports import evaluation, evaluation_figures
+from qsmbids.reports import evaluation, evaluation_gallery
 from qsmbids.simulation import TISSUES
 
 SHAPE = (24, 26, 22)
@@ -91,7 +92,7 @@ def make_dataset(folder: Path) -> Path:
 def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A dataset to do something to; its evaluation draws nothing, which takes most of the time."""
     monkeypatch.setattr(evaluation, "write_evaluation_page", lambda folder, *_: folder)
-    monkeypatch.setattr(evaluation_figures, "draw_gallery", lambda *_: None)
+    monkeypatch.setattr(evaluation_gallery, "draw_gallery", lambda *_: None)
     return make_dataset(tmp_path)
 
 
@@ -207,14 +208,12 @@ def test_bad_maps_fail_alone(dataset: Path, capsys: pytest.CaptureFixture[str]) 
 def test_map_that_is_missing_or_failed_has_a_row_that_says_why(dataset: Path) -> None:
     out = dataset.parent / "out"
     (out / "sub-01/anat/sub-01_desc-tkd_Chimap.nii.gz").unlink()
-    logs = out / "logs" / "sub-03"
-    logs.mkdir(parents=True)
-    failure = {"series": "sub-03_run-1", "stage": "mask", "message": "sub-03: the mask is empty."}
-    (logs / "sub-03_run-1_error.json").write_text(json.dumps(failure))
+    told = "sub-03: the mask is empty."
+    save_failure(out, "sub-03_run-1", message=told)
     assert run(dataset) == 1
     assert "no map of this method" in row(dataset, "sub-01", "tkd")["message"]
     for method in NOISE:
-        assert row(dataset, "sub-03_run-1", method)["message"] == failure["message"]
+        assert row(dataset, "sub-03_run-1", method)["message"] == told
 
 
 def test_map_of_another_participant_is_refused(dataset: Path) -> None:

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from skimage.metrics import normalized_root_mse, peak_signal_noise_ratio
 from volumes import invert
 
+from benchmarks.heads import SEGMENTATION
 from qsmbids.evaluation import METRICS, Regions, evaluate, regions_of
 from qsmbids.simulation import TISSUES, HeadRecipe, simulate_head
 
-# our names for the scorer's, and our tissues for its labels
+# our names for the scorer's
 NAMES = {
     "nrmse": "nrmse",
     "hfen": "hfen",
@@ -27,26 +28,12 @@ NAMES = {
     "calcification_moment": "calc_moment_dev",
     "coverage": "coverage",
 }
-SEGMENTS = {
-    "caudate": 1,
-    "pallidum": 2,
-    "putamen": 3,
-    "red nucleus": 4,
-    "dentate": 5,
-    "substantia nigra": 6,
-    "thalamus": 7,
-    "white matter": 8,
-    "grey matter": 9,
-    "fluid": 10,
-    "vein": 11,
-    "calcification": 16,
-}
 
 
 def segments(labels):
     """Return a simulated head's labels in the numbers of the scorer."""
     seg = np.zeros(labels.shape, np.int32)
-    for name, number in SEGMENTS.items():
+    for name, number in SEGMENTATION.items():
         seg[labels == TISSUES[name].label] = number
     return seg
 

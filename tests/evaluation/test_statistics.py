@@ -18,7 +18,7 @@ from qsmbids.evaluation import (
     regions_by_name,
     summarise,
 )
-from qsmbids.evaluation.comparison import holm
+from qsmbids.evaluation.paired_tests import holm
 
 
 def scores(**methods: list[float]) -> dict[str, dict[str, dict[str, float]]]:

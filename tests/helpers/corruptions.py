@@ -10,6 +10,7 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+from bids_tree import write_derivatives
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
@@ -165,10 +166,7 @@ def write(scan: Scan, root: Path, label: str) -> None:
         _save(folder / f"sub-{label}_phasediff", steps[0], scan, {**stated, **more})
     if scan.mask is not None:
         masks = root / "derivatives" / "masks"
-        (masks / f"sub-{label}/anat").mkdir(parents=True, exist_ok=True)
-        about = {"Name": "masks", "BIDSVersion": "1.10.0", "DatasetType": "derivative"}
-        about["GeneratedBy"] = [{"Name": "masks"}]
-        (masks / "dataset_description.json").write_text(json.dumps(about))
+        write_derivatives(masks)
         path = masks / f"sub-{label}/anat/sub-{label}_desc-brain_mask"
         _save(path, scan.mask.astype(np.uint8), scan, {"Type": "Brain"})
 

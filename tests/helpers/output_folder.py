@@ -36,6 +36,15 @@ def save(out: Path, name: str, data: np.ndarray, **sidecar: Any) -> Path:
     return path
 
 
+def save_failure(out: Path, key: str = "sub-01", **told: str) -> Path:
+    """Write the word of a series that failed, and return the participant's log folder."""
+    logs = out / "logs" / key.split("_")[0]
+    logs.mkdir(parents=True, exist_ok=True)
+    failure = {"series": key, "stage": "Mask", "message": "The mask is empty.", **told}
+    (logs / f"{key}_error.json").write_text(json.dumps(failure))
+    return logs
+
+
 def save_map(out: Path, key: str = "sub-01", method: str = "tkd", **block: Any) -> Path:
     stages = [
         {"Name": "Mask", "Method": "network", "Parameters": {}},

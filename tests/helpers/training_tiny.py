@@ -12,7 +12,7 @@ from qsmbids.networks.direct import DirectNet
 from qsmbids.networks.unrolled import UnrolledNet
 from qsmbids.networks.weights import save_weights
 from qsmbids.physics import DipoleConvolution
-from qsmbids.training.data.subjects import save_subject
+from qsmbids.training.data.subject import save_subject
 from qsmbids.training.methods import find_recipe
 
 SMALL = {"base": 2, "levels": 3}

@@ -17,7 +17,7 @@ from qsmbids.physics import (
     radians_per_ppm,
     voxel_size,
 )
-from qsmbids.physics.geometry import in_millimetres, place
+from qsmbids.physics.placement import in_millimetres, place
 
 seeds = st.integers(0, 2**32 - 1)
 sizes = st.tuples(*[st.floats(0.3, 5.0)] * 3)

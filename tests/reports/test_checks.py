@@ -10,6 +10,7 @@ import corruptions
 import numpy as np
 import pytest
 from corruptions import CASES, Scan, lights, of_another, read_real, scan_of
+from output_folder import save_failure
 
 from qsmbids.cli.main import main
 from qsmbids.errors import InputError
@@ -169,10 +170,7 @@ def test_a_failed_series_is_not_green(tmp_path: Path) -> None:
     data = np.zeros((12, 12, 12), np.float32)
     data[3:9, 3:9, 3:9] = 0.01
     nib.save(nib.Nifti1Image(data, np.eye(4)), scan_folder / "sub-01_desc-tv_Chimap.nii.gz")
-    logs = tmp_path / "logs/sub-01"
-    logs.mkdir(parents=True)
-    failure = {"series": "sub-01", "stage": "Mask", "message": "The mask is empty."}
-    (logs / "sub-01_error.json").write_text(json.dumps(failure))
+    logs = save_failure(tmp_path)
     text = write_participant_page(tmp_path, "01").read_text(encoding="utf-8")
     assert "The last run of this series failed" in text
     assert '<span class="tag good">as expected</span></li>' not in text

@@ -9,7 +9,16 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from output_folder import AFFINE, SHAPE, ball, chi_map, save, save_everything, save_map
+from output_folder import (
+    AFFINE,
+    SHAPE,
+    ball,
+    chi_map,
+    save,
+    save_everything,
+    save_failure,
+    save_map,
+)
 
 from qsmbids.bids.results import find_series
 from qsmbids.reports import write_participant_page
@@ -175,10 +184,7 @@ def test_maps_are_shown_in_five_slices_of_each_plane_with_positions(tmp_path: Pa
 
 def test_a_failed_series_is_never_green(output: Path, tmp_path: Path) -> None:
     save_everything(tmp_path)
-    logs = tmp_path / "logs" / "sub-01"
-    logs.mkdir(parents=True)
-    told = {"series": "sub-01", "stage": "background removal", "message": "The disk is full."}
-    (logs / "sub-01_error.json").write_text(json.dumps(told))
+    save_failure(tmp_path, stage="background removal", message="The disk is full.")
     text = write_participant_page(tmp_path, "01").read_text(encoding="utf-8")
     assert '<div class="box good">' not in text
     assert "as expected" not in text

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
-from output_folder import AFFINE, SHAPE, ZOOM, ball, chi_map, save, save_everything, save_map
+from output_folder import (
+    AFFINE,
+    SHAPE,
+    ZOOM,
+    ball,
+    chi_map,
+    save,
+    save_everything,
+    save_failure,
+    save_map,
+)
 
 from qsmbids.bids.results import find_series
 from qsmbids.bids.sidecar import write_curves
@@ -27,16 +36,9 @@ from qsmbids.reports.view import View, view_of
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     out = tmp_path_factory.mktemp("out")
     save_everything(out)
-    logs = out / "logs" / "sub-01"
-    logs.mkdir(parents=True)
-    (logs / "crash-1.txt").write_text("trace")
-    failure = {
-        "series": "sub-01_run-2",
-        "stage": "Mask",
-        "message": "The mask <is> empty.",
-        "crashfile": "logs/sub-01/crash-1.txt",
-    }
-    (logs / "sub-01_run-2_error.json").write_text(json.dumps(failure))
+    crash = "logs/sub-01/crash-1.txt"
+    save_failure(out, "sub-01_run-2", message="The mask <is> empty.", crashfile=crash)
+    (out / crash).write_text("trace")
     path = write_participant_page(out, "01")
     assert path == out / "sub-01.html"
     assert not list(out.glob(".sub-01*"))
@@ -166,10 +168,7 @@ def test_series_are_told_apart_by_their_entities(tmp_path: Path) -> None:
 
 
 def test_a_failure_names_its_series_once(tmp_path: Path) -> None:
-    logs = tmp_path / "logs" / "sub-01"
-    logs.mkdir(parents=True)
-    failure = {"series": "sub-01", "stage": "Mask", "message": "sub-01: the mask is empty."}
-    (logs / "sub-01_error.json").write_text(json.dumps(failure))
+    save_failure(tmp_path, message="sub-01: the mask is empty.")
     text = write_participant_page(tmp_path, "01").read_text(encoding="utf-8")
     assert "the mask is empty." in text
     assert "sub-01: the mask" not in text

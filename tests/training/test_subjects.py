@@ -7,7 +7,8 @@ import pytest
 from training_tiny import add_subject
 
 from qsmbids.errors import InputError
-from qsmbids.training.data.subjects import Subjects, save_subject
+from qsmbids.training.data.subject import save_subject
+from qsmbids.training.data.subjects import Subjects
 
 GEOMETRY = {"voxel_size": (1, 1, 2), "b0_dir": (0, 0, 1)}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import phantom
 import pytest
+from bids_tree import write_derivatives
 
 from qsmbids.bids.derived import with_reference
 from qsmbids.bids.find import find_series
@@ -18,8 +19,9 @@ from qsmbids.cli.train_parser import parse_training
 from qsmbids.errors import InputError, UsageError
 from qsmbids.networks.weights_file import bundled
 from qsmbids.workflows import training_job
-from qsmbids.workflows.training_comparison import useless
-from qsmbids.workflows.training_job import choose_held_out, progress, resolve_recipe
+from qsmbids.workflows.training_folder import read_log, training_state
+from qsmbids.workflows.training_job import choose_held_out, resolve_recipe
+from qsmbids.workflows.training_verdict import why_useless
 
 TINY = ["patches=32:1", "config.base=2", "config.levels=3", "batch=1"]
 
@@ -152,7 +154,7 @@ def test_the_log_forgets_steps_that_were_done_again(tmp_path):
     steps = [10, 20, 30, 25, 35, 35]
     lines = [json.dumps({"step": step, "loss": n}) for n, step in enumerate(steps)]
     (tmp_path / "log.jsonl").write_text("\n".join([*lines[:3], '{"step": 3', *lines[3:]]))
-    assert [line["step"] for line in training_job.read_log(tmp_path)] == [10, 20, 25, 35, 35]
+    assert [line["step"] for line in read_log(tmp_path)] == [10, 20, 25, 35, 35]
 
 
 def test_reference_maps_are_found_and_estimates_are_not(dataset, tmp_path):
@@ -184,14 +186,7 @@ def write_field(root: Path, label: str) -> None:
     """Write a local field with its mask as a derivative, and what made it as a reference."""
     from qsmbids.physics import forward_field
 
-    root.mkdir(exist_ok=True)
-    description = {
-        "Name": "made",
-        "BIDSVersion": "1.10.0",
-        "DatasetType": "derivative",
-        "GeneratedBy": [{"Name": "test"}],
-    }
-    (root / "dataset_description.json").write_text(json.dumps(description))
+    write_derivatives(root)
     rng = np.random.default_rng(int(label))
     chi = np.zeros(phantom.SHAPE)
     chi[4:-4, 4:-4, 4:-4] = rng.normal(0, 0.05, (32, 34, 30))
@@ -252,7 +247,7 @@ def test_a_training_without_a_readable_card_is_told_in_a_sentence(tmp_path, card
     if card is not None:
         (tmp_path / "weights.json").write_text(card)
     with pytest.raises(InputError, match=r"weights.json is missing or no model card; put it back"):
-        progress(tmp_path)
+        training_state(tmp_path)
 
 
 TABLE = "participant_id\tseries\tmethod\tnrmse\n"
@@ -272,7 +267,7 @@ def test_what_has_learnt_nothing_is_not_recommended(tmp_path, scores, trained, w
     table = tmp_path / "comparison.tsv"
     rows = [("trained", trained), ("tkd", 45)]
     table.write_text(TABLE + "".join(f"sub-1\tsub-1\t{name}\t{value}\n" for name, value in rows))
-    found = useless({"scores": scores}, table)
+    found = why_useless({"scores": scores}, table)
     assert why in found
     assert bool(why) == bool(found)
 
@@ -280,4 +275,4 @@ def test_what_has_learnt_nothing_is_not_recommended(tmp_path, scores, trained, w
 def test_the_shipped_weights_pass_as_usable(tmp_path):
     for path in bundled().values():
         card = json.loads(Path(path).with_suffix(".json").read_text())
-        assert useless(card, tmp_path / "none.tsv") == ""
+        assert why_useless(card, tmp_path / "none.tsv") == ""

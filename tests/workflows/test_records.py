@@ -14,7 +14,7 @@ import pytest
 from qsmbids.bids import Series
 from qsmbids.errors import InputError
 from qsmbids.settings import Settings
-from qsmbids.workflows import plan, records, resources, signatures
+from qsmbids.workflows import plan, records, resources, signatures, stage_names
 
 
 @pytest.fixture
@@ -130,8 +130,8 @@ def test_the_plan_names_what_can_be_written(series: Series, settings: Settings) 
 
 
 def test_stages_have_the_names_people_use() -> None:
-    assert plan.stage_label("inversion_tv") == "inversion (tv)"
-    assert plan.stage_label("report_01") == "report"
+    assert stage_names.stage_label("inversion_tv") == "inversion (tv)"
+    assert stage_names.stage_label("report_01") == "report"
 
 
 def test_larger_series_take_more(series: Series, settings: Settings) -> None:
@@ -144,7 +144,7 @@ def test_larger_series_take_more(series: Series, settings: Settings) -> None:
 
 def test_node_names_are_plain_and_unique() -> None:
     keys = ["sub-01_acq-ab", "sub-01_acq-a+b", "sub-01_acq-a b", "sub-01_acq-a-b", "sub-01_acq-ä"]
-    names = [plan.node_name(key) for key in keys]
+    names = [stage_names.node_name(key) for key in keys]
     assert names[0] == "sub_01_acq_ab"
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[A-Za-z0-9_]+", name) for name in names)

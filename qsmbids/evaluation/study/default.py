@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from qsmbids.evaluation.comparison import ALPHA, best_of
+from qsmbids.evaluation.paired_tests import ALPHA
 from qsmbids.evaluation.study.run import Study
+from qsmbids.evaluation.summary import best_of
 from qsmbids.inversion import DEFAULT
 
 _MEASURE = "nrmse"

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from qsmbids.bids.names import desc_label, entities_of
-from qsmbids.bids.results import Derivative, Failure, Series, find_failures, find_series
+from qsmbids.bids.results import Failure, find_failures, find_series
+from qsmbids.bids.series_results import Derivative, SeriesResults
 
 _UNNAMED = "chi"  # what a map without desc is called
 
@@ -75,7 +76,7 @@ def scans_of(folder: Path, participants: Iterable[str], references: set[Path]) -
         yield Scan(key, [made.get(m) or Map(m, None, problem=reason) for m in methods])
 
 
-def _maps_of(series: Series, participant: str, references: set[Path]) -> Iterator[Map]:
+def _maps_of(series: SeriesResults, participant: str, references: set[Path]) -> Iterator[Map]:
     mask = series.images.get("eroded")
     astray = not f"{series.key}_".startswith(f"sub-{participant}_")
     for desc, image in series.chimaps.items():

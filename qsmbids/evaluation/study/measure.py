@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from qsmbids.bids.results import Derivative
+from qsmbids.bids.series_results import Derivative
 from qsmbids.errors import InputError
 from qsmbids.evaluation import evaluate, region_means
 from qsmbids.evaluation.study.maps import Map, Scan
-from qsmbids.evaluation.study.stack import Stack, load_stack
+from qsmbids.evaluation.study.read_stack import load_stack
+from qsmbids.evaluation.study.stack import Stack
 from qsmbids.evaluation.study.tables import FAILED, OK, Row
 
 

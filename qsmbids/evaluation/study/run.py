@@ -10,7 +10,7 @@ from typing import Any
 
 from qsmbids.bids import write_json
 from qsmbids.bids.dataset import make_writable
-from qsmbids.bids.results import Derivative
+from qsmbids.bids.series_results import Derivative
 from qsmbids.evaluation import METRICS, PairedTest, Summary, compare, summarise
 from qsmbids.evaluation.study.job import EvaluationJob
 from qsmbids.evaluation.study.maps import Scan

@@ -9,10 +9,10 @@ from math import inf
 import numpy as np
 import scipy.fft as sf
 
+from qsmbids.array_types import Mask
 from qsmbids.bids.volume import Image
 from qsmbids.physics.kernel import frequencies
 from qsmbids.reports.checks.check import Check
-from qsmbids.reports.view import Mask
 
 STREAKS_MM = (3.0, 12.0)
 SHADOWS_MM = (25.0, 100.0)

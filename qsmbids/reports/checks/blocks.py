@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
+from qsmbids.array_types import Float
 
 
 class Blocks:

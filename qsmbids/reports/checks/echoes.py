@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from qsmbids.array_types import Bool, Float
 from qsmbids.reports.checks.blocks import Blocks
-
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
 
 _EDGE = 2.5  # mm
 _STEEP = 95  # percentile of the gradients; steeper ones are vessels and rims

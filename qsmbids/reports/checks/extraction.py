@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from qsmbids.array_types import Bool, Float
 from qsmbids.errors import InputError
 from qsmbids.masking import brain_mask
 from qsmbids.reports.checks.blocks import Blocks
-
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
 
 _EDGE = 2.0  # mm
 _CORE = 8.0  # mm below the surface, where two good masks never differ

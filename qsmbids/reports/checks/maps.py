@@ -8,11 +8,11 @@ from math import inf
 
 import numpy as np
 
+from qsmbids.array_types import Mask
 from qsmbids.bids.volume import Image
 from qsmbids.phase.signal_noise import noise_from_magnitude
 from qsmbids.physics import DipoleConvolution
 from qsmbids.reports.checks.check import Check
-from qsmbids.reports.view import Mask
 
 KEPT_PERCENT = (60.0, 100.0)
 LOW_PPM = (-0.30, -0.02)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from qsmbids.array_types import Bool, Float
 from qsmbids.masking import signal_mask
 from qsmbids.masking.plausibility import at_border
 from qsmbids.phase.signal_noise import noise_from_magnitude
@@ -14,9 +15,6 @@ from qsmbids.reports.checks.echoes import movement
 from qsmbids.reports.checks.extraction import against_network
 from qsmbids.reports.checks.pairing import pairing
 from qsmbids.reports.checks.shape import against_shape
-
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
 
 
 def measure(

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
+from qsmbids.array_types import Bool, Float
 
 _AROUND = 8.0  # mm of air around the head
 _SIMILAR = 1.5  # axes whose voxels are longer than that times the shortest edge are left out

@@ -10,12 +10,10 @@ import scipy.fft as sf
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from qsmbids.array_types import Bool, Float
 from qsmbids.phase.field_sign import TISSUE_MINUS_AIR
 from qsmbids.physics.kernel import frequencies
 from qsmbids.reports.checks.blocks import Blocks
-
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
 
 _EDGE = 5.0  # mm
 _LEAST_EXTENT = 100.0  # mm of a head that shows its shape

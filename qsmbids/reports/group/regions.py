@@ -10,7 +10,7 @@ from pathlib import Path
 from qsmbids.bids.names import entities_of
 from qsmbids.bids.tables import read_table
 from qsmbids.bids.variables import VARIABLES
-from qsmbids.evaluation.comparison import holm
+from qsmbids.evaluation.paired_tests import holm
 from qsmbids.regions import table as region_table
 from qsmbids.reports.group.statistics import Model, fit_model
 
@@ -67,10 +67,8 @@ def gather_regions(output_dir: Path, participants: Iterable[str]) -> list[dict[s
 
     Parameters
     ----------
-    output_dir : Path
-        The output dataset.
-    participants : iterable of str
-        Labels without ``sub-``.
+    output_dir, participants
+        As in `qsmbids.reports.group.rows.gather_rows`.
     """
     found: list[dict[str, object]] = []
     for label in participants:

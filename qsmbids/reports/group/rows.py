@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from qsmbids.bids.names import entities_of
-from qsmbids.bids.results import find_failures, own_series, read_json
+from qsmbids.bids.results import find_failures, own_series
+from qsmbids.bids.series_results import read_json
 from qsmbids.reports.checks.lights import lights_path
 
 GOOD, LOOK, FAILED, MISSING, UNCHECKED = "good", "look", "failed", "missing", "unchecked"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qsmbids import __version__
-from qsmbids.bids.results import read_json
+from qsmbids.bids.series_results import read_json
 from qsmbids.bids.sidecar import write_json
 from qsmbids.bids.volume import Grid, Volume, read
 from qsmbids.errors import InputError
@@ -73,10 +73,8 @@ def average(output_dir: Path, participants: Iterable[str]) -> list[TemplateMap]:
 
     Parameters
     ----------
-    output_dir : Path
-        The output dataset.
-    participants : iterable of str
-        Labels without ``sub-``.
+    output_dir, participants
+        As in `qsmbids.reports.group.rows.gather_rows`.
 
     Returns
     -------

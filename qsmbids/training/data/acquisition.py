@@ -6,13 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.fft as sf
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from qsmbids.array_types import Float, Mask
 from qsmbids.inference.predict_brain import normalised
-
-Float = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

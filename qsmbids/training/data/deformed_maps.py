@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from qsmbids.array_types import Float, Mask
 from qsmbids.inference.patches import random_window
 from qsmbids.training.data.random_fields import SmoothNoise
 from qsmbids.training.data.shapes import paint_strong
 from qsmbids.training.data.subjects import Subjects
-
-Float = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

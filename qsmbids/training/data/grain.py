@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from qsmbids.array_types import Float
 from qsmbids.training.data.random_fields import SmoothNoise
-
-Float = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from qsmbids.array_types import Float
 from qsmbids.training.data.head_deformation import smooth_fields
 from qsmbids.training.data.label_maps import (
     AIR,
@@ -18,8 +19,6 @@ from qsmbids.training.data.label_maps import (
     NEAR,
     LabelMap,
 )
-
-Float = NDArray[np.float32]
 
 
 def add_fluid(

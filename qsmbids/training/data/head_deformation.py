@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from qsmbids.array_types import Float
 from qsmbids.training.data.label_maps import EDGE, LabelMap
-
-Float = NDArray[np.float32]
 
 
 def places_of(

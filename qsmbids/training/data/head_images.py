@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from qsmbids.array_types import Float
 from qsmbids.networks.brainmask_net import LIMIT
 from qsmbids.training.data.acquisition import Acquisition, acquired
 from qsmbids.training.data.head_contrast import add_fluid, face_of, paint_lesions, painted
@@ -25,8 +25,6 @@ from qsmbids.training.data.label_maps import (
     load,
 )
 from qsmbids.training.data.shapes import paint
-
-Float = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

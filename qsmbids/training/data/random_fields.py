@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import scipy.fft as sf
-from numpy.typing import NDArray
 
-Float = NDArray[np.float32]
+from qsmbids.array_types import Float
 
 
 class SmoothNoise:

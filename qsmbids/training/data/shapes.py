@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from qsmbids.array_types import Float, Mask
 from qsmbids.inference.perturbation import place_shape, random_rotation
 from qsmbids.training.data.random_fields import SmoothNoise
-
-Float = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

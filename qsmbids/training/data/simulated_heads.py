@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from qsmbids.array_types import Float
 from qsmbids.errors import InputError
 from qsmbids.files import whole_file
 from qsmbids.training.data.random_fields import SmoothNoise
 from qsmbids.training.data.shapes import paint_strong
-
-Float = NDArray[np.float32]
 
 
 def make_heads(

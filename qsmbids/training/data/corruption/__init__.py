@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from qsmbids.array_types import Float
 from qsmbids.physics import DipoleConvolution
 from qsmbids.training.data.corruption.background_removal import remove_random_background
 from qsmbids.training.data.corruption.background_residue import outer_field
@@ -15,8 +16,6 @@ from qsmbids.training.data.corruption.fibres import fibre_field
 from qsmbids.training.data.corruption.noise import add_noise, random_magnitude
 from qsmbids.training.data.corruption.wrong_voxels import put_wrong_voxels
 from qsmbids.training.data.random_fields import SmoothNoise
-
-Float = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from qsmbids.array_types import Float, Mask
 from qsmbids.background import remove_background
 from qsmbids.physics import DipoleConvolution
 from qsmbids.training.data.corruption.background_residue import outer_field
 
-Float = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 DEEPEST = 12.0  # mm to the mask's surface at its middle, of which a removal takes half
 # few spheres, since each takes as long as all else that makes a sample
 REMOVALS: dict[str, dict[str, float]] = {

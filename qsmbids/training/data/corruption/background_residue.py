@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from qsmbids.array_types import Float
 from qsmbids.physics import DipoleConvolution
 from qsmbids.training.data.shapes import paint
-
-Float = NDArray[np.float32]
 
 
 def outer_field(

@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from qsmbids.array_types import Float
 from qsmbids.training.data.random_fields import SmoothNoise
-
-Float = NDArray[np.float32]
 
 
 def unexplained_field(
@@ -22,12 +21,8 @@ def unexplained_field(
 
     Parameters
     ----------
-    rng : numpy.random.Generator
-        Random generator.
-    noise : SmoothNoise
-        On the same grid.
-    mask : (x, y, z) bool array
-        The brain.
+    rng, noise, mask
+        Random generator; random fields on the grid of the brain's mask.
     size : float
         In ppm.
     rough : float

@@ -9,10 +9,9 @@ import scipy.fft as sf
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from qsmbids.array_types import Float
 from qsmbids.physics import DipoleConvolution
 from qsmbids.training.data.random_fields import SmoothNoise
-
-Float = NDArray[np.float32]
 
 
 def fibre_field(

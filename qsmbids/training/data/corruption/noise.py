@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from qsmbids.array_types import Float
 from qsmbids.training.data.random_fields import SmoothNoise
 
-Float = NDArray[np.float32]
 RADIANS = np.float32(16)  # of phase a ppm: 3 T and an echo time of 20 ms
 
 

@@ -1,53 +1,20 @@
-"""Methods against each other: mean and spread of each, and paired tests between them."""
+"""Methods against each other: paired tests over subjects."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qsmbids.evaluation.summary import NAN, Scores, finite
+
 Float = NDArray[np.float64]
-Scores = Mapping[str, Mapping[str, Mapping[str, float]]]
-"""Values by method, subject and metric, as ``evaluate`` returns them for one map."""
 
 ALPHA = 0.05
-NAN = float("nan")
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One metric of one method over subjects; ``sd`` is NaN for a single one."""
-
-    method: str
-    metric: str
-    mean: float
-    sd: float
-    n: int
-
-
-def best_of(better: str, summaries: Sequence[Summary]) -> str | None:
-    """Return the best of the methods that made all maps, for others may have left out hard ones.
-
-    Parameters
-    ----------
-    better : {"lower", "higher"}
-        Which values of the metric are.
-    summaries : sequence of Summary
-        Of one metric, one a method.
-
-    Returns
-    -------
-    str or None
-        None without a competitor, or if two are equal.
-    """
-    most = max((one.n for one in summaries), default=0)
-    sign = 1 if better == "lower" else -1
-    ranked = sorted((sign * one.mean, one.method) for one in summaries if one.n == most)
-    return ranked[0][1] if len(ranked) > 1 and ranked[0][0] < ranked[1][0] else None
 
 
 @dataclass(frozen=True)
@@ -90,37 +57,14 @@ class PairedTest:
     note: str
 
 
-def summarise(scores: Scores) -> list[Summary]:
-    """Return mean, standard deviation and number of each method's finite values by metric.
-
-    Parameters
-    ----------
-    scores : mapping
-        Values by method, subject and metric. A subject or metric may be missing; values that
-        are not finite count as missing.
-
-    Returns
-    -------
-    list of Summary
-        In the order of the methods, then of their metrics.
-    """
-    found = []
-    for method, subjects in scores.items():
-        for metric in dict.fromkeys(name for values in subjects.values() for name in values):
-            values = np.array([*_finite(subjects, metric).values()])
-            if values.size:
-                sd = float(values.std(ddof=1)) if values.size > 1 else NAN
-                found.append(Summary(method, metric, float(values.mean()), sd, values.size))
-    return found
-
-
 def compare(scores: Scores) -> list[PairedTest]:
     """Test every pair of methods against each other, metric by metric.
 
     Parameters
     ----------
     scores : mapping
-        As for `summarise`. Subjects must be independent: average repeated scans of one first.
+        As for `qsmbids.evaluation.summarise`. Subjects must be independent: average repeated
+        scans of one first.
 
     Returns
     -------
@@ -164,7 +108,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def _compare_by(metric: str, scores: Scores) -> list[PairedTest]:
     pairs: list[tuple[str, str, Float]] = []
     for first, second in combinations(scores, 2):
-        a, b = (_finite(scores[method], metric) for method in (first, second))
+        a, b = (finite(scores[method], metric) for method in (first, second))
         difference = np.array([a[subject] - b[subject] for subject in a if subject in b])
         if difference.size:
             pairs.append((first, second, difference))
@@ -189,11 +133,6 @@ def _compare_by(metric: str, scores: Scores) -> list[PairedTest]:
         )
         for number, (first, second, difference) in enumerate(pairs)
     ]
-
-
-def _finite(subjects: Mapping[str, Mapping[str, float]], metric: str) -> dict[str, float]:
-    found = {name: values.get(metric, NAN) for name, values in subjects.items()}
-    return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
 def _signed_rank(difference: Float) -> tuple[float, float]:
