@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import qsmbids
 from benchmarks.speed import CASES
 from qsmbids import background, inversion
@@ -26,6 +28,7 @@ def test_every_method_is_a_case():
     assert {*background.METHODS, *inversion.METHODS} < set(CASES)
 
 
+@pytest.mark.slow
 def test_cases_are_measured_with_this_code_and_with_another(tmp_path):
     broken = tmp_path / "broken"
     package = Path(qsmbids.__file__).parent
