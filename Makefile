@@ -50,8 +50,8 @@ demo-real: $(DEMO_REAL)/.converted ## map a real head from its DICOM files, prin
 	$(BIN)/qsmbids $(DEMO_REAL)/bids $(DEMO_REAL)/out participant --input fmap -w $(DEMO_REAL)/work
 	@echo "Open $(abspath $(DEMO_REAL))/out/sub-01.html"
 
-test: $(INSTALLED) ## run every test
-	$(BIN)/python -m pytest
+test: $(INSTALLED) ## run every test, two files at a time
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-fast: $(INSTALLED) ## run the tests that take seconds, side by side
 	$(BIN)/python -m pytest -m "not slow" -n auto

@@ -32,7 +32,7 @@ def fill_unknown(problem: Problem, unknown: Bool) -> Problem:
     Returns
     -------
     Problem
-        With the same field elsewhere.
+        With the same field elsewhere, and with the fitted susceptibility as its estimate.
     """
     if not unknown.any():
         return problem
@@ -43,4 +43,7 @@ def fill_unknown(problem: Problem, unknown: Bool) -> Problem:
         return replace(problem, field=smooth)
     weight = known if problem.weight is None else known * problem.weight
     chi = minimise(replace(problem, field=smooth, weight=weight), REGULARIZATION, ITERATIONS)
-    return replace(problem, field=np.where(unknown, problem.dipole(chi), problem.field))
+    filled = np.where(unknown, problem.dipole(chi), problem.field)
+    mean = chi[problem.mask].mean(dtype=np.float64)
+    estimate = np.where(problem.mask, chi - np.float32(mean), np.float32(0))
+    return replace(problem, field=filled, estimate=estimate)

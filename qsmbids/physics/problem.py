@@ -42,6 +42,9 @@ class Problem:
         Signal magnitude in any unit.
     device : {"auto", "cpu", "cuda"}
         Where networks compute; auto is a graphics processor where there is one.
+    estimate : (x, y, z) float32 array, optional
+        A rough map in ppm, of zero mean over the mask and zero outside, that was made on the
+        way when gaps of the field were filled.
     """
 
     field: Float
@@ -51,6 +54,7 @@ class Problem:
     weight: Float | None = None
     magnitude: Float | None = None
     device: str = "auto"
+    estimate: Float | None = None
 
     @cached_property
     def dipole(self) -> DipoleConvolution:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ from qsmbids.workflows.run_log import Draw
 from qsmbids.workflows.templates import with_templates
 from qsmbids.workflows.tidy import tidy
 from qsmbids.workflows.validation import Validation
+from qsmbids.workflows.workers import set_environment
 
 _MOST_THREADS = 8
 _BATCH = 8  # series for each processor in one graph: large enough to keep all of them busy
@@ -62,8 +62,8 @@ def _process(todo: Sequence[Series], settings: Settings, progress: Progress) -> 
         return
     preflight.check_space(todo, sizes, settings)
     preflight.check_memory(todo, sizes, settings, progress)
-    # Nipype takes half a second to import, and would ask the network for a newer version.
-    os.environ["NIPYPE_NO_ET"] = "1"
+    set_environment()
+    # Nipype takes half a second to import
     from qsmbids.workflows.run import Runner
 
     runner = Runner(settings, progress)

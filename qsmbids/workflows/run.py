@@ -24,9 +24,6 @@ from qsmbids.workflows.plugin import QsmbidsPlugin
 from qsmbids.workflows.signatures import signer
 from qsmbids.workflows.workers import Workers, quieten
 
-_BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
 _Groups = Mapping[str, Sequence[tuple[Series, int]]]  # with the voxels of one volume
 
 
@@ -49,11 +46,6 @@ class Runner:
         os.environ.setdefault("LOGNAME", os.environ.get("USER") or str(os.getuid()))
         own_folder(settings.work_dir / TOP)
         _configure(settings)
-        # The sums of a threaded BLAS depend on the number of threads in the last digit, and a run
-        # that is resumed with other threads must give the same bytes. FFTs do not depend on it.
-        os.environ.update(dict.fromkeys(_BLAS_THREADS, "1"))
-        # Threads of a network that spin while they wait make it ten times slower on a busy machine.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         self._workers = Workers(settings.nprocs, verbose=settings.verbose > 1)
         if settings.plugin is None:
             self._workers.warm_up()

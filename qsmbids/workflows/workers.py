@@ -8,7 +8,10 @@ import signal
 import threading
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,39 @@ _PRELOAD = [
     "qsmbids.interfaces.read_series",
     "qsmbids.interfaces.susceptibility",
 ]
+# What later stages need and takes seconds: a worker imports it while it has nothing else to do.
+_WHEN_IDLE = [
+    "qsmbids.phase.total_field",
+    "qsmbids.masking.brain_network",
+    "qsmbids.inference.predict_brain",
+    "qsmbids.inference.predict",
+    "qsmbids.inference.predict_uncertainty",
+    "qsmbids.inversion.network_tv",
+    "qsmbids.reports.checks.measure",
+    "qsmbids.reports.echo_pictures",
+    "qsmbids.reports.page",
+]
+_WARM = 2
+"""Processes that start before there is work: one for the first stage, one that imports."""
+
+_BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def set_environment() -> None:
+    """Set what this process and all that it starts should find, before NumPy and Nipype do."""
+    # The sums of a threaded BLAS depend on the number of threads in the last digit, and a run
+    # that is resumed with other threads must give the same bytes. FFTs do not depend on it.
+    os.environ.update(dict.fromkeys(_BLAS_THREADS, "1"))
+    # Threads of a network that spin while they wait make it ten times slower on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ["NIPYPE_NO_ET"] = "1"  # it would ask the network for a newer version
+
+
+def begin() -> None:
+    """Start the server that workers are forked from: it imports while the caller prepares work."""
+    set_environment()
+    mp.get_context("forkserver").set_forkserver_preload(_PRELOAD)
+    forkserver.ensure_running()
 
 
 @dataclass
@@ -59,8 +95,9 @@ class Workers:
         self._results: dict[int, dict[str, Any]] = {}
 
     def warm_up(self) -> None:
-        """Start one process, so that imports run while the caller prepares its work."""
-        self._workers.append(self._start())
+        """Start processes, so that imports run while the caller prepares its work."""
+        for number in range(min(self._count, _WARM)):
+            self._workers.append(self._start(spare=number > 0))
 
     def submit(self, task: int, node: Any, updatehash: bool) -> None:
         """Run a node as soon as a process is free."""
@@ -107,27 +144,21 @@ class Workers:
     def _collect(self) -> None:
         for pipe in wait([worker.pipe for worker in self._workers], timeout=0):
             worker = next(worker for worker in self._workers if worker.pipe is pipe)
+            self._workers.remove(worker)
             try:
                 result = worker.pipe.recv()
+                self._workers.append(worker)  # last: who has been idle for longest is next
             except (EOFError, OSError):
-                result = self._bury(worker)
+                result = _bury(worker)
             if worker.task is not None:
                 self._results[worker.task] = result
             worker.task = None
         self._feed()
 
-    def _bury(self, worker: _Worker) -> dict[str, Any]:
-        worker.process.join()
-        worker.pipe.close()
-        self._workers.remove(worker)
-        code = worker.process.exitcode
-        how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        return {"result": None, "traceback": [KILLED.format(how=how)]}
-
-    def _start(self) -> _Worker:
+    def _start(self, spare: bool = False) -> _Worker:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=_serve, args=(theirs, Path.cwd(), self._verbose), daemon=False
+            target=_serve, args=(theirs, Path.cwd(), self._verbose, spare), daemon=False
         )
         process.start()
         theirs.close()
@@ -140,8 +171,17 @@ KILLED = (
 )
 
 
-def _serve(pipe: Connection, folder: Path, verbose: bool) -> None:
-    """Run nodes until the parent closes the pipe or is gone."""
+def _bury(worker: _Worker) -> dict[str, Any]:
+    """Return what a task comes to whose process has died."""
+    worker.process.join()
+    worker.pipe.close()
+    code = worker.process.exitcode
+    how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    return {"result": None, "traceback": [KILLED.format(how=how)]}
+
+
+def _serve(pipe: Connection, folder: Path, verbose: bool, spare: bool) -> None:
+    """Run nodes until the parent closes the pipe or is gone; a spare one imports first."""
     from nipype import config
     from nipype import logging as nipype_logging
     from nipype.pipeline.plugins.multiproc import run_node
@@ -152,7 +192,12 @@ def _serve(pipe: Connection, folder: Path, verbose: bool) -> None:
     if not verbose:
         quieten(nipype_logging)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    later = list(_WHEN_IDLE)
     while True:
+        while spare and later and not pipe.poll():
+            with suppress(Exception):  # who needs it will say so
+                import_module(later.pop(0))
+        spare = True
         try:
             node, updatehash = pipe.recv()
         except EOFError:

@@ -126,6 +126,25 @@ def test_a_strong_source_casts_no_shadow_of_the_network(balls):
     assert error(twice, chi, around) < 0.5 * error(once, chi, around)
 
 
+def test_an_estimate_shows_strong_sources_and_saves_a_run_of_the_network(balls):
+    weak, _, mask = balls
+    chi = (0.05 * weak / np.abs(weak).max()).astype(np.float32)
+    chi[17:20, 19:22, 15:18] = 1.5
+    dipole = DipoleConvolution(mask.shape, **AXIAL)
+    field = np.where(mask, dipole(chi), 0).astype(np.float32)
+    seen = []
+
+    def solve(part):
+        seen.append(part)
+        return np.zeros_like(part)
+
+    problem = Problem(field, mask, **AXIAL, estimate=np.where(mask, chi, 0))
+    _, told = refine(solve, problem, trust=0.1)
+    assert (told["StrongSourceVoxels"], len(seen)) == (27, 1)
+    strong = np.where(chi == 1.5, chi, 0)
+    np.testing.assert_allclose(seen[0], np.where(mask, field - dipole(strong), 0), atol=1e-6)
+
+
 def test_strong_sources_do_not_lift_the_brain(balls):
     weak, _, mask = balls
     chi = (0.05 * weak / np.abs(weak).max()).astype(np.float32)
