@@ -48,19 +48,20 @@ def watch(
     """
     env: Mapping[str, str] = os.environ | ({"PYTHONPATH": str(code)} if code else {})
     quiet = subprocess.DEVNULL
-    before, start, tree = os.times(), time.perf_counter(), 0.0
+    start, tree, busy = time.perf_counter(), 0.0, dict[int, float]()
     process = subprocess.Popen(command, stdout=quiet, stderr=quiet, env=env)
     parent, own = psutil.Process(process.pid), 0.0
     while process.poll() is None:
-        used = [_proportional(each) for each in (parent, *_children(parent))]
+        family = (parent, *_children(parent))
+        used = [_proportional(each) for each in family]
+        # What workers took that a server forked is not counted as that of our children.
+        busy |= {each.pid: max(busy.get(each.pid, 0.0), _processor(each)) for each in family}
         tree, own = max(tree, sum(used)), max(own, used[0])
         time.sleep(0.1)
-    seconds, after = time.perf_counter() - start, os.times()
+    seconds = time.perf_counter() - start
     if process.returncode not in allowed:
         sys.exit(f"{' '.join(command)} ended with {process.returncode}")
-    processor = after.children_user + after.children_system
-    processor -= before.children_user + before.children_system
-    return Used(seconds, processor, tree / 1e9, own / 1e9)
+    return Used(seconds, sum(busy.values()), tree / 1e9, own / 1e9)
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:
@@ -75,3 +76,10 @@ def _proportional(process: psutil.Process) -> int:
         return int(process.memory_full_info().pss)
     except psutil.Error:
         return 0
+
+
+def _processor(process: psutil.Process) -> float:
+    try:
+        return sum(process.cpu_times()[:2])
+    except psutil.Error:
+        return 0.0

@@ -14,9 +14,9 @@ from nipype.interfaces.base import (
     traits,
 )
 
-from qsmbids import __version__
 from qsmbids.errors import InputError, QsmbidsError
 from qsmbids.interfaces import memory
+from qsmbids.provenance import code_digest
 
 _DISK = {
     errno.ENOSPC: "the disk is full; free space, or choose another folder",
@@ -36,7 +36,7 @@ class StageInputs(BaseInterfaceInputSpec):
     """Inputs of every stage."""
 
     key = traits.Str(mandatory=True, desc="the series' name")
-    version = traits.Str(__version__, usedefault=True, desc="another version's results are stale")
+    code = traits.Str(code_digest(), usedefault=True, desc="other code's results are stale")
     num_threads = traits.Range(low=1, value=1, usedefault=True, nohash=True, desc="threads")
 
 
@@ -100,9 +100,12 @@ class Stage(SimpleInterface):
             ) from error
         except OSError as error:
             raise _plain(key, error) from error
+        told = memory.peak()
+        if told:  # under Nipype's own name, which it keeps beside the results of every stage
+            runtime.mem_peak_gb = told["PeakMemoryMB"] / 1024
         if "stage" in self._results:
             self._results["stage"]["Seconds"] = round(time.perf_counter() - start, 2)
-            self._results["stage"].update(memory.peak())
+            self._results["stage"].update(told)
         return runtime
 
     def _compute(self, cwd: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nipype.interfaces.base import File, isdefined, traits
+from nipype.interfaces.base import isdefined, traits
 from numpy.typing import ArrayLike, NDArray
 
 from qsmbids import __version__
@@ -16,7 +16,7 @@ from qsmbids.bids import sidecar, write_json
 from qsmbids.bids.sidecar import write_curves
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.axis_order import turn_back
-from qsmbids.interfaces.base import GridInputs, WritingStage
+from qsmbids.interfaces.base import GridInputs, WritingStage, saved_array
 from qsmbids.interfaces.images import write_image
 from qsmbids.interfaces.outputs import (
     OUTPUTS,

@@ -257,10 +257,10 @@ def test_a_mask_on_another_grid_is_refused(tmp_path: Path, files: dict[str, list
         BrainMask(key="sub-01", grid=grid, mask_file=str(path)).run(cwd=str(tmp_path))
 
 
-def test_results_of_another_version_are_stale() -> None:
+def test_results_of_other_code_are_stale() -> None:
     stage = LoadField(key="sub-01", field="a.nii", kind="local-field")
     ours = stage.inputs.get_hashval()[1]
-    stage.inputs.version = "another"
+    stage.inputs.code = "another"
     assert stage.inputs.get_hashval()[1] != ours
 
 

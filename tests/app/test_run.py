@@ -18,6 +18,7 @@ import phantom
 import pytest
 from bids_tree import write_derivatives
 
+import qsmbids
 from qsmbids.bids import desc_label
 from qsmbids.cli.main import main
 from qsmbids.inversion import DEFAULT
@@ -164,6 +165,32 @@ def test_another_option_recomputes_what_depends_on_it(
     second = maps(base / "out", "01")
     changed = {name for name in first if first[name] != second[name]}
     assert changed == {"sub-01_desc-tkd_Chimap.nii.gz"}
+
+
+def test_a_work_folder_of_other_code_with_the_same_version_is_computed_anew(
+    dataset: Path, finished: tuple[Path, int], tmp_path: Path
+) -> None:
+    package = tmp_path / "earlier" / "qsmbids"
+    shutil.copytree(
+        Path(qsmbids.__file__).parent, package, ignore=lambda _, names: {"data"} & {*names}
+    )
+    (package / "data").symlink_to(Path(qsmbids.__file__).parent / "data")
+    stage = package / "inversion" / "tkd.py"
+    text = stage.read_text()
+    stage.write_text(text.replace("(problem.field,", "(2 * problem.field,"))
+    assert stage.read_text() != text
+    command = [str(dataset), str(tmp_path / "first"), "participant", "-w", str(tmp_path / "work")]
+    command += [*COMMON, "--method", "tkd", "--participant-label", "01"]
+    subprocess.run(
+        [sys.executable, "-m", "qsmbids", *command],
+        check=True,
+        cwd=package.parent,
+        capture_output=True,
+    )
+    assert main([*command[:1], str(tmp_path / "second"), *command[2:]]) == 0
+    name = "sub-01_desc-tkd_Chimap.nii.gz"
+    first, second = (maps(tmp_path / one, "01")[name] for one in ("first", "second"))
+    assert first != second == maps(finished[0], "01")[name]
 
 
 def test_echoes_leave_the_work_folder_and_another_method_reads_them_anew(

@@ -35,7 +35,9 @@ def pairing(
         ``noise``: correlation of the phase's incoherence with the logarithm of the magnitude, its
         sign turned, around the head: phase is noise where there is no signal. ``sides``: the
         correlation of what of the two differs between left and right; it turns its sign when one
-        of them is mirrored, and goes when they are of different heads.
+        of them is mirrored, and goes when they are of different heads. ``uneven phase``,
+        ``uneven magnitude``: the deviation of these differences over that of the images, small
+        where a head is symmetric, so that little is left to correlate.
     """
     some = (..., slice(None, None, max(1, magnitude.shape[2] // _SLICES)))
     rough = _incoherence(phase[some], voxel_size[:2])
@@ -49,7 +51,13 @@ def pairing(
     if np.count_nonzero(both) < 100:
         return {}
     uneven = [(image - image[::-1])[both] for image in (rough, level)]
-    return {"noise": _against(rough[near], level[near]), "sides": _against(*uneven)}
+    shares = [float(u.std() / i[near].std()) for u, i in zip(uneven, (rough, level), strict=True)]
+    return {
+        "noise": _against(rough[near], level[near]),
+        "sides": _against(*uneven),
+        "uneven phase": shares[0],
+        "uneven magnitude": shares[1],
+    }
 
 
 def _against(one: Float, other: Float) -> float:
