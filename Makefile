@@ -53,8 +53,9 @@ demo-real: $(DEMO_REAL)/.converted ## map a real head from its DICOM files, prin
 test: $(INSTALLED) ## run every test, two files at a time
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-fast: $(INSTALLED) ## run the tests that take seconds, side by side
-	$(BIN)/python -m pytest -m "not slow" -n auto
+# Small arrays gain nothing from a second thread, and threads of several workers wait for each other.
+test-fast: $(INSTALLED) ## run the tests that take seconds, side by side, a thread each
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n auto
 
 MINUTES ?= 10
 fuzz: $(INSTALLED) ## try hostile input for MINUTES, with new seeds; prints what was tried and what broke
@@ -82,8 +83,9 @@ check: test lint types imports ## all of the above
 dist: $(INSTALLED) ## build wheel and source archive of the last commit into dist/
 	$(BIN)/python -m release.build
 
-try-dist: dist ## install the wheel into a clean environment, map a head with it and test it
-	release/try.sh --python $(BIN)/python dist
+WHEELS ?=
+try-dist: dist ## install the wheel into a clean environment, from the folder WHEELS if given, use and test it
+	release/try.sh --python $(BIN)/python $(if $(WHEELS),--wheels $(WHEELS)) dist
 
 audit: $(INSTALLED) ## look for known vulnerabilities, write the bill of materials dist/qsmbids.cdx.json
 	$(PYTHON) -m venv .cache/audit

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float = NDArray[np.float32]
+Double = NDArray[np.float64]
 Complex = NDArray[np.complex64]
 Bool = NDArray[np.bool_]
 Mask = Bool

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import qsmbids
 from qsmbids import __version__
 from qsmbids.inversion import METHODS
 from qsmbids.networks.weights_file import digest, locate, read
@@ -170,7 +171,7 @@ def _card(file: Path | str) -> dict[str, Any]:
 def _code() -> str:
     sums = hashlib.sha256()
     for package in PACKAGES:
-        for file in sorted((ROOT / "qsmbids" / package).rglob("*.py")):
+        for file in sorted((Path(qsmbids.__file__).parent / package).rglob("*.py")):
             sums.update(file.read_bytes())
     return sums.hexdigest()[:12]
 

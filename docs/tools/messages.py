@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+import qsmbids
 from docs.tools.tables import escaped
 
-PACKAGE = Path(__file__).resolve().parents[2] / "qsmbids"
+PACKAGE = Path(qsmbids.__file__).parent
 ERRORS = ("InputError", "UsageError", "ExtractionError")
 WHERE = {
     "cli": "The command",

@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from qsmbids.array_types import Bool, Float
 from qsmbids.physics.solve import conjugate_gradients
-
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
 
 _COARSEST = 500  # unknowns; fewer are not worth another grid
 _SWEEPS = 2

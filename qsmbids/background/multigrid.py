@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import zoom
 
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
+from qsmbids.array_types import Bool, Float
 
 
 class CoarseGrid:

@@ -9,9 +9,7 @@ import scipy.fft as sf
 from numpy.typing import NDArray
 from scipy.special import sph_harm_y
 
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
-Complex = NDArray[np.complex64]
+from qsmbids.array_types import Bool, Complex, Float
 
 
 def sphere(

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from qsmbids.bids.names import in_order, join
+from qsmbids.dicom.acquisition import Acquisition, difference_times
 from qsmbids.dicom.image import Image
 from qsmbids.dicom.kinds import DIFFERENCE, FIELD, IMAGINARY, MAGNITUDE, PHASE, REAL
-from qsmbids.dicom.pair import Acquisition, difference_times
 
 _PARTS = {MAGNITUDE: "mag", PHASE: "phase", REAL: "real", IMAGINARY: "imag"}
 

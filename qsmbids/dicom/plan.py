@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from qsmbids.dicom.acquisition import Acquisition, fault
 from qsmbids.dicom.image import Image
 from qsmbids.dicom.labels import Labels, Person, persons_of, sessions_of
 from qsmbids.dicom.names import Output, kind_of, outputs, protocol_of
-from qsmbids.dicom.pair import Acquisition, fault, pair
+from qsmbids.dicom.pair import pair
 from qsmbids.errors import UsageError
 
 _Day: TypeAlias = tuple[str, list[Acquisition], list[tuple[Image, str]]]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from qsmbids.bids.dataset import BIDS_VERSION, CODE_URL
 from qsmbids.bids.sidecar import write_json, write_text
+from qsmbids.dicom.acquisition import AGAIN
 from qsmbids.dicom.anonymise import clean_image, clean_sidecar
-from qsmbids.dicom.pair import AGAIN
 from qsmbids.dicom.plan import Entry, Plan
 from qsmbids.dicom.scan import convert, read_header
 from qsmbids.dicom.target import DESCRIPTION

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.ndimage as ndi
-from numpy.typing import NDArray
 
-from qsmbids.array_types import Mask
-
-Float = NDArray[np.float64]
+from qsmbids.array_types import Double, Mask
 
 LOG_SIGMA = 1.5  # voxels; cut at 5 sigma, it is the filter of 15 voxels of the 2016 challenge
 
 
-def linear_fit(x: Float, y: Float) -> tuple[float, float]:
+def linear_fit(x: Double, y: Double) -> tuple[float, float]:
     """Return slope and intercept of y over x by least squares; zeros if x is constant."""
     dx = x - x.mean()
     spread = float(dx @ dx)
@@ -23,7 +20,7 @@ def linear_fit(x: Float, y: Float) -> tuple[float, float]:
     return slope, float(y.mean() - slope * x.mean())
 
 
-def nrmse(chi: Float, reference: Float, *, detrend: bool = False) -> float:
+def nrmse(chi: Double, reference: Double, *, detrend: bool = False) -> float:
     """Return the root mean square error over the reference's, means removed, in percent.
 
     Parameters
@@ -55,7 +52,7 @@ def nrmse(chi: Float, reference: Float, *, detrend: bool = False) -> float:
     return 100 * float(np.linalg.norm(a - b)) / norm
 
 
-def psnr(chi: Float, reference: Float, mask: Mask) -> float:
+def psnr(chi: Double, reference: Double, mask: Mask) -> float:
     """Return the peak signal-to-noise ratio in dB.
 
     The peak is the range of both maps' values in the mask, and the mean square error is taken
@@ -86,13 +83,13 @@ def psnr(chi: Float, reference: Float, mask: Mask) -> float:
     return float(10 * np.log10((high - low) ** 2 / error))
 
 
-def value_range(chi: Float, reference: Float, mask: Mask) -> tuple[float, float]:
+def value_range(chi: Double, reference: Double, mask: Mask) -> tuple[float, float]:
     """Return the smallest and the largest value that either map has in a mask."""
     a, b = chi[mask], reference[mask]
     return float(min(a.min(), b.min())), float(max(a.max(), b.max()))
 
 
-def hfen(chi: Float, reference: Float, mask: Mask) -> float:
+def hfen(chi: Double, reference: Double, mask: Mask) -> float:
     """Return the norm of the error's edges over that of the reference's edges, in percent.
 
     Edges are what a Laplacian of a Gaussian of 1.5 voxels leaves.

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from qsmbids.array_types import Mask
+from qsmbids.array_types import Double, Mask
 from qsmbids.evaluation.agreement import linear_fit
-
-Float = NDArray[np.float64]
 
 # Voxels around the calcification's bounding box: the box it may blur into, the rim in which its
 # streaks are read, and what else must lie above the threshold that tells it from the rest.
@@ -18,7 +15,7 @@ BLUR, RIM, BEYOND = 3, 4, 4
 THRESHOLDS = -0.01 * np.arange(351)  # ppm
 
 
-def deviation_from_linear_slope(chi: Float, reference: Float, nuclei: Iterable[Mask]) -> float:
+def deviation_from_linear_slope(chi: Double, reference: Double, nuclei: Iterable[Mask]) -> float:
     """Return the distance from 1 of the slope of the nuclei's means over the reference's.
 
     Parameters
@@ -44,7 +41,7 @@ def deviation_from_linear_slope(chi: Float, reference: Float, nuclei: Iterable[M
     return abs(1 - linear_fit(x, y)[0])
 
 
-def calcification(chi: Float, reference: Float, where: Mask) -> tuple[float, float]:
+def calcification(chi: Double, reference: Double, where: Mask) -> tuple[float, float]:
     """Return the streaking of a calcification and the deviation of its moment.
 
     Its voxels in ``chi`` are those near it below every value farther away. The moment is the
@@ -96,7 +93,7 @@ def _box(where: Mask, margin: int) -> Mask:
     return box
 
 
-def _threshold(far: Float) -> float:
+def _threshold(far: Double) -> float:
     """Return the first of the thresholds, 0 to -3.5 ppm, that no value lies below."""
     free = far.min(initial=np.inf) >= THRESHOLDS
     return float(THRESHOLDS[free][0] if free.any() else THRESHOLDS[-1])

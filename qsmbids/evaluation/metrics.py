@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.ndimage as ndi
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from qsmbids.array_types import Mask
+from qsmbids.array_types import Double, Mask
 from qsmbids.evaluation.agreement import hfen, nrmse, psnr
 from qsmbids.evaluation.challenge import calcification, deviation_from_linear_slope
 from qsmbids.evaluation.regions import Regions
 from qsmbids.evaluation.similarity import ssim, xsim
 from qsmbids.evaluation.table import METRICS
-
-Float = NDArray[np.float64]
 
 
 def evaluate(
@@ -73,7 +71,7 @@ def evaluate(
     return {name: found[name] for name in METRICS}
 
 
-def _by_region(a: Float, b: Float, inside: Mask, regions: Regions) -> dict[str, float]:
+def _by_region(a: Double, b: Double, inside: Mask, regions: Regions) -> dict[str, float]:
     def part(region: ArrayLike | None) -> Mask:
         if region is None:
             return np.zeros_like(inside)
@@ -98,12 +96,12 @@ def _by_region(a: Float, b: Float, inside: Mask, regions: Regions) -> dict[str, 
     }
 
 
-def _masked(image: Float, where: Mask, demean: bool) -> Float:
+def _masked(image: Double, where: Mask, demean: bool) -> Double:
     shift = image[where].mean() if demean and where.any() else 0.0
     return np.where(where, image - shift, 0.0)
 
 
-def _check(chi: Float, reference: Float, inside: Mask) -> None:
+def _check(chi: Double, reference: Double, inside: Mask) -> None:
     if chi.ndim != 3:
         raise ValueError(f"the map has {chi.ndim} dimensions; three are needed")
     for name, image in (("reference", reference), ("mask", inside)):

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from qsmbids.array_types import Double
 from qsmbids.evaluation.summary import NAN, Scores, finite
-
-Float = NDArray[np.float64]
 
 ALPHA = 0.05
 
@@ -106,7 +104,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _compare_by(metric: str, scores: Scores) -> list[PairedTest]:
-    pairs: list[tuple[str, str, Float]] = []
+    pairs: list[tuple[str, str, Double]] = []
     for first, second in combinations(scores, 2):
         a, b = (finite(scores[method], metric) for method in (first, second))
         difference = np.array([a[subject] - b[subject] for subject in a if subject in b])
@@ -135,7 +133,7 @@ def _compare_by(metric: str, scores: Scores) -> list[PairedTest]:
     ]
 
 
-def _signed_rank(difference: Float) -> tuple[float, float]:
+def _signed_rank(difference: Double) -> tuple[float, float]:
     """Return the rank-biserial correlation and p of the signed-rank test without zeros."""
     from scipy.stats import rankdata, wilcoxon
 
@@ -147,7 +145,7 @@ def _signed_rank(difference: Float) -> tuple[float, float]:
     return balance, float(wilcoxon(moved).pvalue)
 
 
-def _paired_t(difference: Float) -> float:
+def _paired_t(difference: Double) -> float:
     from scipy.stats import ttest_1samp
 
     if difference.size < 2 or not _varies(difference):
@@ -155,18 +153,18 @@ def _paired_t(difference: Float) -> float:
     return float(ttest_1samp(difference, 0.0).pvalue)
 
 
-def _effect(difference: Float) -> float:
+def _effect(difference: Double) -> float:
     if difference.size < 2 or not _varies(difference):
         return NAN
     return float(difference.mean() / difference.std(ddof=1))
 
 
-def _varies(difference: Float) -> bool:
+def _varies(difference: Double) -> bool:
     """Tell whether differences differ by more than rounding."""
     return bool(np.ptp(difference) > 1e-12 * np.abs(difference).max())
 
 
-def _note(difference: Float, pairs: int) -> str:
+def _note(difference: Double, pairs: int) -> str:
     """Say why a test says little: no differences, or too few for a corrected p below 0.05."""
     n = difference.size
     if n < 2:

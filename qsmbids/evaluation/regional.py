@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.ndimage as ndi
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from qsmbids.array_types import Mask
+from qsmbids.array_types import Double, Mask
 from qsmbids.evaluation.agreement import linear_fit
-
-Float = NDArray[np.float64]
 
 LESION_PPM = -0.3  # what is lower, relative to the mean of the brain, is no normal tissue
 LESION_VOXELS = 3  # less is noise
@@ -102,7 +100,7 @@ def measure_agreement(reference: Sequence[float], values: Sequence[float]) -> Ag
     return Agreement(x.size, slope, intercept, explained, bias, bias - reach, bias + reach)
 
 
-def centred(image: ArrayLike, inside: Mask) -> Float:
+def centred(image: ArrayLike, inside: Mask) -> Double:
     """Return a map with mean zero over a mask, and zero outside of it and where not finite."""
     values = np.asarray(image, dtype=np.float64)
     known = inside & np.isfinite(values)

@@ -6,15 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 import scipy.ndimage as ndi
-from numpy.typing import NDArray
 
-from qsmbids.array_types import Mask
+from qsmbids.array_types import Double, Mask
 from qsmbids.evaluation.agreement import value_range
 
-Float = NDArray[np.float64]
 
-
-def ssim(chi: Float, reference: Float, mask: Mask) -> float:
+def ssim(chi: Double, reference: Double, mask: Mask) -> float:
     """Return the structural similarity as the QSM papers compute it.
 
     Both maps are shifted by the smallest value in the mask while the outside stays zero, and
@@ -47,14 +44,14 @@ def ssim(chi: Float, reference: Float, mask: Mask) -> float:
     a, b = (np.where(mask, image - low, 0.0) for image in (chi, reference))
     c1, c2 = ((k * (high - low)) ** 2 for k in (0.01, 0.03))
 
-    def smooth(image: Float) -> Float:
-        result: Float = ndi.gaussian_filter(image, 1.5, radius=2, mode="constant")
+    def smooth(image: Double) -> Double:
+        result: Double = ndi.gaussian_filter(image, 1.5, radius=2, mode="constant")
         return result
 
     return _mean_similarity(a, b, mask, smooth, (c1, c2))
 
 
-def xsim(chi: Float, reference: Float, mask: Mask) -> float:
+def xsim(chi: Double, reference: Double, mask: Mask) -> float:
     """Return the structural similarity tuned to susceptibility in ppm.
 
     No rescaling, L = 1 ppm, K = 0.01, 0.001. The windows are those of the QSM-CI leaderboard, 5
@@ -80,8 +77,8 @@ def xsim(chi: Float, reference: Float, mask: Mask) -> float:
         return float("nan")
     share = ndi.uniform_filter(np.ones_like(chi), 5, mode="constant")
 
-    def smooth(image: Float) -> Float:
-        result: Float = ndi.uniform_filter(image, 5, mode="constant")
+    def smooth(image: Double) -> Double:
+        result: Double = ndi.uniform_filter(image, 5, mode="constant")
         result /= share
         return result
 
@@ -89,7 +86,11 @@ def xsim(chi: Float, reference: Float, mask: Mask) -> float:
 
 
 def _mean_similarity(
-    a: Float, b: Float, mask: Mask, smooth: Callable[[Float], Float], constants: tuple[float, float]
+    a: Double,
+    b: Double,
+    mask: Mask,
+    smooth: Callable[[Double], Double],
+    constants: tuple[float, float],
 ) -> float:
     c1, c2 = constants
     mean_a, mean_b = smooth(a)[mask], smooth(b)[mask]

@@ -8,8 +8,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from qsmbids.array_types import Float
+
 Window = tuple[slice, ...]
-Float = NDArray[np.float32]
 Kind = TypeVar("Kind", bound=np.generic)
 
 

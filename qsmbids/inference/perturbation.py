@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from qsmbids.array_types import Float
 from qsmbids.physics import DipoleConvolution
 
-Float = NDArray[np.float32]
 PERTURBATIONS = ("ellipsoid", "sphere", "cuboid", "cylinder")
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from qsmbids.array_types import Float
 from qsmbids.networks.base import prepare
 from qsmbids.networks.brainmask_net import BrainMaskNet
 from qsmbids.networks.device import has_bfloat16
 from qsmbids.networks.weights import load_weights
 
-Float = NDArray[np.float32]
 MULTIPLE, SMALLEST = 16, 96
 """Images are padded with zeros to multiples of so many voxels, for the coarsest level, and to so
 many at least, as in training: a slab that fills its volume is not seen as one."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from qsmbids.array_types import Float
 from qsmbids.inference.predictor import Predictor
 from qsmbids.networks.uncertainty_net import UncertaintyNet
 from qsmbids.networks.weights import load_weights
 from qsmbids.physics import Problem
-
-Float = NDArray[np.float32]
 
 
 def predict_uncertainty(

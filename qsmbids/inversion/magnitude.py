@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Float = NDArray[np.float32]
+from qsmbids.array_types import Float
 
 
 def combined(echoes: Float) -> Float:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qsmbids.masking.grids import CubicGrid, Floats
+from qsmbids.array_types import Float
+from qsmbids.masking.grids import CubicGrid
 from qsmbids.masking.result import Extraction
 
 EDGE = 2.0
@@ -18,7 +19,7 @@ of four real and two simulated heads."""
 
 
 def network(
-    magnitude: Floats,
+    magnitude: Float,
     *,
     voxel_size: Sequence[float],
     affine: NDArray[np.float64],

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from qsmbids.array_types import Mask
 from qsmbids.masking.masking_methods import METHODS
-from qsmbids.masking.morphology import Mask, fill_holes, largest_component
+from qsmbids.masking.morphology import fill_holes, largest_component
 from qsmbids.masking.plausibility import demand_brain, doubts
 from qsmbids.masking.result import Extraction
 from qsmbids.masking.threshold import positive, signal_mask

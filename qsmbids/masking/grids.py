@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-Floats = NDArray[np.float32]
+from qsmbids.array_types import Float
 
 
 class CubicGrid(NamedTuple):
@@ -47,7 +47,7 @@ class CubicGrid(NamedTuple):
         steps = tuple(edge / float(voxel_size[own]) for own in order)
         return cls(tuple(shape), tuple(int(own) for own in order), flips, steps)
 
-    def sample(self, volume: Floats) -> Floats:
+    def sample(self, volume: Float) -> Float:
         """Return a scan's volume on the grid, averaged where its voxels are finer."""
         upright = self._turned(volume)
         factors = [max(1, int(step + 1e-3)) for step in self.steps]
@@ -61,7 +61,7 @@ class CubicGrid(NamedTuple):
             blocks = _interpolated(blocks, axis, places)
         return blocks
 
-    def restore(self, volume: Floats) -> Floats:
+    def restore(self, volume: Float) -> Float:
         """Return a volume of the grid on the scan's voxels, interpolated linearly."""
         for axis, step in enumerate(self.steps):
             length = self.shape[self.order[axis]]
@@ -70,7 +70,7 @@ class CubicGrid(NamedTuple):
         flipped = volume[tuple(slice(None, None, -1 if flip else 1) for flip in self.flips)]
         return np.ascontiguousarray(flipped.transpose(np.argsort(self.order)))
 
-    def _turned(self, volume: Floats) -> Floats:
+    def _turned(self, volume: Float) -> Float:
         turned = volume.transpose(self.order)
         return turned[tuple(slice(None, None, -1 if flip else 1) for flip in self.flips)]
 
@@ -80,7 +80,7 @@ def _centred(size: int, step: float, length: int) -> NDArray[np.float64]:
     return np.asarray((np.arange(size) - (size - 1) / 2) * step + (length - 1) / 2, dtype=float)
 
 
-def _block_means(volume: Floats, factors: Sequence[int]) -> Floats:
+def _block_means(volume: Float, factors: Sequence[int]) -> Float:
     """Return block means; the last block of an axis is completed with its last voxel."""
     pad = [(0, -n % factor) for n, factor in zip(volume.shape, factors, strict=True)]
     padded = np.pad(volume, pad, mode="edge") if any(after for _, after in pad) else volume
@@ -88,7 +88,7 @@ def _block_means(volume: Floats, factors: Sequence[int]) -> Floats:
     return np.asarray(padded.reshape(blocks).mean(axis=(1, 3, 5), dtype=np.float32))
 
 
-def _interpolated(volume: Floats, axis: int, places: NDArray[np.float64]) -> Floats:
+def _interpolated(volume: Float, axis: int, places: NDArray[np.float64]) -> Float:
     """Return the volume at ``places`` along an axis; beyond its ends it stays as at the end."""
     last = volume.shape[axis] - 1
     places = np.clip(places, 0, last)

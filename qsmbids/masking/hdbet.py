@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from qsmbids.array_types import Float
 from qsmbids.errors import UsageError
-from qsmbids.masking.grids import CubicGrid, Floats
+from qsmbids.masking.grids import CubicGrid
 from qsmbids.masking.result import Extraction
 
 EDGE = 1.5
@@ -21,7 +22,7 @@ SMALLEST, MULTIPLE = 128, 16
 
 
 def hd_bet(
-    magnitude: Floats,
+    magnitude: Float,
     *,
     voxel_size: Sequence[float],
     affine: NDArray[np.float64],
@@ -79,7 +80,7 @@ def _weights() -> Path:
     return Path(found.origin).parent / "models" / "0.model"
 
 
-def _brain(weights: Path, image: Floats) -> NDArray[np.bool_]:
+def _brain(weights: Path, image: Float) -> NDArray[np.bool_]:
     """Return where the network sees brain, for an upright image of zero mean and unit variance."""
     import torch
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
+from qsmbids.array_types import Mask
 from qsmbids.physics import bounding_box
-
-Mask = NDArray[np.bool_]
 
 
 def erode(mask: ArrayLike, radius_mm: float, voxel_size: Sequence[float]) -> Mask:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from qsmbids.array_types import Mask
 from qsmbids.masking.grids import CubicGrid
-from qsmbids.masking.morphology import Mask
 from qsmbids.masking.result import ExtractionError
 
 LEAST_ML = 80.0

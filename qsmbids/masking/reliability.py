@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
+from qsmbids.array_types import Float, Mask
 from qsmbids.errors import InputError
-from qsmbids.masking.morphology import Mask, closing, fill_holes, largest_component, opening
-
-Floats = NDArray[np.float32]
+from qsmbids.masking.morphology import closing, fill_holes, largest_component, opening
 
 _LOST = 0.1  # of the brain's median weight: there is next to no signal
 _WEAK = 0.3  # of it: not to be believed beside an unreliable voxel
@@ -129,7 +128,7 @@ def _warnings(brain: Mask, mask: Mask) -> tuple[str, ...]:
     return (f"The phase is unreliable in {lost:.0%} of the brain mask, which was left out.",)
 
 
-def _quality(weight: ArrayLike | None, noise: ArrayLike | None, brain: Mask) -> Floats:
+def _quality(weight: ArrayLike | None, noise: ArrayLike | None, brain: Mask) -> Float:
     """Return weight and 1 / noise relative to the brain's median, whichever is the smaller."""
     quality = np.full(brain.shape, np.inf, dtype=np.float32)
     if weight is not None:
@@ -142,13 +141,13 @@ def _quality(weight: ArrayLike | None, noise: ArrayLike | None, brain: Mask) -> 
     return quality
 
 
-def _relative(trust: Floats, brain: Mask) -> Floats:
+def _relative(trust: Float, brain: Mask) -> Float:
     trust = np.nan_to_num(trust, nan=0, posinf=0, neginf=0)
     inside = trust[brain & (trust > 0)]
     return np.asarray(trust / np.median(inside), dtype=np.float32) if inside.size else trust
 
 
-def _small_residual(residual: Floats, brain: Mask) -> Mask:
+def _small_residual(residual: Float, brain: Mask) -> Mask:
     inside = residual[brain]
     inside = inside[np.isfinite(inside)]
     if not inside.size:
@@ -158,7 +157,7 @@ def _small_residual(residual: Floats, brain: Mask) -> Mask:
     return np.asarray(residual <= np.clip(middle + _RESIDUAL_SPREAD * spread, *_RESIDUAL_RANGE))
 
 
-def _smooth_phase(phase: Floats, brain: Mask) -> Mask:
+def _smooth_phase(phase: Float, brain: Mask) -> Mask:
     """Judge by the wrapped second differences, which a linear ramp does not touch."""
     total = np.zeros(brain.shape, dtype=np.float32)
     for axis in range(3):
@@ -170,12 +169,12 @@ def _smooth_phase(phase: Floats, brain: Mask) -> Mask:
     return np.asarray(mean <= _MOST_CURVATURE**2 * ndimage.uniform_filter(inside, 3))
 
 
-def _wrapped(phase: Floats) -> Floats:
+def _wrapped(phase: Float) -> Float:
     turns = np.rint(phase * np.float32(0.5 / np.pi))
     return np.asarray(phase - np.float32(2 * np.pi) * turns, dtype=np.float32)
 
 
-def _array(name: str, values: ArrayLike, brain: Mask) -> Floats:
+def _array(name: str, values: ArrayLike, brain: Mask) -> Float:
     array = np.asarray(values, dtype=np.float32)
     if array.shape != brain.shape:
         raise ValueError(f"the {name}'s shape {array.shape} is not the mask's {brain.shape}")

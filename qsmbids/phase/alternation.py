@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float = NDArray[np.float32]
+from qsmbids.array_types import Float
 
 _MOST_OPPOSED = -0.3  # a head has 0.5 and more even between slices of 9 mm, noise none
 _LEAST_SLICES = 4

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from qsmbids.array_types import Float
 from qsmbids.errors import InputError
 from qsmbids.phase.fits import linear_fit, wrapped
-
-Float = NDArray[np.float32]
 
 _MOST_RESIDUAL = 0.5  # of what unrelated phases leave, whatever the noise
 _SUSPECT_RESIDUAL = 0.28  # the same, where the noise does not explain it

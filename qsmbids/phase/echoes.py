@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from qsmbids.array_types import Bool, Float
 from qsmbids.errors import InputError
 from qsmbids.phase.consistency import check_line, doubts_about_magnitude
 from qsmbids.phase.fits import Line, wrapped
@@ -17,9 +18,6 @@ from qsmbids.phase.phase_methods import FITS
 from qsmbids.phase.readout import readout_offset
 from qsmbids.phase.signal_noise import noise_from_magnitude, noise_from_residual
 from qsmbids.phase.unwrapping import beside_jump, unwrap
-
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
 
 _CHUNK = 1 << 18  # voxels fitted at a time: bounds the memory
 _OFFSET_WIDTH = 3.0  # mm, of the Gaussian that smooths the phase offset

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from qsmbids.array_types import Bool, Float
 from qsmbids.physics import forward_field
-
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
 
 TISSUE_MINUS_AIR = -9.4
 """Susceptibility of tissue (-9.05 ppm) less that of air (+0.36 ppm)."""

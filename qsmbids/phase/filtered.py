@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from qsmbids.array_types import Float
 from qsmbids.physics import hz_per_ppm
-
-Float = NDArray[np.float32]
 
 _WIDTH = 6.0  # mm, of the Gaussian that keeps what varies slowly
 _LEAST = 0.015  # ppm: the slow field of the best shimmed head is several times as large

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from qsmbids.array_types import Float
 from qsmbids.errors import InputError
 from qsmbids.phase.wraps import wraps
-
-Float = NDArray[np.float32]
 
 _SIGNAL = 0.2  # of the bright voxels' magnitude
 _COPY = (

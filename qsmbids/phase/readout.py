@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-Float = NDArray[np.float32]
+from qsmbids.array_types import Float
 
 _LEAST = 0.1  # rad, root mean square: less is left alone
 _SAME_STEP = 0.01

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Float = NDArray[np.float32]
+from qsmbids.array_types import Float
 
 MAX_R2STAR = 500.0
 """Largest R2* in 1/s that is reported: faster decays leave no second echo to measure."""

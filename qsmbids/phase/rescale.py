@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from qsmbids.array_types import Float
 from qsmbids.errors import InputError
 from qsmbids.phase.scales import Scale, recognise, unit_of
-
-Float = NDArray[np.float32]
 
 _LEAST_BLANK = 0.01  # of the voxels: less is no mask
 _LEAST_SPAN = 0.02  # of a turn: an echo of less is on another scale than the others

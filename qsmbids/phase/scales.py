@@ -6,12 +6,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from qsmbids.array_types import Float
 from qsmbids.errors import InputError
 from qsmbids.phase.wraps import like_magnitude, wraps
-
-Float = NDArray[np.float32]
 
 _REACH = 0.02  # share of the full range by which the data may miss either end of a known range
 _REACH_LOOSE = 0.15  # the same where the sidecar or the manufacturer speaks for that range

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, stats
 
-Float = NDArray[np.float32]
+from qsmbids.array_types import Float
 
 
 def noise_from_residual(chi2: Float, freedom: int) -> float:

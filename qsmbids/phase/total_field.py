@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
+from qsmbids.array_types import Bool, Float
 from qsmbids.checks import check_geometry
 from qsmbids.errors import InputError
 from qsmbids.phase.consistency import check_echo_times
@@ -19,9 +20,6 @@ from qsmbids.phase.fits import wrapped
 from qsmbids.phase.phase_methods import FITS, UNWRAPPING
 from qsmbids.phase.signal_noise import field_noise
 from qsmbids.physics import hz_per_ppm
-
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
 
 
 class FieldEstimate(NamedTuple):

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import scipy.fft as sf
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
+from qsmbids.array_types import Bool, Float
 from qsmbids.phase.phase_methods import UNWRAPPING
-
-Float = NDArray[np.float32]
-Bool = NDArray[np.bool_]
 
 _TURN = np.float32(2 * math.pi)
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float = NDArray[np.float32]
+from qsmbids.array_types import Float
 
 _CALM = 0.05  # of a turn: neighbours in tissue seldom differ by more
 _NEAR = 0.06  # of a turn, by which a wrap's jump may miss it

@@ -161,6 +161,7 @@ def test_challenge_page(tmp_path):
     assert f"`{shipped_digest('qsminvnet')}`" in text
 
 
+@pytest.mark.slow
 def test_challenge_fields_are_noisier_where_the_snr_is_lower():
     head = challenge.upright(6.0, 0)
     errors = {}

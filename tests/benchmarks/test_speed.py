@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+import qsmbids
 from benchmarks.speed import CASES
 from qsmbids import background, inversion
 
@@ -25,9 +28,11 @@ def test_every_method_is_a_case():
     assert {*background.METHODS, *inversion.METHODS} < set(CASES)
 
 
+@pytest.mark.slow
 def test_cases_are_measured_with_this_code_and_with_another(tmp_path):
     broken = tmp_path / "broken"
-    shutil.copytree(ROOT / "qsmbids", broken / "qsmbids", ignore=shutil.ignore_patterns("data"))
+    package = Path(qsmbids.__file__).parent
+    shutil.copytree(package, broken / "qsmbids", ignore=shutil.ignore_patterns("data"))
     (broken / "qsmbids" / "inversion" / "tkd.py").write_text("raise ValueError('broken')")
     rows = speed("--sizes", 6, "--only", "tkd", "--against", broken)
     assert rows["s, GB"] == ["6 mm", "6 mm, broken"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from qsmbids.dicom import Image, make_plan
+from qsmbids.dicom.acquisition import fault
 from qsmbids.dicom.anonymise import KEPT, clean_sidecar
 from qsmbids.dicom.kinds import unfit
-from qsmbids.dicom.pair import fault, pair
+from qsmbids.dicom.pair import pair
 
 GEOMETRY = {"MRAcquisitionType": "3D", "SliceThickness": 1, "Modality": "MR"}
 

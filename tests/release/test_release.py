@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import qsmbids
 from qsmbids import __version__
 from release.build import build, normalise
 
@@ -51,6 +52,20 @@ def test_every_file_that_states_the_version_states_this_one() -> None:
     assert cited["license"] == "Apache-2.0" == Path(described["license"]).name
 
 
+def test_licences_stand_beside_what_others_made() -> None:
+    data = Path(qsmbids.__file__).parent / "data"
+    others = {path.parent for path in data.rglob("LICENSE*")}
+    assert {folder.name for folder in others} == {"atlas", "heads", "niivue", "weights"}
+    told = (data / "heads" / "LICENSES.md").read_text("utf-8")
+    for path in (data / "heads").iterdir():
+        if path.name.startswith("LICENSE-"):
+            assert f"`{path.name}`" in told
+        elif path.name.endswith(".nii.gz"):
+            assert f"`{path.name.replace('_image', '')}`" in told
+    for script in (ROOT / "tests" / "data").rglob("*.min.js"):
+        assert (script.parent / "LICENSE").is_file()
+
+
 @pytest.mark.slow
 def test_wheel_and_archive_hold_all_that_is_tracked(tmp_path: Path) -> None:
     if not (ROOT / ".git").exists():
@@ -66,8 +81,8 @@ def test_wheel_and_archive_hold_all_that_is_tracked(tmp_path: Path) -> None:
     with zipfile.ZipFile(made[".whl"]) as wheel:
         names = wheel.namelist()
     assert {name for name in listed if name.startswith("qsmbids/")} <= set(names)
-    licences = [name for name in names if re.search(r"dist-info/licenses/.*LICENSE", name)]
-    assert len(licences) >= 3
+    licences = {name for name in listed if re.match(r"(qsmbids/.*/)?LICENSE", name)}
+    assert {name.partition("dist-info/licenses/")[2] for name in names} - {""} == licences
     with tarfile.open(made[".gz"]) as tar:
         inside = {name.partition("/")[2] for name in tar.getnames()}
     left_out = {name.partition("/")[0] for name in set(listed) - inside}

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Float = NDArray[np.float64]
+from qsmbids.array_types import Double
+
 _OUTLYING = 3.5  # robust standard scores
 _FEWEST = 8  # values, below which nothing can stand out
 _LEVELS = 8  # of a category; more make a model of nothing
@@ -112,7 +113,7 @@ def fit_model(
     for column in variables.values():
         known &= np.array([one is not None for one in column], dtype=bool)
     y = y[known]
-    designs: dict[str, tuple[list[str], Float]] = {}
+    designs: dict[str, tuple[list[str], Double]] = {}
     for name, column in variables.items():
         design = _design([one for one, kept in zip(column, known, strict=True) if kept])
         if design is not None and _adds(design[1], [d for _, d in designs.values()], y.size):
@@ -122,7 +123,7 @@ def fit_model(
     return Model(y.size, mean, sd, _terms(y, designs))
 
 
-def _design(column: Sequence[float | str | None]) -> tuple[list[str], Float] | None:
+def _design(column: Sequence[float | str | None]) -> tuple[list[str], Double] | None:
     """Return the names and the columns of a variable; None if it says nothing."""
     if all(isinstance(one, float) for one in column):
         numbers = np.array(column, dtype=np.float64)
@@ -134,7 +135,7 @@ def _design(column: Sequence[float | str | None]) -> tuple[list[str], Float] | N
     return named, np.array([[str(one) == level for level in levels[1:]] for one in column], float)
 
 
-def _adds(design: Float, others: Sequence[Float], n: int) -> bool:
+def _adds(design: Double, others: Sequence[Double], n: int) -> bool:
     """Tell whether columns are free of those before them, and leave a degree of freedom."""
     before = np.column_stack([np.ones(n), *others])
     after = np.column_stack([before, design])
@@ -144,7 +145,7 @@ def _adds(design: Float, others: Sequence[Float], n: int) -> bool:
     )
 
 
-def _terms(y: Float, designs: Mapping[str, tuple[list[str], Float]]) -> tuple[Term, ...]:
+def _terms(y: Double, designs: Mapping[str, tuple[list[str], Double]]) -> tuple[Term, ...]:
     from scipy import stats
 
     if not designs:
