@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-
 import numpy as np
 from scipy.ndimage import binary_dilation, distance_transform_edt
 
 from qsmbids.array_types import Bool, Float
-from qsmbids.background.multigrid import CoarseGrid
+from qsmbids.background.dipole_fit import DipoleFit
 from qsmbids.background.unreliable import reliability
 from qsmbids.checks import check_solver
-from qsmbids.physics import DipoleConvolution
 from qsmbids.physics.noise import noise_level
 from qsmbids.physics.problem import Problem
-from qsmbids.physics.solve import conjugate_gradients
 
 _MARGIN = 10.0  # mm around the mask in which sources may lie; 20 give the same local field
-_BLUR = 0.5  # voxels: a source outside has a harmonic field inside
 _UNMODELLED = 0.005  # ppm; what cubes of one susceptibility leave of a real head's field
 _ROUNDING = 1 + 1e-5  # voxel sizes and depths are not exact
-_COARSEST = 4.0  # mm; a coarser grid does not know the brain's surface
 _COARSE_ITERATIONS = 5  # times those of the finest grid
 
 
@@ -91,7 +83,7 @@ def jdf(
         **problem.geometry,
     )
     gaps = np.pad(binary_dilation(mask & ~reliable) & mask, border)
-    fit = _Fit(wider, np.pad(precision, border), gaps, (tissue_scale, source_scale))
+    fit = DipoleFit(wider, np.pad(precision, border), gaps, (tissue_scale, source_scale))
     chi = fit.solve(tolerance, max_iterations, _COARSE_ITERATIONS * max_iterations)
     chi[wider.mask] = 0
     background = fit.dipole(chi)[inside] + offset
@@ -130,75 +122,3 @@ def _precision(problem: Problem, reliable: Bool) -> Float:
     variance: Float = (relative2 + 1) * noise2 + relative2 * fixed2
     precision: Float = np.divide(mask * relative2, variance, dtype=np.float32)
     return precision
-
-
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    """The fit on one grid.
-
-    Parameters
-    ----------
-    problem : Problem
-        Field, mask and geometry.
-    precision : (x, y, z) float32 array
-        In 1/ppm^2; zero where the field is not known.
-    gaps : (x, y, z) bool array
-        Where in the mask strong sources may lie.
-    scales : two floats
-        Standard deviation of the susceptibility in ppm, in tissue and elsewhere.
-    """
-
-    problem: Problem
-    precision: Float
-    gaps: Bool
-    scales: tuple[float, float]
-
-    @cached_property
-    def dipole(self) -> DipoleConvolution:
-        """The convolution; the space around the mask keeps its images apart."""
-        return DipoleConvolution(self.gaps.shape, **self.problem.geometry, margin=0, blur=_BLUR)
-
-    def solve(self, tolerance: float, iterations: int, coarse_iterations: int) -> Float:
-        """Return the susceptibility (x, y, z) in ppm, from that on a coarser grid."""
-        edges = self.problem.voxel_size
-        shortest = min(edges)
-        joined = [2 if s < 1.5 * shortest else 1 for s in edges]
-        start = None
-        if 2 * shortest <= _COARSEST:
-            grid = CoarseGrid(self.problem.mask, joined)
-            if grid.mask.any():
-                coarse = self._on(grid, joined)
-                start = grid.spread(coarse.solve(tolerance, coarse_iterations, coarse_iterations))
-        return self._fit(tolerance, iterations, start)
-
-    def _on(self, grid: CoarseGrid, joined: Sequence[int]) -> _Fit:
-        fine = self.problem
-        precision, field = (
-            grid.mean(self.precision),
-            grid.mean(self.precision * fine.field),
-        )
-        np.divide(field, precision, out=field, where=precision > 0)
-        size = tuple(s * j for s, j in zip(fine.voxel_size, joined, strict=True))
-        gaps = grid.mean(self.gaps.astype(np.float32)) > 0
-        return _Fit(Problem(field, grid.mask, size, fine.b0_dir), precision, gaps, self.scales)
-
-    def _fit(self, tolerance: float, iterations: int, start: Float | None) -> Float:
-        """Solve for chi / s, in which the problem is far better conditioned than in chi."""
-        tissue, source = map(np.float32, self.scales)
-        scale: Float = np.where(self.problem.mask & ~self.gaps, tissue, source)
-
-        def adjoint(misfit: Float) -> Float:
-            misfit *= self.precision
-            y = self.dipole(misfit)
-            y *= scale
-            return y
-
-        solution = conjugate_gradients(
-            lambda u: adjoint(self.dipole(scale * u)) + u,
-            adjoint(self.problem.field.copy()),
-            tolerance,
-            iterations,
-            start=None if start is None else start / scale,
-        )
-        solution *= scale
-        return solution

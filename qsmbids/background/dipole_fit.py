@@ -1,0 +1,108 @@
+"""The fit of sources inside and outside a mask, on one grid and the coarser ones below it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import scipy.fft as sf
+
+from qsmbids.array_types import Bool, Float
+from qsmbids.background.multigrid import CoarseGrid
+from qsmbids.physics import DipoleConvolution
+from qsmbids.physics.problem import Problem
+from qsmbids.physics.solve import conjugate_gradients
+
+_BLUR = 0.5  # voxels: a source outside has a harmonic field inside
+_COARSEST = 4.0  # mm; a coarser grid does not know the brain's surface
+_EVENED = 0.2  # power of the diagonal, by trial; more is better for the field, worse for nuclei
+
+
+@dataclass(frozen=True, eq=False)
+class DipoleFit:
+    """The fit on one grid.
+
+    Parameters
+    ----------
+    problem : Problem
+        Field, mask and geometry.
+    precision : (x, y, z) float32 array
+        In 1/ppm^2; zero where the field is not known.
+    gaps : (x, y, z) bool array
+        Where in the mask strong sources may lie.
+    scales : two floats
+        Standard deviation of the susceptibility in ppm, in tissue and elsewhere.
+    """
+
+    problem: Problem
+    precision: Float
+    gaps: Bool
+    scales: tuple[float, float]
+
+    @cached_property
+    def dipole(self) -> DipoleConvolution:
+        """The convolution; the space around the mask keeps its images apart."""
+        return DipoleConvolution(self.gaps.shape, **self.problem.geometry, margin=0, blur=_BLUR)
+
+    def solve(self, tolerance: float, iterations: int, coarse_iterations: int) -> Float:
+        """Return the susceptibility (x, y, z) in ppm, from that on a coarser grid."""
+        edges = self.problem.voxel_size
+        shortest = min(edges)
+        joined = [2 if s < 1.5 * shortest else 1 for s in edges]
+        start = None
+        if 2 * shortest <= _COARSEST:
+            grid = CoarseGrid(self.problem.mask, joined)
+            if grid.mask.any():
+                coarse = self._on(grid, joined)
+                start = grid.spread(coarse.solve(tolerance, coarse_iterations, coarse_iterations))
+        return self._fit(tolerance, iterations, start)
+
+    def _on(self, grid: CoarseGrid, joined: Sequence[int]) -> DipoleFit:
+        fine = self.problem
+        precision, field = (
+            grid.mean(self.precision),
+            grid.mean(self.precision * fine.field),
+        )
+        np.divide(field, precision, out=field, where=precision > 0)
+        size = tuple(s * j for s, j in zip(fine.voxel_size, joined, strict=True))
+        gaps = grid.mean(self.gaps.astype(np.float32)) > 0
+        return DipoleFit(Problem(field, grid.mask, size, fine.b0_dir), precision, gaps, self.scales)
+
+    def _fit(self, tolerance: float, iterations: int, start: Float | None) -> Float:
+        """Solve for chi / s, in which the problem is far better conditioned than in chi.
+
+        What is left of the spread goes with how much of a voxel's field the mask sees: next to
+        the surface a source moves it a thousand times more than far away or in tissue. A power of
+        the normal operator's diagonal evens that out; the diagonal itself would hold back what
+        many voxels do together. Twenty iterations so leave 0.8 to 2.1 points less error of the
+        local field on six simulated heads, and 0.3 to 0.8 less of the map.
+        """
+        tissue, source = map(np.float32, self.scales)
+        scale: Float = np.where(self.problem.mask & ~self.gaps, tissue, source)
+
+        def adjoint(misfit: Float) -> Float:
+            misfit *= self.precision
+            y = self.dipole(misfit)
+            y *= scale
+            return y
+
+        even: Float = (1 + scale**2 * self._seen()) ** -np.float32(_EVENED)
+        solution = conjugate_gradients(
+            lambda u: adjoint(self.dipole(scale * u)) + u,
+            adjoint(self.problem.field.copy()),
+            tolerance,
+            iterations,
+            precondition=lambda residual: residual * even,
+            start=None if start is None else start / scale,
+        )
+        solution *= scale
+        return solution
+
+    def _seen(self) -> Float:
+        """Return the squared field of a unit source in each voxel, summed with the precision."""
+        dipole = self.dipole
+        squared = np.square(sf.irfftn(dipole.kernel, dipole.padded))
+        spectrum = dipole.transform(self.precision) * sf.rfftn(squared)
+        return np.maximum(dipole.inverse(spectrum), 0)
