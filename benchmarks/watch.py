@@ -46,7 +46,9 @@ def watch(
     allowed : sequence of int
         Exit codes that are no failure.
     """
-    env: Mapping[str, str] = os.environ | ({"PYTHONPATH": str(code)} if code else {})
+    env: Mapping[str, str] = os.environ | (
+        {"PYTHONPATH": str(code), "PYTHONSAFEPATH": "1"} if code else {}
+    )
     quiet = subprocess.DEVNULL
     start, tree, busy = time.perf_counter(), 0.0, dict[int, float]()
     process = subprocess.Popen(command, stdout=quiet, stderr=quiet, env=env)

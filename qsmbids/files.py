@@ -20,15 +20,24 @@ _LARGEST_JSON = 64 << 20
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Write a file that is there as a whole, also after a loss of power, or not at all."""
+def whole_file(path: Path, *, lasting: bool = True) -> Iterator[BinaryIO]:
+    """Write a file that is there as a whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    lasting : bool
+        Also after a loss of power: the disk is waited for, which takes longer than writing.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(_PART, _part_of(path.name), path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             yield stream
             stream.flush()
-            os.fsync(stream.fileno())
+            if lasting:
+                os.fsync(stream.fileno())
         Path(temporary).chmod(_mode())
         Path(temporary).replace(path)
     except BaseException:

@@ -21,11 +21,12 @@ def save(folder: str | Path, name: str, array: NDArray[Any]) -> str:
 
     The next stage's hash then follows from the path alone: nobody reads a large file to learn
     whether it has changed, and a stage that is run anew with the same result leaves all that
-    depends on it as it is. The file is whole, or not there.
+    depends on it as it is. The file is whole, or not there; what a loss of power makes of it
+    `load` notices by the name, so the disk is not waited for.
     """
     array = np.ascontiguousarray(array)
     path = Path(folder) / f"{name}-{_digest(array, [array.data.cast('B')])}.npy"
-    with whole_file(path) as stream:
+    with whole_file(path, lasting=False) as stream:
         np.save(stream, array)
     return str(path)
 
