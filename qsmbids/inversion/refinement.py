@@ -10,7 +10,7 @@ from scipy.ndimage import binary_propagation, gaussian_filter
 
 from qsmbids.array_types import Bool, Float
 from qsmbids.inversion.tv import minimise
-from qsmbids.physics.problem import Problem
+from qsmbids.physics.problem import Problem, demean
 
 # How much the prior counts: TRUST where the smooth part of what the network leaves of the field
 # is UNEXPLAINED of it, more or less elsewhere by a power of that. From two simulated heads whose
@@ -90,7 +90,7 @@ def around(solve: Callable[[Float], Float], problem: Problem, sources: Float) ->
     mask = problem.mask
     rest = problem.field - problem.dipole(sources) if sources.any() else problem.field
     chi = solve(np.where(mask, rest, np.float32(0))) + sources
-    return np.where(mask, chi - chi[mask].mean(), np.float32(0))
+    return demean(chi, mask)
 
 
 def strong_sources(chi: Float, mask: Bool, threshold: float) -> Float:

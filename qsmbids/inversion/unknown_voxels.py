@@ -9,7 +9,7 @@ import numpy as np
 from qsmbids.array_types import Bool
 from qsmbids.inversion.tv import minimise
 from qsmbids.physics.filling import fill_smoothly
-from qsmbids.physics.problem import Problem
+from qsmbids.physics.problem import Problem, demean
 
 ITERATIONS, REGULARIZATION = 20, 0.15
 """Of the fit; on two simulated heads more iterations gain a network 0.2 to 1 points of error."""
@@ -44,6 +44,4 @@ def fill_unknown(problem: Problem, unknown: Bool) -> Problem:
     weight = known if problem.weight is None else known * problem.weight
     chi = minimise(replace(problem, field=smooth, weight=weight), REGULARIZATION, ITERATIONS)
     filled = np.where(unknown, problem.dipole(chi), problem.field)
-    mean = chi[problem.mask].mean(dtype=np.float64)
-    estimate = np.where(problem.mask, chi - np.float32(mean), np.float32(0))
-    return replace(problem, field=filled, estimate=estimate)
+    return replace(problem, field=filled, estimate=demean(chi, problem.mask))

@@ -73,3 +73,8 @@ class Problem:
         squared: Float = self.weight**2
         squared /= squared[self.mask].mean()
         return squared
+
+
+def demean(image: Float, mask: Bool) -> Float:
+    """Return an image (x, y, z) less its mean over a mask, zero outside of it."""
+    return np.where(mask, image - image[mask].mean(), np.float32(0))

@@ -15,6 +15,7 @@ from qsmbids.array_types import Float
 from qsmbids.bids import write_text
 from qsmbids.evaluation import METRICS, evaluate
 from qsmbids.inversion import reconstruct
+from qsmbids.physics.problem import demean
 from qsmbids.reports.checks.maps import ForwardModel
 from qsmbids.reports.training import HeldOut
 from qsmbids.reports.training_figures import field_and_maps
@@ -157,9 +158,7 @@ def compare(
                 maps[label] = chi
         if number < PICTURED:
             if subject.chi is not None:
-                maps["reference"] = np.where(
-                    subject.mask, subject.chi - subject.chi[subject.mask].mean(), np.float32(0)
-                )
+                maps["reference"] = demean(subject.chi, subject.mask)
             one.pictures = field_and_maps(subject.field, subject.mask, subject.voxel_size, maps)
         found.append(one)
     write_table(folder / "comparison.tsv", rows)

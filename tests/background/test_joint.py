@@ -7,8 +7,9 @@ import pytest
 from scipy.ndimage import distance_transform_edt
 
 from qsmbids.background import remove_background
+from qsmbids.background.dipole_fit import DipoleFit
 from qsmbids.background.multigrid import CoarseGrid
-from qsmbids.physics import forward_field
+from qsmbids.physics import Problem, forward_field
 
 SHAPE, SIZE, B0 = (44, 46, 40), (2.0, 2.0, 2.0), (0.0, 0.2, 0.98)
 
@@ -42,6 +43,22 @@ def test_the_field_of_a_patch_at_the_rim_is_kept_better_than_by_spherical_means(
         return error(result.field, truth, result.mask & (depth > 6.1))
 
     assert left("jdf") < 0.8 * left("resharp")
+
+
+def test_the_preconditioner_knows_the_diagonal_of_the_fit():
+    rng = np.random.default_rng(5)
+    shape = (12, 10, 9)
+    mask = np.zeros(shape, bool)
+    mask[3:-3, 3:-3, 2:-3] = True
+    precision = np.where(mask, rng.uniform(0.5, 2, shape), 0).astype(np.float32)
+    problem = Problem(np.zeros(shape, np.float32), mask, SIZE, B0)
+    fit = DipoleFit(problem, precision, np.zeros(shape, bool), (0.06, 3.0))
+    found = fit._seen()
+    for place in ((0, 0, 0), (5, 4, 4), (2, 5, 7)):
+        unit = np.zeros(shape, np.float32)
+        unit[place] = 1
+        expected = float((precision * fit.dipole(unit) ** 2).sum())
+        assert found[place] == pytest.approx(expected, rel=1e-3)
 
 
 def test_a_constant_is_background(head):

@@ -12,6 +12,7 @@ import scipy.fft as sf
 from qsmbids.array_types import Mask
 from qsmbids.bids.volume import Image
 from qsmbids.physics.kernel import frequencies
+from qsmbids.physics.problem import demean
 from qsmbids.reports.checks.check import Check
 
 STREAKS_MM = (3.0, 12.0)
@@ -84,7 +85,7 @@ def cone_excess(
     k2 = k[0] ** 2 + k[1] ** 2 + k[2] ** 2
     along = sum(b * one for b, one in zip(b0_dir, k, strict=True))
     kernel = np.abs(1 / 3 - along**2 / np.where(k2 == 0, np.inf, k2))
-    inside = np.where(mask, chi - chi[mask].mean(), 0).astype(np.float32)
+    inside = demean(chi, mask).astype(np.float32)
     power = np.abs(sf.rfftn(inside, shape)) ** 2
     edges = np.geomspace(1 / wavelengths[1], 1 / wavelengths[0], _SHELLS + 1) ** 2
     highest = min(1 / (2 * edge) for edge in voxel_size) ** 2
