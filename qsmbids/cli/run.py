@@ -10,7 +10,7 @@ from qsmbids.bids import Inventory, Series, with_orientations
 from qsmbids.errors import InputError, readable
 from qsmbids.inversion import COMBINATIONS
 from qsmbids.settings import Settings
-from qsmbids.workflows import beside, plan, records, workers
+from qsmbids.workflows import beside, plan, records
 
 
 def run(settings: Settings) -> int:
@@ -19,8 +19,6 @@ def run(settings: Settings) -> int:
         return _group(settings)
     if settings.mode == "reports-only":
         return _from_results(settings)
-    if settings.mode == "run" and settings.plugin is None and settings.nprocs > 1:
-        workers.begin()
     inventory = _find(settings)
     if settings.mode == "missing":
         return _name_missing(inventory, settings)

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -56,13 +55,6 @@ def set_environment() -> None:
     # Threads of a network that spin while they wait make it ten times slower on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ["NIPYPE_NO_ET"] = "1"  # it would ask the network for a newer version
-
-
-def begin() -> None:
-    """Start the server that workers are forked from: it imports while the caller prepares work."""
-    set_environment()
-    mp.get_context("forkserver").set_forkserver_preload(_PRELOAD)
-    forkserver.ensure_running()
 
 
 @dataclass
