@@ -73,9 +73,9 @@ class DipoleFit:
     def _fit(self, tolerance: float, iterations: int, start: Float | None) -> Float:
         """Solve for chi / s, in which the problem is far better conditioned than in chi.
 
-        What is left of the spread goes with how much of a voxel's field the mask sees: next to
-        the surface a source moves it a thousand times more than far away or in tissue. A power of
-        the normal operator's diagonal evens that out; the diagonal itself would hold back what
+        What is left of the spread goes with how much of a voxel's field the mask sees: on a
+        simulated head the normal operator's diagonal is 1,400 next to the surface, 6 at 10 mm
+        from it and 3 in tissue. A power of it evens that out; all of it would hold back what
         many voxels do together. Twenty iterations so leave 0.8 to 2.1 points less error of the
         local field on six simulated heads, and 0.3 to 0.8 less of the map.
         """
