@@ -27,6 +27,11 @@ _FLAGS = (
 )
 _AXE = Path(__file__).parents[1] / "data" / "axe-core" / "axe.min.js"
 _PATIENCE = 90.0  # seconds, on a busy machine
+_LEFT = ("Inspected target navigated or closed", "Execution context was destroyed.")
+
+
+class PageLeft(AssertionError):
+    """The page that a script ran in was left for another one before it had ended."""
 
 
 class Page:
@@ -60,9 +65,9 @@ class Page:
         return told["result"].get("value")
 
     def wait(self, condition: str) -> None:
-        """Wait until a script gives true."""
+        """Wait until a script gives true, here or on the page that this one is left for."""
         end = time.monotonic() + _PATIENCE
-        while not self.run(condition):
+        while not self._holds(condition):
             assert time.monotonic() < end, f"in vain: {condition}"
             time.sleep(0.2)
 
@@ -82,6 +87,12 @@ class Page:
         """Return the page as it is printed."""
         return base64.b64decode(self._call("Page.printToPDF", printBackground=False)["data"])
 
+    def _holds(self, condition: str) -> bool:
+        try:
+            return bool(self.run(condition))
+        except PageLeft:
+            return False
+
     def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
         number = next(self._numbers)
         message: dict[str, Any] = {"id": number, "method": method, "params": parameters}
@@ -93,6 +104,8 @@ class Page:
             if told.get("method") == "Network.requestWillBeSent":
                 self.requests.append(told["params"]["request"]["url"])
             if told.get("id") == number:
+                if told.get("error", {}).get("message") in _LEFT:
+                    raise PageLeft(told["error"])
                 assert "error" not in told, told["error"]
                 return dict(told["result"])
 
