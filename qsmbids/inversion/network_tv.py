@@ -35,13 +35,14 @@ def network_tv(
     r"""Apply a network, then fit the field with the least total variation around its map.
 
     Minimises :math:`\frac12 \|W (D\chi - f)\|^2 + \lambda \sum |G\chi|
-    + \frac{\beta}{2} \|\chi - \chi_{net}\|^2`. Total variation alone is the better the truer the
-    field is to the dipole model; the network alone withstands errors of the model. Beta follows
-    what the network could not explain of the field's smooth part.
+    + \frac{\beta}{2} \|M (\chi - \chi_{net})\|^2`, M being the mask. Total variation alone is
+    the better the truer the field is to the dipole model; the network alone withstands errors of
+    the model. Beta follows what the network could not explain of the field's smooth part.
 
     Networks leave shadows around a haemorrhage or a calcification; total variation does not.
-    Sources as strong as those are taken from a first map: the network is then given the
-    field without theirs, and they are added to what it makes of that.
+    Sources as strong as those are taken from a rough map: the network is then given the
+    field without theirs, and they are added to what it makes of that. So is it given the field
+    without that of sources outside the mask, which a background removal leaves.
 
     Where much of the field stays unexplained, it holds what no simulation has taught the network.
     The errors of a network of another family are others: the map is then the mean with that of a
@@ -95,7 +96,7 @@ def network_tv(
         runs[name] = network(given, weights=name, memory_gb=memory_gb, uncertainty=False)
         return runs[name].chi
 
-    chi, details = refine(
+    chi, inner, details = refine(
         solve,
         problem,
         trust=trust,
@@ -107,7 +108,7 @@ def network_tv(
     part = second_share(details["UnexplainedField"], share)
     if part:
         sources = strong_sources(chi, problem.mask, strong)
-        other = around(lambda field: solve(field, second), problem, sources)
+        other = around(lambda field: solve(field, second), inner, sources)
         chi = (1 - part) * chi + part * other
         details["SecondNetwork"] = {
             "Share": round(float(part), 3),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy.fft as sf
+from numpy.typing import NDArray
 
-from qsmbids.array_types import Complex, Float
+from qsmbids.array_types import Bool, Complex, Float
 from qsmbids.checks import check_solver
 from qsmbids.physics import DipoleConvolution
 from qsmbids.physics.gradient import (
@@ -65,14 +68,17 @@ def minimise(
     prior: Float | None = None,
     trust: float = 0.0,
 ) -> Float:
-    r"""Solve `tv`'s problem, with :math:`\frac{\beta}{2} \|\chi - p\|^2` added to it if so asked.
+    r"""Solve `tv`'s problem, with :math:`\frac{\beta}{2} \|M (\chi - p)\|^2` added if so asked.
+
+    Outside the mask M nothing is known of the sources: there each step is held to the one before
+    instead, which costs no transform and leaves the solution what it is.
 
     Parameters
     ----------
     problem, regularization, iterations, tolerance
         As in `tv`.
     prior : (x, y, z) float32 array, optional
-        The map p in ppm, zero outside the mask.
+        The map p in ppm; what it is outside the mask does not matter.
     trust : float
         Beta, 0 without a prior, where the data term's curvature is the squared kernel, up to 4/9.
 
@@ -89,14 +95,15 @@ def minimise(
     dipole, field = problem.dipole, problem.field
     lam = np.float32(regularization * unexplained_level(field, problem.mask))
     splitting = _Splitting(dipole, lam, trust)
-    pulled = None if prior is None else sf.rfftn(_pad(prior * np.float32(trust), dipole.padded))
+    known = None if prior is None else _Prior(prior, problem.mask, dipole.padded, trust)
     data = _WeightedData(dipole, field, problem.squared_weight())
     chi = np.zeros(dipole.padded, np.float32)
     for _ in range(iterations):
         spectrum = data.pull(dipole)
-        spectrum += sf.rfftn(splitting.pull())
-        if pulled is not None:
-            spectrum += pulled
+        image = splitting.pull()
+        if known is not None:
+            image += known.pull(chi)
+        spectrum += sf.rfftn(image)
         spectrum *= splitting.inverse
         new = sf.irfftn(spectrum, dipole.padded)
         chi -= new
@@ -110,8 +117,21 @@ def minimise(
     return chi[tuple(slice(n) for n in field.shape)]
 
 
-def _pad(image: Float, shape: tuple[int, ...]) -> Float:
+def _pad(image: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     return np.pad(image, [(0, p - n) for p, n in zip(shape, image.shape, strict=True)])
+
+
+class _Prior:
+    """The map inside the mask, and the step before outside."""
+
+    def __init__(self, prior: Float, mask: Bool, shape: tuple[int, ...], trust: float):
+        self.mask, self.prior = _pad(mask, shape), _pad(prior, shape)
+        self.trust = np.float32(trust)
+
+    def pull(self, chi: Float) -> Float:
+        image: Float = np.where(self.mask, self.prior, chi)
+        image *= self.trust
+        return image
 
 
 class _WeightedData:

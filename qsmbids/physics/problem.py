@@ -43,8 +43,8 @@ class Problem:
     device : {"auto", "cpu", "cuda"}
         Where networks compute; auto is a graphics processor where there is one.
     estimate : (x, y, z) float32 array, optional
-        A rough map in ppm, of zero mean over the mask and zero outside, that was made on the
-        way when gaps of the field were filled.
+        A rough map in ppm, inside the mask and around it, that was made on the way when gaps of
+        the field were filled.
     """
 
     field: Float

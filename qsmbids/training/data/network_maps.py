@@ -126,7 +126,7 @@ class Refinement:
             return np.asarray(chi[0, 0].cpu())
 
         with scipy.fft.set_workers(torch.get_num_threads()):
-            chi, _ = refine(solve, Problem(field, inside > 0, edges, b0_dir, weight))
+            chi = refine(solve, Problem(field, inside > 0, edges, b0_dir, weight)).chi
         return demean(torch.from_numpy(chi)[None, None].to(whole.device), whole[one])
 
 
