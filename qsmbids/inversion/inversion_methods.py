@@ -80,12 +80,13 @@ METHODS = Registry(
             "qsmbids.inversion.network_tv:network_tv",
             "Data-consistent network refined by total variation",
             "by total-variation-regularised inversion around the map of a U-Net between two "
-            "closed-form data consistencies, trained on simulated fields, strong sources first; "
+            "closed-form data consistencies, trained on simulated fields, strong sources and "
+            "sources outside the mask first, edges of the magnitude at less cost; "
             "where much of the field stays unexplained, by the mean with a second network's map",
             ("aggarwal2019", "bilgic2015", "milovic2018", "liu2021"),
             {"weights": "dcnet"},
             volumes=INFERENCE,
-            uses=NETWORK,
+            uses=(*NETWORK, "magnitude"),
         ),
         "synthnet": Method(
             PREDICT,

@@ -6,6 +6,7 @@ import numpy as np
 import scipy.fft as sf
 
 from qsmbids.array_types import Bool, Complex, Float
+from qsmbids.inversion.edges import steep_differences
 from qsmbids.physics import DipoleConvolution
 from qsmbids.physics.gradient import (
     add_adjoint_difference,
@@ -122,16 +123,7 @@ class _Smoothness:
         """Leave the steepest differences of the magnitude in the mask out of the penalty."""
         padding = [(0, p - n) for p, n in zip(self.shape, mask.shape, strict=True)]
         image, inside = np.pad(magnitude, padding), np.pad(mask, padding)
-        changes, both = [], []
-        for axis in range(3):
-            change = difference(image, axis, self.scale[axis], np.empty_like(image))
-            changes.append(np.abs(change, out=change))
-            both.append(inside & np.roll(inside, -1, axis))
-        found = np.concatenate([c[b] for c, b in zip(changes, both, strict=True)])
-        if found.size == 0:
-            return
-        steep = np.quantile(found, 1 - share)
-        self.penalised = [~(b & (c > steep)) for c, b in zip(changes, both, strict=True)]
+        self.penalised = [~steep for steep in steep_differences(image, inside, self.scale, share)]
 
     def update(self, chi: Float) -> None:
         """Take the curvature at ``chi``: for one axis, V = M / sqrt((G chi)^2 + flat^2)."""

@@ -10,7 +10,13 @@ from qsmbids.array_types import Float
 from qsmbids.inversion.network import network
 from qsmbids.inversion.network_results import with_uncertainty
 from qsmbids.inversion.reconstruction import Reconstruction
-from qsmbids.inversion.refinement import around, refine, strong_sources
+from qsmbids.inversion.refinement import (
+    STANDARD,
+    RefineOptions,
+    around,
+    refine,
+    strong_sources,
+)
 from qsmbids.physics.problem import Problem
 
 # Between these shares of the smooth field unexplained, a second network comes in. Of simulated
@@ -25,10 +31,7 @@ def network_tv(
     weights: str = "dcnet",
     second: str = "qsminvnet+",
     share: float = 0.5,
-    trust: float = 0.0,
-    strong: float = 0.5,
-    regularization: float = 0.15,
-    iterations: int = 40,
+    how: RefineOptions = STANDARD,
     memory_gb: float = 3.0,
     uncertainty: bool = True,
 ) -> Reconstruction:
@@ -57,15 +60,8 @@ def network_tv(
     share : float
         Of the second network's map in the mean, 0 to 1, at the most: from 0 to that where 20 to
         30 % of the smooth field are unexplained. With 0 there is no second network.
-    trust : float
-        Beta; with 0 it is found from the field.
-    strong : float
-        Susceptibility in ppm, of either sign, that makes a source a strong one; it reaches as far
-        as half of that. With 0 none is.
-    regularization : float
-        Lambda over the field's uncertainty, which is read from the field; larger is smoother.
-    iterations : int
-        Of the fit with total variation, at the most.
+    how : RefineOptions
+        Of the fit around the network's map.
     memory_gb : float
         What a network may take at once; a larger volume goes through it in tiles.
     uncertainty : bool
@@ -83,12 +79,10 @@ def network_tv(
     ValueError
         If an option is out of range, or the mask is too small for a network.
     """
-    if trust < 0 or strong < 0:
-        raise ValueError(f"trust and strong must not be negative, not {min(trust, strong)}")
     if not 0 <= share <= 1:
         raise ValueError(f"the share of the second network must be from 0 to 1, not {share}")
-    if not (regularization > 0 and memory_gb > 0 and iterations > 0):
-        raise ValueError("regularization, memory_gb and iterations must be positive")
+    if not memory_gb > 0:
+        raise ValueError("memory_gb must be positive")
     runs: dict[str, Reconstruction] = {}
 
     def solve(part: Float, name: str = weights) -> Float:
@@ -96,18 +90,11 @@ def network_tv(
         runs[name] = network(given, weights=name, memory_gb=memory_gb, uncertainty=False)
         return runs[name].chi
 
-    chi, inner, details = refine(
-        solve,
-        problem,
-        trust=trust,
-        strong=strong,
-        regularization=regularization,
-        iterations=iterations,
-    )
+    chi, inner, details = refine(solve, problem, how)
     details = {**runs[weights].details, **details}
     part = second_share(details["UnexplainedField"], share)
     if part:
-        sources = strong_sources(chi, problem.mask, strong)
+        sources = strong_sources(chi, problem.mask, how.strong)
         other = around(lambda field: solve(field, second), inner, sources)
         chi = (1 - part) * chi + part * other
         details["SecondNetwork"] = {

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.ndimage import binary_propagation, gaussian_filter
 
 from qsmbids.array_types import Bool, Float
+from qsmbids.inversion.edges import edge_voxels
 from qsmbids.inversion.estimate import estimate, field_from_outside
 from qsmbids.inversion.tv import minimise
+from qsmbids.physics.gradient import spacing
 from qsmbids.physics.problem import Problem, demean
 
 # How much the prior counts: TRUST where the smooth part of what the network leaves of the field
@@ -22,6 +24,50 @@ TRUST, UNEXPLAINED, POWER = 0.05, 0.2, 3.0
 LIMITS = (0.001, 0.5)
 EDGE = 1 / 2  # what belongs to a strong source, as a share of what makes one
 SMOOTH = 1.5  # voxels: noise is gone, errors of the model and of the background are not
+
+
+@dataclass(frozen=True)
+class RefineOptions:
+    """How a network's map is refined.
+
+    Parameters
+    ----------
+    trust : float
+        Beta, the weight of the network's map; with 0 it is found from the field.
+    strong : float
+        Susceptibility in ppm, of either sign, that makes a source a strong one; it reaches as far
+        as half of that. With 0 none is.
+    edges : float
+        Share of the magnitude's differences between neighbours in the mask that count as edges,
+        at which the map may change at less cost, if there is a magnitude. With 0 none does.
+    regularization : float
+        Lambda over the field's uncertainty, which is read from the field; larger is smoother.
+    iterations : int
+        Of the fit with total variation, at the most.
+
+    Raises
+    ------
+    ValueError
+        If one of them is out of range.
+    """
+
+    trust: float = 0.0
+    strong: float = 0.5
+    edges: float = 0.15
+    regularization: float = 0.15
+    iterations: int = 40
+
+    def __post_init__(self) -> None:
+        if self.trust < 0 or self.strong < 0:
+            least = min(self.trust, self.strong)
+            raise ValueError(f"trust and strong must not be negative, not {least}")
+        if not 0 <= self.edges < 1:
+            raise ValueError(f"the share of edges must lie between 0 and 1, not {self.edges}")
+        if not (self.regularization > 0 and self.iterations > 0):
+            raise ValueError("regularization and iterations must be positive")
+
+
+STANDARD = RefineOptions()
 
 
 class Refined(NamedTuple):
@@ -36,13 +82,7 @@ class Refined(NamedTuple):
 
 
 def refine(
-    solve: Callable[[Float], Float],
-    problem: Problem,
-    *,
-    trust: float = 0.0,
-    strong: float = 0.5,
-    regularization: float = 0.15,
-    iterations: int = 40,
+    solve: Callable[[Float], Float], problem: Problem, how: RefineOptions = STANDARD
 ) -> Refined:
     """Return the map of least total variation around that of a network.
 
@@ -54,22 +94,30 @@ def refine(
     ----------
     solve : callable
         The network: from a field in ppm to its map in ppm, which may be anything outside the mask.
-    problem, trust, strong, regularization, iterations
-        As in `qsmbids.inversion.network_tv.network_tv`.
+    problem : Problem
+        With the local field; edges are those of its magnitude.
+    how : RefineOptions
+        By default as the method ``dcnet-tv`` does it.
     """
     mask = problem.mask
     rough = estimate(problem) if problem.estimate is None else problem.estimate
     outside = field_from_outside(rough, problem)
     inner = replace(problem, field=problem.field - outside)
-    sources = strong_sources(demean(rough, mask), mask, strong)
+    sources = strong_sources(demean(rough, mask), mask, how.strong)
     prior = around(solve, inner, sources)
-    beta = trust or fitting_trust(unexplained_field(prior, inner))
-    chi = minimise(problem, regularization, iterations, prior=prior, trust=beta)
+    beta = how.trust or fitting_trust(unexplained_field(prior, inner))
+    edges = None
+    if how.edges and problem.magnitude is not None:
+        edges = edge_voxels(problem.magnitude, mask, spacing(problem.voxel_size), how.edges)
+    chi = minimise(
+        problem, how.regularization, how.iterations, prior=prior, trust=beta, edges=edges
+    )
     details = {
         "PriorTrust": round(beta, 5),
         "UnexplainedField": round(unexplained_field(prior, problem), 4),
         "FieldFromOutside": round(float(outside[mask].std() / problem.field[mask].std()), 4),
         "StrongSourceVoxels": int(np.count_nonzero(sources)),
+        "MagnitudeEdges": edges is not None,
     }
     return Refined(chi, inner, details)
 

@@ -13,6 +13,7 @@ from qsmbids.inversion.network_tv import second_share
 from qsmbids.inversion.reconstruction import Reconstruction
 from qsmbids.inversion.refinement import (
     LIMITS,
+    RefineOptions,
     fitting_trust,
     refine,
     strong_sources,
@@ -98,7 +99,12 @@ def test_a_second_network_comes_in_where_much_of_the_field_is_unexplained(monkey
     mean = np.where(mask, chi - chi[mask].mean(), 0).astype(np.float32)
     maps = {"a": 0.1 * mean, "b": 0.5 * mean}
     used = two_networks(monkeypatch, maps)
-    given = {"weights": "a", "second": "b", "trust": 1e4, "strong": 0, "uncertainty": False}
+    given = {
+        "weights": "a",
+        "second": "b",
+        "how": RefineOptions(trust=1e4, strong=0),
+        "uncertainty": False,
+    }
     both = method.network_tv(Problem(field, mask, **AXIAL), **given)
     assert used == ["a", "b"]
     assert both.details["SecondNetwork"] == {"Share": 0.5, "Name": "b"}
@@ -136,9 +142,9 @@ def test_a_strong_source_casts_no_shadow_of_the_network(balls):
         return invert(part, mask, **AXIAL, method="tkd")
 
     problem = Problem(field, mask, **AXIAL)
-    once, _, told = refine(solve, problem, trust=0.1, strong=0)
+    once, _, told = refine(solve, problem, RefineOptions(trust=0.1, strong=0))
     assert told["StrongSourceVoxels"] == 0
-    twice, _, told = refine(solve, problem, trust=0.1)
+    twice, _, told = refine(solve, problem, RefineOptions(trust=0.1))
     assert 27 <= told["StrongSourceVoxels"] < 500
     assert len(seen) == 2
     around = mask & ~binary_dilation(chi == 1.5, iterations=3)
@@ -158,7 +164,7 @@ def test_an_estimate_shows_strong_sources(balls):
         return np.zeros_like(part)
 
     problem = Problem(field, mask, **AXIAL, estimate=np.where(mask, chi, 0))
-    told = refine(solve, problem, trust=0.1).details
+    told = refine(solve, problem, RefineOptions(trust=0.1)).details
     assert (told["StrongSourceVoxels"], len(seen)) == (27, 1)
     strong = np.where(chi == 1.5, chi - chi[mask].mean(), 0).astype(np.float32)
     np.testing.assert_allclose(seen[0], np.where(mask, field - dipole(strong), 0), atol=1e-6)
@@ -173,7 +179,7 @@ def test_the_network_does_not_see_the_field_of_sources_outside_the_mask(balls):
         return chi
 
     spilt, outside = with_a_source_outside(field, mask)
-    found = refine(solve, Problem(spilt, mask, **AXIAL), strong=0)
+    found = refine(solve, Problem(spilt, mask, **AXIAL), RefineOptions(strong=0))
     assert error(seen[0], field, mask) < 0.5 * error(spilt, field, mask)
     np.testing.assert_array_equal(seen[0], np.where(mask, found.inner.field, 0))
     share = outside[mask].std() / spilt[mask].std()
@@ -199,7 +205,7 @@ def test_strong_sources_do_not_lift_the_brain(balls):
     def solve(part):
         return invert(part, mask, **AXIAL, method="tkd")
 
-    found, _, told = refine(solve, Problem(field, mask, **AXIAL), trust=100.0)
+    found, _, told = refine(solve, Problem(field, mask, **AXIAL), RefineOptions(trust=100.0))
     assert told["StrongSourceVoxels"]
     assert abs(found[mask].mean()) < 0.1 * chi[mask].mean()
 
@@ -213,7 +219,7 @@ def test_weak_sources_are_left_to_the_network(balls):
         return np.where(mask, 0.5 * chi, 0).astype(np.float32)
 
     problem = Problem(field, mask, **AXIAL)
-    found = refine(solve, problem, trust=0.1, strong=3 * float(np.abs(chi).max()))
+    found = refine(solve, problem, RefineOptions(trust=0.1, strong=3 * float(np.abs(chi).max())))
     assert (len(calls), found.details["StrongSourceVoxels"]) == (1, 0)
     np.testing.assert_array_equal(calls[0], np.where(mask, found.inner.field, 0))
 
@@ -226,3 +232,20 @@ def test_a_strong_source_reaches_to_half_of_the_threshold_and_has_its_sign():
     expected = np.zeros_like(chi)
     expected[4, 4, 3:6] = [-0.2, -0.4, 0.2]
     np.testing.assert_array_equal(sources, expected)
+
+
+def test_an_edge_of_the_magnitude_costs_the_map_less(balls):
+    chi, field, mask = balls
+    rng = np.random.default_rng(0)
+    noise = 0.3 * field[mask].std() * rng.standard_normal(mask.shape)
+    spoilt = np.where(mask, field + noise, 0).astype(np.float32)
+
+    def found(magnitude, **options):
+        problem = Problem(spoilt, mask, **AXIAL, magnitude=magnitude)
+        how = RefineOptions(trust=1e-3, regularization=0.5, **options)
+        return refine(np.zeros_like, problem, how)
+
+    without, helped = found(None), found(1 + chi / np.abs(chi).max())
+    assert (without.details["MagnitudeEdges"], helped.details["MagnitudeEdges"]) == (False, True)
+    assert error(helped.chi, chi, mask) < 0.95 * error(without.chi, chi, mask)
+    np.testing.assert_array_equal(found(chi, edges=0).chi, without.chi)
