@@ -55,7 +55,7 @@ class RefineOptions:
     strong: float = 0.5
     edges: float = 0.15
     regularization: float = 0.15
-    iterations: int = 40
+    iterations: int = 30
 
     def __post_init__(self) -> None:
         if self.trust < 0 or self.strong < 0:
