@@ -142,7 +142,8 @@ class _Smoothness:
         for axis, curvature in enumerate(self.curvature):
             difference(image, axis, self.scale[axis], change)
             change *= curvature
-            add_adjoint_difference(change, axis, self.scale[axis], result)
+            change *= self.scale[axis]
+            add_adjoint_difference(change, axis, result)
         spectrum: Complex = sf.rfftn(result)
         return spectrum
 

@@ -19,6 +19,7 @@ from qsmbids.physics.gradient import (
 )
 from qsmbids.physics.noise import unexplained_level
 from qsmbids.physics.problem import Problem
+from qsmbids.physics.slabs import in_slabs
 
 # Weights of the two quadratic couplings, in units of the data term's own curvature. They set the
 # speed of the iteration, not its limit; chosen by trial on simulated heads, where a factor of 3
@@ -153,27 +154,34 @@ class _WeightedData:
         return spectrum
 
     def update(self, model: Float) -> None:
-        self.dual += model
-        np.multiply(self.dual, DATA_COUPLING, out=self.target)
-        self.target += self.weighted
-        self.target /= self.divisor  # z
-        self.dual -= self.target
-        self.target -= self.dual
+        in_slabs(lambda slab: self._update(model[slab], slab), model.shape)
+
+    def _update(self, model: Float, slab: slice) -> None:
+        dual, target = self.dual[slab], self.target[slab]
+        dual += model
+        np.multiply(dual, DATA_COUPLING, out=target)
+        target += self.weighted[slab]
+        target /= self.divisor[slab]  # z
+        dual -= target
+        target -= dual
 
 
 class _Splitting:
-    """v = G chi, which carries the norm; and the inverse of the whole quadratic form."""
+    """v = G chi, which carries the norm; and the inverse of the whole quadratic form.
+
+    What pulls at chi along each axis, v - s, is kept times that axis' scale and the coupling.
+    """
 
     def __init__(
         self, dipole: DipoleConvolution, lam: np.float32, trust: float, edges: Bool | None
     ):
         shape = dipole.padded
         self.scale = spacing(dipole.voxel_size)
-        self.threshold: np.float32 | Float = lam / GRADIENT_COUPLING
+        self.threshold = np.full((shape[0], 1, 1), lam / GRADIENT_COUPLING)
         if edges is not None:
             self.threshold = self.threshold * np.where(_pad(edges, shape), AT_EDGES, np.float32(1))
         self.dual = [np.zeros(shape, np.float32) for _ in range(3)]
-        self.target = [np.zeros(shape, np.float32) for _ in range(3)]  # v - s
+        self.target = [np.zeros(shape, np.float32) for _ in range(3)]
         self.inverse = DATA_COUPLING * dipole.kernel**2
         self.inverse += GRADIENT_COUPLING * laplacian_spectrum(shape, dipole.voxel_size)
         self.inverse += np.float32(trust)
@@ -183,21 +191,31 @@ class _Splitting:
 
     def pull(self) -> Float:
         image = np.zeros_like(self.target[0])
-        for axis, (target, scale) in enumerate(zip(self.target, self.scale, strict=True)):
-            add_adjoint_difference(target, axis, scale * GRADIENT_COUPLING, image)
+
+        def add(slab: slice) -> None:
+            for axis, target in enumerate(self.target):
+                add_adjoint_difference(target, axis, image[slab], slab)
+
+        in_slabs(add, image.shape)
         return image
 
     def update(self, chi: Float) -> None:
-        length = np.full_like(chi, 1e-12)
-        for axis, (target, dual) in enumerate(zip(self.target, self.dual, strict=True)):
-            difference(chi, axis, self.scale[axis], target)
+        in_slabs(lambda slab: self._shrink(chi, slab), chi.shape)
+        self.target, self.dual = self.dual, self.target
+
+    def _shrink(self, chi: Float, slab: slice) -> None:
+        """Leave the new dual in place of the target, and the scaled v - s in place of the dual."""
+        pairs = [(t[slab], d[slab]) for t, d in zip(self.target, self.dual, strict=True)]
+        length = np.full_like(pairs[0][0], 1e-12)
+        for axis, (target, dual) in enumerate(pairs):
+            difference(chi, axis, self.scale[axis], target, slab)
             target += dual
             length += np.square(target, out=dual)
         np.sqrt(length, out=length)
-        kept = np.maximum(length - self.threshold, 0)
+        kept = np.maximum(length - self.threshold[slab], 0)
         kept /= length
-        for target, dual in zip(self.target, self.dual, strict=True):
+        for axis, (target, dual) in enumerate(pairs):
             np.multiply(target, kept, out=dual)  # v for a moment
             target -= dual  # the new dual
             dual -= target  # v - dual
-        self.target, self.dual = self.dual, self.target
+            dual *= self.scale[axis] * GRADIENT_COUPLING

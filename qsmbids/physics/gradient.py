@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from qsmbids.array_types import Float
 
+_ALL = slice(None)
+
 
 def spacing(voxel_size: Sequence[float]) -> list[np.float32]:
     """Return the factor for each axis' differences: 1 for cubes, smaller across long edges.
@@ -21,22 +23,31 @@ def spacing(voxel_size: Sequence[float]) -> list[np.float32]:
     return [np.float32(s) for s in np.prod(size) ** (1 / 3) / size]
 
 
-def difference(image: Float, axis: int, scale: np.float32, out: Float) -> Float:
-    """Write ``scale * (image[i + 1] - image[i])`` along ``axis``, periodic, into ``out``."""
-    a, b, o = (np.moveaxis(v, axis, 0) for v in (image, image, out))
-    np.subtract(a[1:], b[:-1], out=o[:-1])
-    np.subtract(a[0], b[-1], out=o[-1])
+def difference(image: Float, axis: int, scale: np.float32, out: Float, slab: slice = _ALL) -> Float:
+    """Write ``scale * (image[i + 1] - image[i])`` along ``axis``, periodic, into ``out``.
+
+    Of the first axis only ``slab`` is written, which ``out`` covers; all of it by default.
+    """
+    part = image[slab]
+    last = image[(slab.stop or 0) % len(image)] if axis == 0 else None
+    a, o = np.moveaxis(part, axis, 0), np.moveaxis(out, axis, 0)
+    np.subtract(a[1:], a[:-1], out=o[:-1])
+    np.subtract(a[0] if last is None else last, a[-1], out=o[-1])
     out *= scale
     return out
 
 
-def add_adjoint_difference(image: Float, axis: int, scale: np.float32, out: Float) -> None:
-    """Add the adjoint of `difference`, applied to ``image``, to ``out``; ``image`` is scaled."""
-    image *= scale
-    i, o = np.moveaxis(image, axis, 0), np.moveaxis(out, axis, 0)
+def add_adjoint_difference(image: Float, axis: int, out: Float, slab: slice = _ALL) -> None:
+    """Add the adjoint of `difference` without its scale, applied to ``image``, to ``out``.
+
+    Of the first axis only ``slab`` is written, which ``out`` covers; all of it by default.
+    """
+    part = image[slab]
+    first = image[(slab.start or 0) - 1] if axis == 0 else None
+    i, o = np.moveaxis(part, axis, 0), np.moveaxis(out, axis, 0)
     o -= i
     o[1:] += i[:-1]
-    o[0] += i[-1]
+    o[0] += i[-1] if first is None else first
 
 
 def laplacian_spectrum(shape: Sequence[int], voxel_size: Sequence[float]) -> Float:
