@@ -22,6 +22,7 @@ from qsmbids.physics.problem import Problem, demean
 # leaves: from 0.06 to 0.29 unexplained, the best beta goes from 0.006 to 0.3.
 TRUST, UNEXPLAINED, POWER = 0.05, 0.2, 3.0
 LIMITS = (0.001, 0.5)
+BLUR = 1.0  # voxels, of the mean around a strong source
 EDGE = 1 / 2  # what belongs to a strong source, as a share of what makes one
 SMOOTH = 1.5  # voxels: noise is gone, errors of the model and of the background are not
 
@@ -149,6 +150,9 @@ def around(solve: Callable[[Float], Float], problem: Problem, sources: Float) ->
 def strong_sources(chi: Float, mask: Bool, threshold: float) -> Float:
     """Return the part of a map that strong sources make, zero elsewhere.
 
+    A single voxel that stands out is noise more often than a source: the mean around it, too, has
+    to be half as strong, and of the same sign.
+
     Parameters
     ----------
     chi : (x, y, z) float32 array
@@ -161,10 +165,10 @@ def strong_sources(chi: Float, mask: Bool, threshold: float) -> Float:
     """
     if not threshold:
         return np.zeros_like(chi)
-    size = np.abs(chi)
-    seeds = mask & (size > threshold)
-    found = binary_propagation(seeds, mask=mask & (size > EDGE * threshold))
-    return np.where(found, chi, np.float32(0))
+    size, blurred = np.abs(chi), gaussian_filter(chi, BLUR)
+    alike = mask & (size > EDGE * threshold) & (blurred * chi > 0)
+    seeds = alike & (size > threshold) & (np.abs(blurred) > EDGE * threshold)
+    return np.where(binary_propagation(seeds, mask=alike), chi, np.float32(0))
 
 
 def unexplained_field(prior: Float, problem: Problem) -> float:

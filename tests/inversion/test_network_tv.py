@@ -225,13 +225,21 @@ def test_weak_sources_are_left_to_the_network(balls):
 
 
 def test_a_strong_source_reaches_to_half_of_the_threshold_and_has_its_sign():
-    chi = np.zeros((9, 9, 9), np.float32)
-    chi[4, 4, 2:7] = [-0.05, -0.2, -0.4, 0.2, 0.05]
-    chi[1, 1, 1] = 0.25  # weak, and not connected
+    chi = np.zeros((16, 16, 16), np.float32)
+    chi[6:11, 6:11, 6:11] = -0.2
+    chi[7:10, 7:10, 7:10] = -0.6
+    chi[6, 6, 6] = 0.2  # of another sign
+    chi[8, 8, 11:] = -0.1
+    chi[1:4, 1:4, 1:4] = 0.25  # weak, and not connected
     sources = strong_sources(chi, np.ones(chi.shape, bool), 0.3)
-    expected = np.zeros_like(chi)
-    expected[4, 4, 3:6] = [-0.2, -0.4, 0.2]
+    expected = np.where(chi < -0.15, chi, 0)
     np.testing.assert_array_equal(sources, expected)
+
+
+def test_a_voxel_of_noise_is_no_strong_source():
+    chi = np.random.default_rng(0).normal(0, 0.2, (20, 20, 20)).astype(np.float32)
+    assert (np.abs(chi) > 0.5).any()
+    assert not strong_sources(chi, np.ones(chi.shape, bool), 0.5).any()
 
 
 def test_an_edge_of_the_magnitude_costs_the_map_less(balls):
