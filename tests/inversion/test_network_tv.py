@@ -16,6 +16,7 @@ from qsmbids.inversion.refinement import (
     RefineOptions,
     fitting_trust,
     refine,
+    stray_field,
     strong_sources,
     unexplained_field,
 )
@@ -80,6 +81,24 @@ def test_trust_follows_what_the_prior_leaves_of_the_field(balls):
     assert LIMITS[0] < trusts[1] < trusts[2] < LIMITS[1]
     scaled = unexplained_field(2.4 * chi, Problem(3 * field, mask, **AXIAL))
     assert scaled == pytest.approx(left[2], rel=1e-3)
+
+
+def test_stray_errors_raise_the_trust_and_normal_ones_do_not(balls):
+    chi, field, mask = balls
+    rng = np.random.default_rng(0)
+    normal = 0.5 * field[mask].std() * rng.standard_normal(mask.shape)
+    stray = np.where(rng.random(mask.shape) < 0.05, 8, 0.3) * normal
+    strays = [
+        stray_field(
+            chi, Problem(np.where(mask, field + error, 0).astype(np.float32), mask, **AXIAL)
+        )
+        for error in (0 * normal, normal, stray)
+    ]
+    assert max(strays[:2]) < 0.02
+    assert strays[2] > 0.1
+    spoilt = Problem(np.where(mask, field + stray, 0).astype(np.float32), mask, **AXIAL)
+    trust = refine(lambda _: chi, spoilt, RefineOptions(strong=0)).details["PriorTrust"]
+    assert trust > fitting_trust(unexplained_field(chi, spoilt))
 
 
 def two_networks(monkeypatch, maps):
