@@ -21,7 +21,7 @@ from qsmbids.physics.problem import Problem, demean
 # fields hold noise, grain, errors of 30 to 56 % of their spread, or what four background removals
 # leave. Twice as much or half changes the whole map's error by 0.3 points; deep grey is the nearer
 # to the truth the less it is.
-TRUST, UNEXPLAINED, POWER = 0.05, 0.2, 3.0
+TRUST, UNEXPLAINED, POWER = 0.07, 0.2, 4.0
 LIMITS = (0.001, 0.5)
 # Normal errors have this deviation over their mean size. Stray ones count by STRAY: of fields
 # whose noise is ten times larger where the signal is weak, 0.05 to 0.16 is stray, of others,
