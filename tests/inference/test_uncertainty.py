@@ -18,6 +18,7 @@ from qsmbids.inference.predict_uncertainty import predict_uncertainty  # noqa: E
 from qsmbids.inversion import DEFAULT, reconstruct  # noqa: E402
 from qsmbids.inversion.network import network  # noqa: E402
 from qsmbids.inversion.network_tv import network_tv  # noqa: E402
+from qsmbids.inversion.refinement import RefineOptions  # noqa: E402
 from qsmbids.networks import weights_file as files  # noqa: E402
 from qsmbids.networks.uncertainty_net import UncertaintyNet  # noqa: E402
 from qsmbids.networks.weights import save_weights  # noqa: E402
@@ -27,6 +28,7 @@ from qsmbids.simulation import HeadRecipe, simulate_head  # noqa: E402
 from qsmbids.workflows.weights import digests  # noqa: E402
 
 SHAPE = (33, 28, 30)
+FEW = RefineOptions(iterations=3)
 
 
 def head(voxel_size=(1, 1, 1), b0_dir=(0, 0, 1)):
@@ -112,7 +114,7 @@ def test_the_default_method_gives_an_uncertainty_unless_it_is_unwanted(
     _, field, mask = head()
     monkeypatch.setattr(files, "bundled", lambda *_: {"uncertainty": Path(spread)})
     problem, weights = Problem(field, mask, (1, 1, 1)), inversions[1]
-    found = network_tv(problem, weights=weights, iterations=3, share=0)
+    found = network_tv(problem, weights=weights, how=FEW, share=0)
     assert (found.uncertainty[mask] > 0).all()
     assert not found.uncertainty[~mask].any()
     assert found.details["UncertaintyWeights"]["SHA256"] == files.digest(Path(spread))
@@ -120,7 +122,7 @@ def test_the_default_method_gives_an_uncertainty_unless_it_is_unwanted(
     # it is that of the refined map, not of the network's
     again = predict_uncertainty(found.chi, problem, weights=spread)
     np.testing.assert_allclose(found.uncertainty, again, atol=1e-4)
-    without = network_tv(problem, weights=weights, iterations=3, share=0, uncertainty=False)
+    without = network_tv(problem, weights=weights, how=FEW, share=0, uncertainty=False)
     assert without.uncertainty is None
     assert "UncertaintyWeights" not in without.details
     np.testing.assert_array_equal(without.chi, found.chi)
@@ -146,9 +148,7 @@ def test_the_network_does_not_estimate_one_of_its_own_map(spread, inversions, mo
         "qsmbids.inference.predict_uncertainty.predict_uncertainty",
         lambda chi, *_, **__: asked.append(chi) or abs(chi),
     )
-    found = network_tv(
-        Problem(field, mask, (1, 1, 1)), weights=inversions[1], iterations=2, share=0
-    )
+    found = network_tv(Problem(field, mask, (1, 1, 1)), weights=inversions[1], how=FEW, share=0)
     assert len(asked) == 1
     assert asked[0] is found.chi
 
