@@ -17,7 +17,7 @@ from qsmbids.physics.gradient import spacing
 from qsmbids.physics.problem import Problem, demean
 
 # How much the prior counts: TRUST where the smooth part of what the network leaves of the field
-# is UNEXPLAINED of it, more or less elsewhere by a power of that. From five simulated heads whose
+# is UNEXPLAINED of it, more or less elsewhere by a power of that. From six simulated heads whose
 # fields hold noise, grain, errors of 30 to 56 % of their spread, or what four background removals
 # leave. Twice as much or half changes the whole map's error by 0.3 points; deep grey is the nearer
 # to the truth the less it is.
