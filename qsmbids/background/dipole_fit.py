@@ -13,6 +13,7 @@ from qsmbids.array_types import Bool, Float
 from qsmbids.background.multigrid import CoarseGrid
 from qsmbids.physics import DipoleConvolution
 from qsmbids.physics.problem import Problem
+from qsmbids.physics.slabs import in_slabs, product
 from qsmbids.physics.solve import conjugate_gradients
 
 _BLUR = 0.5  # voxels: a source outside has a harmonic field inside
@@ -83,18 +84,20 @@ class DipoleFit:
         scale: Float = np.where(self.problem.mask & ~self.gaps, tissue, source)
 
         def adjoint(misfit: Float) -> Float:
-            misfit *= self.precision
-            y = self.dipole(misfit)
-            y *= scale
+            return product(self.dipole(product(misfit, self.precision)), scale)
+
+        def normal(u: Float) -> Float:
+            y = adjoint(self.dipole(product(u, scale)))
+            in_slabs(lambda slab: np.add(y[slab], u[slab], out=y[slab]), y.shape)
             return y
 
         even: Float = (1 + scale**2 * self._seen()) ** -np.float32(_EVENED)
         solution = conjugate_gradients(
-            lambda u: adjoint(self.dipole(scale * u)) + u,
-            adjoint(self.problem.field.copy()),
+            normal,
+            adjoint(self.problem.field),
             tolerance,
             iterations,
-            precondition=lambda residual: residual * even,
+            precondition=lambda residual: product(residual, even),
             start=None if start is None else start / scale,
         )
         solution *= scale

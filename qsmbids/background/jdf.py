@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.fft as sf
 from scipy.ndimage import binary_dilation, distance_transform_edt
 
 from qsmbids.array_types import Bool, Float
@@ -70,7 +71,7 @@ def jdf(
         raise ValueError("the erosion cannot be negative")
     check_solver(tolerance, max_iterations)
     field, mask, voxel_size = problem.field, problem.mask, problem.voxel_size
-    border = [(n, n) for n in (int(np.ceil(_MARGIN / s)) for s in voxel_size)]
+    border = [_border(n, edge) for n, edge in zip(mask.shape, voxel_size, strict=True)]
     inside = tuple(slice(low, -high) for low, high in border)
     reliable = reliability(problem.weight, mask) >= 0.5
     precision = _precision(problem, reliable)
@@ -91,6 +92,12 @@ def jdf(
     # the erosion in mm, or the shortest edge of a voxel if that is longer
     least = max(erosion, min(voxel_size) * _ROUNDING) if erosion > 0 else 0.0
     return field - background, depth > least
+
+
+def _border(size: int, edge: float) -> tuple[int, int]:
+    """Return how many voxels to put before and behind an axis, for a size that transforms fast."""
+    least = int(np.ceil(_MARGIN / edge))
+    return least, sf.next_fast_len(size + 2 * least, real=True) - size - least
 
 
 def _plane(field: Float, mask: Bool, precision: Float) -> Float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import zlib
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+from isal import igzip, isal_zlib
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError, HeaderTypeError, ImageDataError
 from nibabel.wrapstruct import WrapStructError
@@ -21,7 +21,7 @@ from qsmbids.physics.geometry import b0_direction
 
 UNREADABLE = (
     *(ImageFileError, ImageDataError, HeaderDataError, HeaderTypeError, WrapStructError),
-    *(OSError, EOFError, ValueError, zlib.error),
+    *(OSError, EOFError, ValueError, zlib.error, isal_zlib.error),
     *(OverflowError, MemoryError),  # an offset that is infinite, dimensions that are forged
 )
 """What reading a file that is damaged, forged or no image may raise."""
@@ -151,7 +151,7 @@ def _has_bytes(path: Path, expected: int) -> bool:
             return True
     try:
         length = 0
-        with gzip.open(path) as unpacked:
+        with igzip.open(path) as unpacked:
             while length < expected and (block := unpacked.read(1 << 20)):
                 length += len(block)
     except UNREADABLE:

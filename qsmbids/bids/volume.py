@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -14,6 +13,7 @@ from nibabel.processing import resample_from_to
 from numpy.typing import NDArray
 
 from qsmbids.bids.check import UNREADABLE
+from qsmbids.bids.unpacked import load_whole
 from qsmbids.physics import b0_direction, voxel_size
 
 Image = NDArray[np.float32]
@@ -85,7 +85,7 @@ class Volume:
 def read(path: Path) -> Volume | None:
     """Return the image with canonical axes, or None if it cannot be read or is not 3D."""
     try:
-        image: Any = nib.load(path)
+        image = load_whole(path)
         data = np.asarray(image.dataobj, dtype=np.float32)
         affine = np.asarray(image.affine, dtype=np.float64)
     except UNREADABLE:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
-from contextlib import suppress
 from pathlib import Path
+
+from qsmbids.freed_memory import give_back_memory
 
 _PROCESS = Path("/proc/self")
 
@@ -12,10 +12,9 @@ _PROCESS = Path("/proc/self")
 def forget_peak() -> None:
     """Count the peak of this process anew from now on, without what earlier work has freed.
 
-    The C library (glibc) keeps freed memory, so that a worker would hold the most of all stages.
+    A worker keeps freed memory, so that it would hold the most of all stages.
     """
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+    give_back_memory()
     try:
         (_PROCESS / "clear_refs").write_text("5")
     except OSError:

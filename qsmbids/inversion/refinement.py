@@ -61,7 +61,7 @@ class RefineOptions:
     strong: float = 0.5
     edges: float = 0.15
     regularization: float = 0.15
-    iterations: int = 30
+    iterations: int = 20
 
     def __post_init__(self) -> None:
         if self.trust < 0 or self.strong < 0:

@@ -26,6 +26,7 @@ from qsmbids.physics.slabs import in_slabs
 # either way costs up to 3 points of NRMSE at the default number of iterations.
 GRADIENT_COUPLING = np.float32(0.007)
 DATA_COUPLING = np.float32(0.1)
+RELAXATION = np.float32(1.7)  # a third fewer iterations than with 1, the plain iteration
 AT_EDGES = np.float32(0.3)  # of the penalty; contrast of the magnitude need not be one of chi
 
 
@@ -33,7 +34,7 @@ def tv(
     problem: Problem,
     *,
     regularization: float = 0.15,
-    iterations: int = 40,
+    iterations: int = 30,
     tolerance: float = 5e-3,
 ) -> Float:
     r"""Return the map of least total variation that fits the field.
@@ -57,7 +58,8 @@ def tv(
     References
     ----------
     Bilgic et al., Magn Reson Med 72:1444 (2014); the splitting of the weighted data term is that
-    of Milovic et al., Magn Reson Med 80:814 (2018), eq. 10.
+    of Milovic et al., Magn Reson Med 80:814 (2018), eq. 10; over-relaxed as in Boyd et al., Found
+    Trends Mach Learn 3:1 (2011), section 3.4.3.
     """
     return minimise(problem, regularization, iterations, tolerance)
 
@@ -65,7 +67,7 @@ def tv(
 def minimise(
     problem: Problem,
     regularization: float,
-    iterations: int = 40,
+    iterations: int = 30,
     tolerance: float = 5e-3,
     prior: Float | None = None,
     trust: float = 0.0,
@@ -158,7 +160,10 @@ class _WeightedData:
 
     def _update(self, model: Float, slab: slice) -> None:
         dual, target = self.dual[slab], self.target[slab]
-        dual += model
+        dual *= 2 - RELAXATION
+        dual += RELAXATION * model
+        target *= 1 - RELAXATION
+        dual += target
         np.multiply(dual, DATA_COUPLING, out=target)
         target += self.weighted[slab]
         target /= self.divisor[slab]  # z
@@ -207,9 +212,12 @@ class _Splitting:
         """Leave the new dual in place of the target, and the scaled v - s in place of the dual."""
         pairs = [(t[slab], d[slab]) for t, d in zip(self.target, self.dual, strict=True)]
         length = np.full_like(pairs[0][0], 1e-12)
+        step = np.empty_like(length)
         for axis, (target, dual) in enumerate(pairs):
-            difference(chi, axis, self.scale[axis], target, slab)
+            target *= (1 - RELAXATION) / (self.scale[axis] * GRADIENT_COUPLING)
+            dual *= 2 - RELAXATION
             target += dual
+            target += difference(chi, axis, RELAXATION * self.scale[axis], step, slab)
             length += np.square(target, out=dual)
         np.sqrt(length, out=length)
         kept = np.maximum(length - self.threshold[slab], 0)

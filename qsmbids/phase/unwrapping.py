@@ -160,8 +160,10 @@ def _inverse_laplacian(shape: Sequence[int], voxel_size: Sequence[float]) -> Flo
 def _centre(phase: Float, mask: Bool) -> Float:
     """Shift each connected part by the multiple of 2 pi that brings its median nearest to 0."""
     labels, count = ndimage.label(mask)
-    numbers = np.arange(1, count + 1)
-    medians = np.asarray(ndimage.median(phase, labels, numbers))
+    numbers, values = labels[mask], phase[mask]
+    ends = np.cumsum(np.bincount(numbers))
+    parts = np.split(values[np.argsort(numbers, kind="stable")], ends[1:-1])
+    medians = [np.median(part) for part in parts]  # ndimage's sorts all of the image
     turns = np.zeros(count + 1, dtype=np.float32)
-    turns[1:] = _TURN * np.round(medians / _TURN)
+    turns[1:] = _TURN * np.round(np.asarray(medians) / _TURN)
     return np.where(mask, phase - turns[labels], np.float32(0))

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from qsmbids.array_types import Complex, Float
 from qsmbids.physics.kernel import dipole_kernel, frequencies
+from qsmbids.physics.slabs import product
 
 Array = TypeVar("Array", bound=Any)
 
@@ -151,8 +152,7 @@ class DipoleConvolution(DipoleOperator[Float]):
     def filter(self, image: ArrayLike, response: Float) -> Float:
         """Return ``image`` (x, y, z) filtered by a real, even k-space ``response``."""
         spectrum = self.transform(image)
-        spectrum *= response
-        return self.inverse(spectrum)
+        return self.inverse(product(spectrum, response, spectrum))
 
     def inner(self, one: Float, other: Float) -> Float:
         """Return the inner product of two images (x, y, z)."""

@@ -2,30 +2,57 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import numpy as np
 import scipy.fft as sf
+from numpy.typing import NDArray
 
 _VOXELS = 2**17  # ten images of so many lie in 5 MB
 
 
-def in_slabs(work: Callable[[slice], None], shape: Sequence[int]) -> None:
+def in_slabs(work: Callable[[slice], Any], shape: Sequence[int]) -> list[Any]:
     """Call ``work`` for all slabs of an image along its first axis.
+
+    Slabs do not depend on the number of threads, so neither does a sum over them.
 
     Parameters
     ----------
     work : callable
         Given the slab's place along the first axis; it writes there and nowhere else. It runs
         on as many threads as transforms do, see `scipy.fft.set_workers`.
-    shape : (3,) sequence of int
+    shape : sequence of int
         Of the image.
+
+    Returns
+    -------
+    list
+        What ``work`` has returned for each slab, in their order.
     """
-    thickness = max(1, _VOXELS // (shape[1] * shape[2]))
+    thickness = max(1, _VOXELS // max(1, math.prod(shape[1:])))
     slabs = [slice(x, min(x + thickness, shape[0])) for x in range(0, shape[0], thickness)]
-    if sf.get_workers() == 1:
-        for slab in slabs:
-            work(slab)
-        return
-    with ThreadPoolExecutor(sf.get_workers()) as pool:
-        list(pool.map(work, slabs))
+    threads = min(sf.get_workers(), len(slabs))
+    made: list[Any] = [None] * len(slabs)
+
+    def run(first: int) -> None:
+        for number in range(first, len(slabs), threads):
+            made[number] = work(slabs[number])
+
+    if threads < 2:
+        run(0)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(run, range(threads)))
+    return made
+
+
+def product(
+    image: NDArray[Any], factor: NDArray[Any], out: NDArray[Any] | None = None
+) -> NDArray[Any]:
+    """Return an image, or a spectrum, times a real one of its shape; in ``out``, if given."""
+    made = np.empty_like(image) if out is None else out
+    in_slabs(lambda slab: np.multiply(image[slab], factor[slab], out=made[slab]), image.shape)
+    return made

@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from qsmbids.physics.slabs import in_slabs
+
 Vector = TypeVar("Vector", NDArray[np.float32], NDArray[np.complex64])
 
 
 def inner(a: NDArray[Any], b: NDArray[Any]) -> float:
     """Return the inner product of two images."""
-    return float(np.vdot(a, b))
+    return float(sum(in_slabs(lambda slab: float(np.vdot(a[slab], b[slab])), a.shape)))
 
 
 def spectral_inner(a: NDArray[Any], b: NDArray[Any], size: int) -> float:
@@ -86,10 +88,19 @@ def conjugate_gradients(
             break
         image = normal(direction)
         step = np.float32(energy / dot(direction, image))
-        solution += step * direction
-        residual -= step * image
+        _add(solution, direction, step)
+        _add(residual, image, -step)
         image = precondition(residual)
         before, energy = energy, dot(residual, image)
-        direction *= np.float32(energy / before)
-        direction += image
+        _add(image, direction, np.float32(energy / before))
+        direction = image
     return solution
+
+
+def _add(image: NDArray[Any], other: NDArray[Any], factor: np.float32) -> None:
+    """Add ``factor`` times another image to one, in place."""
+
+    def add(slab: slice) -> None:
+        image[slab] += factor * other[slab]
+
+    in_slabs(add, image.shape)

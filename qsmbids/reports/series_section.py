@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,15 @@ def series_section(
         Why its last run failed; empty if it did not.
     """
     stages = stages_of(series)
-    evidence = examine(series)
+    with ThreadPoolExecutor(1) as beside:  # most of it is packing, which leaves Python free
+        written = beside.submit(write_viewer, output_dir, participant, series)
+        evidence = examine(series)
+    viewer = written.result()
     grid = evidence.view.grid if evidence.view else None
     acquisition = acquisition_of(series, grid)
     checks = [*evidence.checks, *phase_residual_checks(_residuals(stages))]
     by_map = {one.desc: one.checks for one in evidence.maps}
     write_lights(lights_path(output_dir, participant, series.key), checks, by_map, failure)
-    viewer = write_viewer(output_dir, participant, series)
     text, references = describe(stages, [measured(acquisition_of(series))])
     return {
         "key": series.key,

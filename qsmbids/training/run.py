@@ -8,12 +8,12 @@ from pathlib import Path
 
 import torch
 
+from qsmbids.freed_memory import keep_freed_memory
 from qsmbids.training.data.simulated_heads import make_heads
 from qsmbids.training.data.sources import Data
 from qsmbids.training.engine import checkpoint
 from qsmbids.training.engine.callbacks import usual_callbacks
 from qsmbids.training.engine.distributed import Distributed, distributed
-from qsmbids.training.engine.process import keep_freed_memory
 from qsmbids.training.engine.trainer import Trainer
 from qsmbids.training.methods.recipe import Recipe
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing as mp
 import os
 import signal
@@ -15,6 +16,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from qsmbids.freed_memory import keep_freed_memory
 from qsmbids.workflows.ending import raise_if_asked
 
 # What every worker needs; the server that workers are forked from imports it once.
@@ -184,11 +186,14 @@ def _serve(pipe: Connection, folder: Path, verbose: bool, spare: bool) -> None:
     if not verbose:
         quieten(nipype_logging)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    keep_freed_memory()
     later = list(_WHEN_IDLE)
     while True:
+        gc.disable()  # it would look at all that is imported, for a fifth of the time
         while spare and later and not pipe.poll():
             with suppress(Exception):  # who needs it will say so
                 import_module(later.pop(0))
+        gc.enable()
         spare = True
         try:
             node, updatehash = pipe.recv()

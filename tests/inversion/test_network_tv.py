@@ -212,7 +212,7 @@ def test_where_nothing_lies_outside_next_to_nothing_is_taken_off(balls):
     rough = estimate(problem)
     taken = field_from_outside(rough, problem)[mask].std()
     fitted = problem.dipole(np.where(mask, 0, rough).astype(np.float32))[mask].std()
-    assert taken < 0.3 * fitted < 0.02 * field[mask].std()
+    assert taken < 0.4 * fitted < 0.02 * field[mask].std()
 
 
 def test_strong_sources_do_not_lift_the_brain(balls):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from isal import igzip
 from numpy.typing import NDArray
 
 from qsmbids import __version__
@@ -167,4 +167,4 @@ def _volume(values: NDArray[np.float64], grid: Grid) -> Volume:
 def _save(path: Path, volume: Volume) -> None:
     image = nib.Nifti1Image(volume.data, volume.grid.affine)
     with whole_file(path) as stream:
-        stream.write(gzip.compress(image.to_bytes(), compresslevel=6, mtime=0))
+        stream.write(igzip.compress(image.to_bytes(), 1, mtime=0))

@@ -1,28 +1,11 @@
-"""What a training asks of its own process: to be told to stop, and to keep freed memory."""
+"""What a training asks of its own process: to be told to stop."""
 
 from __future__ import annotations
 
-import ctypes
 import signal
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
-
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of mallopt, see malloc.h
-
-
-def keep_freed_memory() -> None:
-    """Tell the C library to keep what is freed, where it is glibc.
-
-    A step frees and asks again for hundreds of megabytes. Each time the system would take them
-    back and hand out cleared pages; without that a step on the CPU takes a quarter less time.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return
-    mallopt(_MMAP_MAX, 0)
-    mallopt(_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def ignore_interrupts(worker: int) -> None:
