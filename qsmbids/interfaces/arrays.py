@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from hashlib import blake2b
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,8 @@ _sound: dict[Path, tuple[int, int, int]] = {}  # what this process has compared 
 
 def _digest(array: NDArray[Any], blocks: Iterable[bytes | memoryview]) -> str:
     """Return a digest of an array's type, shape and bytes."""
-    found = blake2b(f"{array.dtype.str} {array.shape}".encode(), digest_size=8)
+    # processors since about 2019 have instructions for it: twice as fast as BLAKE2 there
+    found = sha256(f"{array.dtype.str} {array.shape}".encode())
     for block in blocks:
         found.update(block)
-    return found.hexdigest()
+    return found.hexdigest()[:16]

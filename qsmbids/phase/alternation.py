@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 
 from qsmbids.array_types import Float
+from qsmbids.phase.phasor import phasor
 
 _MOST_OPPOSED = -0.3  # a head has 0.5 and more even between slices of 9 mm, noise none
 _LEAST_SLICES = 4
@@ -26,13 +28,14 @@ def alternating_axis(magnitude: Float, phase: Float) -> int | None:
     signal's power, is near to 1. Where the halves of k-space along an axis were exchanged, they
     are opposed, and it is near to -1. The axis need not be that of the file's slices.
     """
-    signal = magnitude * np.exp(1j * phase)
+    signal = magnitude * phasor(phase)
     power = float(np.vdot(signal, signal).real)
     for axis in range(3):
         slices = np.moveaxis(signal, axis, 0)
         if len(slices) < _LEAST_SLICES:
             continue
-        if np.vdot(slices[:-1], slices[1:]).real < _MOST_OPPOSED * power:
+        agreement = sum(np.vdot(a, b).real for a, b in pairwise(slices))
+        if agreement < _MOST_OPPOSED * power:
             return axis
     return None
 

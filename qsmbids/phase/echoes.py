@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from qsmbids.array_types import Bool, Float
 from qsmbids.errors import InputError
 from qsmbids.phase.consistency import check_line, doubts_about_magnitude
 from qsmbids.phase.fits import Line, wrapped
 from qsmbids.phase.phase_methods import FITS
+from qsmbids.phase.phasor import smoothed
 from qsmbids.phase.readout import readout_offset
 from qsmbids.phase.signal_noise import noise_from_magnitude, noise_from_residual
 from qsmbids.phase.unwrapping import beside_jump, unwrap
@@ -137,11 +137,7 @@ def _through_first_echo(
     offset = phase - time * start
     trust = np.where(doubt > 0, np.float32(0), voxels.magnitude[0] ** 2)
     width = [_OFFSET_WIDTH / edge for edge in voxels.voxel_size]
-    real, imaginary = (
-        ndimage.gaussian_filter(voxels.image(trust * part(offset)), width, truncate=3)
-        for part in (np.cos, np.sin)
-    )
-    smooth = np.arctan2(imaginary, real)[voxels.region]
+    smooth = smoothed(voxels.image(offset), voxels.image(trust), width)[voxels.region]
     rate, less = _unwrapped_rate(voxels, wrapped(phase - smooth), float(time), unwrapping)
     return (rate, less) if np.count_nonzero(less) < np.count_nonzero(doubt) else (start, doubt)
 

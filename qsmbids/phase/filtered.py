@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import ndimage
 
 from qsmbids.array_types import Float
+from qsmbids.phase.phasor import smoothed
 from qsmbids.physics import hz_per_ppm
 
 _WIDTH = 6.0  # mm, of the Gaussian that keeps what varies slowly
@@ -43,12 +43,7 @@ def high_pass_doubt(
     median does not see the rims of sinuses, which a filter leaves.
     """
     width = [_WIDTH / edge for edge in voxel_size]
-    real, imaginary = (
-        ndimage.gaussian_filter(magnitude * part(phase), width, truncate=3)
-        for part in (np.cos, np.sin)
-    )
-    inside = magnitude > 0
-    slow = float(np.median(np.abs(np.arctan2(imaginary[inside], real[inside]))))
+    slow = float(np.median(np.abs(smoothed(phase, magnitude, width)[magnitude > 0])))
     per_ppm = 2 * math.pi * hz_per_ppm(field_strength) * echo_time
     least = min(_LEAST * per_ppm, _MOST_RADIANS)
     if slow >= least:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from qsmbids.array_types import Float
+from qsmbids.phase.phasor import phasor
 
 _LEAST = 0.1  # rad, root mean square: less is left alone
 _SAME_STEP = 0.01
@@ -64,12 +65,12 @@ def readout_offset(
     """
     if len(times) < 3:
         return None, ""
-    phasor, factor = _alone(phase, times, unwrapped)
+    alone, factor = _alone(phase, times, unwrapped)
     used = min(len(times), 4) if factor == 4 else 3
     weight = np.prod(magnitude[:used] / magnitude.max(), axis=0)
     if not weight.any():
         return None, ""
-    plane, coherence = _plane(weight * phasor, float(weight.sum()), region)
+    plane, coherence = _plane(weight * alone, float(weight.sum()), region)
     if coherence < _LEAST_COHERENCE:
         return None, ""
     offset: Float = plane / np.float32(factor)
@@ -79,8 +80,8 @@ def readout_offset(
             offset += np.float32(np.pi / 2)
     offset -= np.float32(np.pi) * np.round(offset.mean() / np.float32(np.pi))
     size = float(np.sqrt(np.mean(offset**2)))
-    difference = np.exp(1j * (phase[2] - phase[0])).astype(np.complex64)
-    if size < _LEAST or _follow(weight * phasor, weight * difference, region) > _MOST_FOLLOWING:
+    difference = phasor(phase[2] - phase[0])
+    if size < _LEAST or _follow(weight * alone, weight * difference, region) > _MOST_FOLLOWING:
         return None, ""
     return offset, (
         f"Odd and even echoes differ by a linear phase of {size:.2f} rad (root mean square), as a"
@@ -100,22 +101,23 @@ def _alone(
     else:
         share = np.float32((times[1] - times[0]) / (times[2] - times[0]))
         factor, turn = 1, phase[1] - phase[0] - share * unwrapped(phase[2] - phase[0])
-    return np.exp(1j * turn).astype(np.complex64), factor
+    return phasor(turn), factor
 
 
 def _plane(
     signal: NDArray[np.complex64], total: float, region: NDArray[np.bool_]
 ) -> tuple[Float, float]:
     """Return the phase (voxel) of the plane through ``signal``, and how much it explains."""
-    phasor = np.zeros(region.shape, dtype=np.complex64)
-    phasor[region] = signal
+    image = np.zeros(region.shape, dtype=np.complex64)
+    image[region] = signal
     plane = np.zeros(region.shape, dtype=np.float32)
     for axis, n in enumerate(region.shape):
-        slope = np.angle(np.sum(_turns(phasor, axis)))
+        slope = np.angle(np.sum(_turns(image, axis)))
         line = (slope * (np.arange(n) - n / 2)).astype(np.float32)
         plane += line.reshape([-1 if i == axis else 1 for i in range(3)])
-    mean = np.sum(phasor * np.exp(-1j * plane)) / total
-    return plane[region] + np.float32(np.angle(mean)), float(np.abs(mean))
+    flat = plane[region]
+    mean = np.vdot(phasor(flat), signal) / total
+    return flat + np.float32(np.angle(mean)), float(np.abs(mean))
 
 
 def _turns(phasor: NDArray[np.complex64], axis: int) -> NDArray[np.complex64]:

@@ -68,7 +68,8 @@ def to_radians(
     # A value outside the range by rounding is folded back, not clipped: phase is periodic.
     phase = (values - np.float32(found.centre)) * np.float32(math.pi / found.per_pi)
     _wrap(phase)
-    phase[zeros.reshape(phase.shape)] = 0
+    if zeros.any():
+        phase[zeros.reshape(phase.shape)] = 0
     low, high = float(np.nanmin(image)), float(np.nanmax(image))
     rule = f"Phase values from {low:.6g} to {high:.6g} were read as {found.name}"
     if zeros.any() and found.centre not in (0, found.high):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, stats
+from scipy import ndimage, special
 
 from qsmbids.array_types import Float
 
@@ -22,9 +22,10 @@ def noise_from_residual(chi2: Float, freedom: int) -> float:
 
     Notes
     -----
-    The median is used: vessels, motion and voxels without signal do not move it much.
+    The median is used: vessels, motion and voxels without signal do not move it much. That of a
+    chi^2 variable is twice the inverse of the incomplete gamma function at a half.
     """
-    return float(np.sqrt(max(np.median(chi2), 1e-30) / stats.chi2.median(freedom)))
+    return float(np.sqrt(max(np.median(chi2), 1e-30) / (2 * special.gammaincinv(freedom / 2, 0.5))))
 
 
 def noise_from_magnitude(magnitude: Float, mask: NDArray[np.bool_]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -104,18 +105,21 @@ def estimate_field(
     box = ndimage.find_objects(inside.astype(np.uint8))[0]
     region, cut = inside[box], (slice(None), *box)
     voxels = Voxels(series[cut], signal[cut], times, region, tuple(voxel_size))
-    doubt = high_pass_doubt(
-        voxels.image(voxels.phase[-1]),
-        voxels.image(voxels.magnitude[-1]),
-        float(times[-1]),
-        field_strength=field_strength,
-        voxel_size=voxels.voxel_size,
-    )
-    try:
-        single = len(times) == 1
-        fitted = fit_one(voxels, unwrapping) if single else fit_series(voxels, unwrapping, fit)
-    except InputError as error:
-        raise InputError(f"{error} {doubt}".strip()) from error
+    with ThreadPoolExecutor(1) as beside:
+        judged = beside.submit(
+            high_pass_doubt,
+            voxels.image(voxels.phase[-1]),
+            voxels.image(voxels.magnitude[-1]),
+            float(times[-1]),
+            field_strength=field_strength,
+            voxel_size=voxels.voxel_size,
+        )
+        try:
+            single = len(times) == 1
+            fitted = fit_one(voxels, unwrapping) if single else fit_series(voxels, unwrapping, fit)
+        except InputError as error:
+            raise InputError(f"{error} {judged.result()}".strip()) from error
+        doubt = judged.result()
     to_ppm = np.float32(1 / (2 * math.pi * hz_per_ppm(field_strength)))
     noise = np.maximum(field_noise(voxels.magnitude, times, fitted.noise), fitted.doubt) * to_ppm
     precision = 1 / noise

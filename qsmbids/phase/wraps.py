@@ -11,6 +11,7 @@ _NEAR = 0.06  # of a turn, by which a wrap's jump may miss it
 _FAR = (0.65, 0.85)  # of a turn: noise jumps so far as well, a wrap never
 _MIDDLE = 0.2  # of the range, to both sides of its middle: two fifths of evenly spread phase
 _LEAST_MIDDLE = 0.1
+_SOME = 3  # every third voxel tells that
 _LEAST = 20
 _LEAST_SHARE = 0.1  # noise alone reaches 0.03
 _ENOUGH = 500
@@ -35,8 +36,9 @@ def wraps(values: Float) -> bool:
     """
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     turn = high - low
-    middle = np.abs(values - (low + high) / 2) < _MIDDLE * turn
-    if np.count_nonzero(middle) < _LEAST_MIDDLE * np.count_nonzero(~np.isnan(values)):
+    some = values[..., ::_SOME]
+    middle = np.abs(some - (low + high) / 2) < _MIDDLE * turn
+    if np.count_nonzero(middle) < _LEAST_MIDDLE * np.count_nonzero(~np.isnan(some)):
         return False
     near = far = 0
     for echo in values[::-1]:  # later echoes wrap more
@@ -51,8 +53,8 @@ def wraps(values: Float) -> bool:
             size = np.abs(here[large] - (before[large] + after[large]) / 2)
             near += int(np.count_nonzero(np.abs(size - 1) < _NEAR))
             far += int(np.count_nonzero((size > _FAR[0]) & (size < _FAR[1])))
-        if near > _ENOUGH and near > far:
-            return True
+            if near > _ENOUGH and near > far:
+                return True
     return near >= _LEAST + _LEAST_SHARE * far
 
 
