@@ -16,7 +16,7 @@ from qsmbids.physics.problem import Problem
 _MARGIN = 10.0  # mm around the mask in which sources may lie; 20 give the same local field
 _UNMODELLED = 0.005  # ppm; what cubes of one susceptibility leave of a real head's field
 _ROUNDING = 1 + 1e-5  # voxel sizes and depths are not exact
-_COARSE_ITERATIONS = 5  # times those of the finest grid
+_COARSE_ITERATIONS = 3  # times those of the finest grid
 
 
 def jdf(
@@ -53,7 +53,7 @@ def jdf(
     tolerance : float
         Stop when the gradient's norm has fallen to this part of the first.
     max_iterations : int
-        Stop there at the latest; coarser grids are given five times as many.
+        Stop there at the latest; coarser grids are given three times as many.
 
     Raises
     ------

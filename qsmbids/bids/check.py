@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import nibabel as nib
 import numpy as np
@@ -21,7 +21,8 @@ from qsmbids.physics.geometry import b0_direction
 
 UNREADABLE = (
     *(ImageFileError, ImageDataError, HeaderDataError, HeaderTypeError, WrapStructError),
-    *(OSError, EOFError, ValueError, zlib.error, isal_zlib.error),
+    *(OSError, EOFError, ValueError, zlib.error),
+    cast(type[Exception], isal_zlib.error),  # whose stubs make it an instance
     *(OverflowError, MemoryError),  # an offset that is infinite, dimensions that are forged
 )
 """What reading a file that is damaged, forged or no image may raise."""

@@ -61,8 +61,10 @@ def stage_node(
         On how many it computes.
     """
     memory = stage_memory(type(interface).__name__, voxels, echoes, inputs.get("method"))
-    node = StageNode(interface, name=name, n_procs=max(threads, 1), mem_gb=memory)
-    node.inputs.trait_set(**inputs)
+    # One processor fewer than threads: what needs one and is short (writing, pictures) then runs
+    # beside a long stage, not before the next one.
+    node = StageNode(interface, name=name, n_procs=max(threads - 1, 1), mem_gb=memory)
+    node.inputs.trait_set(num_threads=max(threads, 1), **inputs)
     return node
 
 

@@ -38,13 +38,13 @@ def init_orientations_wf(series: Series, settings: Settings, *, voxels: int) -> 
     align = stage_node(Align(), "alignment", {"key": series.key, "notes": notes}, **size)
     writing = {"key": series.key, "series": series, "output_dir": str(settings.output_dir)}
     for method in settings.combinations:
-        label, threads = desc_label(method), max(settings.omp_nthreads, 1)
-        inputs = {
+        label = desc_label(method)
+        inputs: dict[str, Any] = {
             "key": series.key,
             "method": method,
             "options": dict(settings.options.get(method, {})),
-            "num_threads": threads,
         }
+        threads = settings.omp_nthreads
         combine = stage_node(Combine(), f"inversion_{label}", inputs, threads=threads, **size)
         inputs = {**writing, "method": method}
         write = stage_node(WriteDerivatives(), f"write_chi_{label}", inputs, voxels=voxels)

@@ -178,7 +178,7 @@ class Regions:
         self, interface: Any, name: str, inputs: dict[str, Any], links: dict[str, Source]
     ) -> Node:
         threads = self._settings.omp_nthreads if isinstance(interface, _THREADED) else 1
-        given = {"key": self._series.key, "num_threads": max(threads, 1), **inputs}
+        given = {"key": self._series.key, **inputs}
         node = stage_node(interface, name, given, threads=threads, **self._size)
         self._workflow.add_nodes([node])
         for trait, (source, field) in links.items():

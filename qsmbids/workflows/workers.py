@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,19 @@ def set_environment() -> None:
     os.environ["NIPYPE_NO_ET"] = "1"  # it would ask the network for a newer version
 
 
+def start_server() -> Any:
+    """Start the process that workers are forked from, and return what makes them.
+
+    It imports for most of a second: whoever knows that there will be work calls it early. Never a
+    fork of this process, whose threads may hold locks.
+    """
+    set_environment()
+    context = mp.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOAD)
+    forkserver.ensure_running()
+    return context
+
+
 @dataclass
 class _Worker:
     process: Any
@@ -79,9 +93,7 @@ class Workers:
     """
 
     def __init__(self, count: int, verbose: bool = False):
-        # Never a fork of this process, whose threads may hold locks.
-        self._context = mp.get_context("forkserver")
-        self._context.set_forkserver_preload(_PRELOAD)
+        self._context = start_server()
         self._count = count
         self._verbose = verbose
         self._workers: list[_Worker] = []
