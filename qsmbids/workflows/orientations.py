@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nipype.pipeline.engine import Workflow
 
 from qsmbids.bids import Series, desc_label
