@@ -103,7 +103,8 @@ def _cycle(n: int) -> list[str]:
 def webp(figure: Figure) -> bytes:
     """Return a figure as a WebP image."""
     buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_webp(buffer, pil_kwargs={"quality": 85})
+    # method 4, the default, takes twice the time for files 6 % smaller
+    FigureCanvasAgg(figure).print_webp(buffer, pil_kwargs={"quality": 85, "method": 2})
     return buffer.getvalue()
 
 
