@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of mallopt, see malloc.h
+_USUAL = 65536  # blocks that the system hands out one by one
+_kept = False
 
 
 def keep_freed_memory() -> None:
@@ -15,13 +18,32 @@ def keep_freed_memory() -> None:
     Each time the system would take them back and hand out cleared pages: that is a tenth of the
     time of an inversion, and a quarter of that of a training's step on the CPU.
     """
-    with suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_MMAP_MAX, 0)
-        mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+    global _kept
+    _kept = True
+    _tell(_MMAP_MAX, 0)
+    _tell(_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def give_back_memory() -> None:
     """Give what is free back to the system."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+@contextmanager
+def nothing_kept() -> Iterator[None]:
+    """Keep nothing meanwhile: what is done once, of many sizes, takes least memory so."""
+    if not _kept:
+        yield
+        return
+    give_back_memory()
+    _tell(_MMAP_MAX, _USUAL)
+    try:
+        yield
+    finally:
+        _tell(_MMAP_MAX, 0)
+
+
+def _tell(setting: int, value: int) -> None:
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(setting, value)

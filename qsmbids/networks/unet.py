@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 NORMS = ("none", "batch", "domain")
+_AT_ONCE = 16  # slices of the last sum: in single precision, all of a volume take much memory
 
 
 class DomainNorm(nn.Module):
@@ -176,11 +177,14 @@ class UNet(nn.Module):
         sound = x.shape[2] // self.multiple > 2
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.use_bfloat16 and sound):
             x = self._run(x, domain)
+        x = torch.cat([self._sum(part) for part in x.split(_AT_ONCE, 2)], 2)
+        return x[..., : size[0], : size[1], : size[2]]
+
+    def _sum(self, x: Tensor) -> Tensor:
         # The last sum in single precision, since rounding it would show in the map; and as a
         # matrix product, which is several times faster than a 1x1x1 convolution.
         weight = self.last.weight.flatten(1)
-        x = functional.linear(x.movedim(1, -1).float(), weight, self.last.bias).movedim(-1, 1)
-        return x[..., : size[0], : size[1], : size[2]]
+        return functional.linear(x.movedim(1, -1).float(), weight, self.last.bias).movedim(-1, 1)
 
     def _run(self, x: Tensor, domain: int) -> Tensor:
         skips: list[Tensor] = []
