@@ -177,7 +177,7 @@ class UNet(nn.Module):
         sound = x.shape[2] // self.multiple > 2
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.use_bfloat16 and sound):
             x = self._run(x, domain)
-        x = torch.cat([self._sum(part) for part in x.split(_AT_ONCE, 2)], 2)
+        x = torch.cat([self._sum(part) for part in torch.split(x, _AT_ONCE, 2)], 2)
         return x[..., : size[0], : size[1], : size[2]]
 
     def _sum(self, x: Tensor) -> Tensor:
