@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of mallopt, see malloc.h
-_USUAL = 65536  # blocks that the system hands out one by one
+_KEEPING = {_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1}
+_USUAL = {_MMAP_MAX: 65536, _TRIM_THRESHOLD: 128 * 1024}
 _kept = False
 
 
@@ -20,8 +21,7 @@ def keep_freed_memory() -> None:
     """
     global _kept
     _kept = True
-    _tell(_MMAP_MAX, 0)
-    _tell(_TRIM_THRESHOLD, 2**31 - 1)
+    _tell(_KEEPING)
 
 
 def give_back_memory() -> None:
@@ -36,14 +36,16 @@ def nothing_kept() -> Iterator[None]:
     if not _kept:
         yield
         return
+    _tell(_USUAL)
     give_back_memory()
-    _tell(_MMAP_MAX, _USUAL)
     try:
         yield
     finally:
-        _tell(_MMAP_MAX, 0)
+        give_back_memory()
+        _tell(_KEEPING)
 
 
-def _tell(setting: int, value: int) -> None:
+def _tell(settings: Mapping[int, int]) -> None:
     with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(setting, value)
+        for name, value in settings.items():
+            ctypes.CDLL(None).mallopt(name, value)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from scipy.ndimage import maximum_filter, minimum_filter
 
-from qsmbids.array_types import Float
+from qsmbids.array_types import Bool, Float
 from qsmbids.inference.predictor import Predictor
 from qsmbids.networks.uncertainty_net import UncertaintyNet
 from qsmbids.networks.weights import load_weights
 from qsmbids.physics import Problem
+
+# Learnt sigma, and half of the range of a voxel's neighbours, each by a factor. From maps of dcnet
+# and dcnet-tv of eleven simulated fields: without the second, 6 to 23 % of the voxels of lesions
+# were within sigma after the joint dipole fit, and 20 to 43 % of those of veins.
+LEARNT, RANGE = 0.7, 0.3
 
 
 def predict_uncertainty(
@@ -23,7 +30,8 @@ def predict_uncertainty(
     The truth lies between :math:`\chi - \sigma` and :math:`\chi + \sigma` in 68 % of the voxels,
     whatever the shape of the errors' distribution: sigma is their quantile, learnt on simulated
     data from the errors of all networks. Map and truth are both relative to their mean over the
-    mask.
+    mask. What was learnt is too low where the map changes steeply, in veins and lesions, whose
+    voxels hold a part of either side: a share of the neighbours' range is added, as variances.
 
     Parameters
     ----------
@@ -59,6 +67,16 @@ def predict_uncertainty(
     predictor = Predictor(model, problem, card)
     given = predictor.to_tensor(chi), predictor.field, predictor.mask, predictor.dipole
     with torch.inference_mode():
-        sigma = model(*given, apply=predictor.apply(memory_gb))
-    result: Float = sigma[0, 0].cpu().numpy()
+        learnt = model(*given, apply=predictor.apply(memory_gb))[0, 0].cpu().numpy()
+    result: Float = np.hypot(LEARNT * learnt, RANGE * neighbours_range(chi, problem.mask))
+    return result
+
+
+def neighbours_range(chi: Float, mask: Bool) -> Float:
+    """Return half the range of a map over each voxel of a mask and its 26 neighbours there."""
+    most, least = np.float32(np.inf), np.float32(-np.inf)
+    high = maximum_filter(np.where(mask, chi, least), 3, mode="constant", cval=least)
+    low = minimum_filter(np.where(mask, chi, most), 3, mode="constant", cval=most)
+    result: Float = np.subtract(high, low, out=np.zeros_like(chi), where=mask)
+    result /= 2
     return result

@@ -45,7 +45,7 @@ def uncertainty_picture(images: SeriesImages, label: str, sigma: Image) -> Pictu
     caption = (
         "How far the map may be off, both relative to their mean: learnt on simulated fields "
         "so that two of three voxels are no further from the truth. Fewer are where background "
-        "field is left, and in veins and lesions. Bright is doubtful."
+        "field is left or noise is strong, in veins above all. Bright is doubtful."
     )
     window, shown = windows.UNCERTAINTY_PPM, images.inside(sigma)
     return plane_picture(images, shown, f"Uncertainty, {label}", caption, window, "ppm")

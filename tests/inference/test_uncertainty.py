@@ -14,7 +14,11 @@ from qsmbids.physics import Problem
 
 torch = pytest.importorskip("torch")
 
-from qsmbids.inference.predict_uncertainty import predict_uncertainty  # noqa: E402
+from qsmbids.inference.predict_uncertainty import (  # noqa: E402
+    RANGE,
+    neighbours_range,
+    predict_uncertainty,
+)
 from qsmbids.inversion import DEFAULT, reconstruct  # noqa: E402
 from qsmbids.inversion.network import network  # noqa: E402
 from qsmbids.inversion.network_tv import network_tv  # noqa: E402
@@ -63,6 +67,23 @@ def test_sigma_is_positive_inside_and_zero_outside(spread, voxel, b0):
     assert np.isfinite(sigma).all()
     assert (sigma[mask] > 0).all()
     assert not sigma[~mask].any()
+
+
+def test_sigma_is_no_less_than_a_share_of_what_the_map_changes_by_around_a_voxel(spread):
+    chi, field, mask = head()
+    chi[tuple(n // 2 for n in SHAPE)] += 1  # a thin vein
+    sigma = predict_uncertainty(chi, Problem(field, mask, (1, 1, 1)), weights=spread)
+    beside = sigma[tuple(n // 2 - 1 for n in SHAPE)]
+    assert beside > RANGE * 0.49
+
+
+def test_the_range_counts_the_neighbours_in_the_mask_alone():
+    chi = np.zeros((6, 5, 5), np.float32)
+    chi[:2], chi[4:] = 0.3, 9
+    mask = np.ones(chi.shape, bool)
+    mask[4:] = False
+    found = neighbours_range(chi, mask)
+    np.testing.assert_allclose(found[:, 2, 2], [0, 0.15, 0.15, 0, 0, 0])
 
 
 def test_sigma_scales_with_the_field_and_ignores_the_mean_of_the_map(spread):

@@ -69,3 +69,13 @@ def test_networks_ask_for_a_graphics_processor(device: str, on_gpu: list[str]) -
     nodes = [workflow.get_node(name) for name in workflow.list_node_names()]
     asking = [node.inputs.method for node in nodes if node.is_gpu_node()]
     assert asking == on_gpu
+
+
+@pytest.mark.parametrize(("threads", "claimed"), [(1, 1), (2, 1), (6, 5)])
+def test_long_stages_leave_a_processor_to_short_ones(threads: int, claimed: int) -> None:
+    processing = Processing(methods=("tv",), omp_nthreads=threads)
+    workflow = init_qsm_wf(processing, ["total_field", "mask"])
+    for name in ("background", "inversion_tv"):
+        (node,) = (workflow.get_node(one) for one in workflow.list_node_names() if name in one)
+        assert node.inputs.num_threads == threads
+        assert node.n_procs == claimed
