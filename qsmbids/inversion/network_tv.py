@@ -23,6 +23,7 @@ from qsmbids.physics.problem import Problem
 # heads 0.05 to 0.07 stay unexplained, after JDF 0.13 to 0.14, where errors have half of the
 # field's size 0.2 to 0.28; of a field measured at 3 T and 1 mm it is 0.32.
 LITTLE, MUCH = 0.2, 0.3
+SIZE = 0.0076  # ppm, mean absolute value of that field
 
 
 def network_tv(
@@ -95,7 +96,9 @@ def network_tv(
     part = second_share(details["UnexplainedField"], share)
     if part:
         sources = strong_sources(chi, problem.mask, how.strong)
-        other = around(lambda field: solve(field, second), inner, sources)
+        # a network without units of its own gets a field of the size that it was tried with
+        unit = np.float32(np.abs(problem.field[problem.mask]).mean() / SIZE)
+        other = around(lambda field: unit * solve(field / unit, second), inner, sources)
         chi = (1 - part) * chi + part * other
         details["SecondNetwork"] = {
             "Share": round(float(part), 3),

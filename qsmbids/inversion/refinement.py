@@ -41,8 +41,8 @@ class RefineOptions:
     trust : float
         Beta, the weight of the network's map; with 0 it is found from the field.
     strong : float
-        Susceptibility in ppm, of either sign, that makes a source a strong one; it reaches as far
-        as half of that. With 0 none is.
+        What makes a source of either sign a strong one, over the third quartile of the map's size,
+        which is some 0.02 ppm in a brain; it reaches as far as half of that. With 0 none is.
     edges : float
         Share of the magnitude's differences between neighbours in the mask that count as edges,
         at which the map may change at less cost, if there is a magnitude. With 0 none does.
@@ -58,7 +58,7 @@ class RefineOptions:
     """
 
     trust: float = 0.0
-    strong: float = 0.5
+    strong: float = 25.0
     edges: float = 0.15
     regularization: float = 0.15
     iterations: int = 20
@@ -153,7 +153,7 @@ def around(solve: Callable[[Float], Float], problem: Problem, sources: Float) ->
     return demean(chi, mask)
 
 
-def strong_sources(chi: Float, mask: Bool, threshold: float) -> Float:
+def strong_sources(chi: Float, mask: Bool, strong: float) -> Float:
     """Return the part of a map that strong sources make, zero elsewhere.
 
     A single voxel that stands out is noise more often than a source: the mean around it, too, has
@@ -165,12 +165,12 @@ def strong_sources(chi: Float, mask: Bool, threshold: float) -> Float:
         Susceptibility in ppm.
     mask : (x, y, z) bool array
         Where it counts.
-    threshold : float
-        Of its magnitude in ppm; neighbours belong to a source down to half of it. With 0
-        there are no strong sources.
+    strong : float
+        See `RefineOptions`: a relative limit, so that a field of a quarter gives a map of a quarter.
     """
-    if not threshold:
+    if not strong:
         return np.zeros_like(chi)
+    threshold = strong * float(np.percentile(np.abs(chi[mask]), 75))
     size, blurred = np.abs(chi), gaussian_filter(chi, BLUR)
     alike = mask & (size > EDGE * threshold) & (blurred * chi > 0)
     seeds = alike & (size > threshold) & (np.abs(blurred) > EDGE * threshold)

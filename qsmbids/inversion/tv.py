@@ -211,7 +211,7 @@ class _Splitting:
     def _shrink(self, chi: Float, slab: slice) -> None:
         """Leave the new dual in place of the target, and the scaled v - s in place of the dual."""
         pairs = [(t[slab], d[slab]) for t, d in zip(self.target, self.dual, strict=True)]
-        length = np.full_like(pairs[0][0], 1e-12)
+        length = np.full_like(pairs[0][0], 1e-30)
         step = np.empty_like(length)
         for axis, (target, dual) in enumerate(pairs):
             target *= (1 - RELAXATION) / (self.scale[axis] * GRADIENT_COUPLING)

@@ -191,3 +191,14 @@ def test_one_sigma_holds_what_it_should_of_a_head_it_has_not_seen(name):
     error = np.abs(found.chi - made.chi_brain)[mask]
     # 68 % over all that it was trained on; this head's field has not been through a removal
     assert 0.60 < np.mean(error <= found.uncertainty[mask]) < 0.82
+
+
+def test_a_quarter_of_the_field_gives_a_quarter_of_the_map(inversions):
+    _, field, mask = head()
+    field[16, 14, 15] += 0.2  # and what no susceptibility explains, so that both networks count
+    second, first = inversions
+    given = {"weights": first, "second": second, "how": FEW, "uncertainty": False}
+    once = network_tv(Problem(field, mask, (1, 1, 1)), **given)
+    assert "SecondNetwork" in once.details
+    quarter = network_tv(Problem(field / 4, mask, (1, 1, 1)), **given)
+    np.testing.assert_allclose(4 * quarter.chi, once.chi, atol=1e-4 * np.abs(once.chi).max())

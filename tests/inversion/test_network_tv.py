@@ -118,6 +118,7 @@ def test_a_second_network_comes_in_where_much_of_the_field_is_unexplained(monkey
     mean = np.where(mask, chi - chi[mask].mean(), 0).astype(np.float32)
     maps = {"a": 0.1 * mean, "b": 0.5 * mean}
     used = two_networks(monkeypatch, maps)
+    monkeypatch.setattr(method, "SIZE", np.abs(field[mask]).mean())
     given = {
         "weights": "a",
         "second": "b",
@@ -238,7 +239,7 @@ def test_weak_sources_are_left_to_the_network(balls):
         return np.where(mask, 0.5 * chi, 0).astype(np.float32)
 
     problem = Problem(field, mask, **AXIAL)
-    found = refine(solve, problem, RefineOptions(trust=0.1, strong=3 * float(np.abs(chi).max())))
+    found = refine(solve, problem, RefineOptions(trust=0.1, strong=1e6))
     assert (len(calls), found.details["StrongSourceVoxels"]) == (1, 0)
     np.testing.assert_array_equal(calls[0], np.where(mask, found.inner.field, 0))
 
@@ -250,15 +251,18 @@ def test_a_strong_source_reaches_to_half_of_the_threshold_and_has_its_sign():
     chi[6, 6, 6] = 0.2  # of another sign
     chi[8, 8, 11:] = -0.1
     chi[1:4, 1:4, 1:4] = 0.25  # weak, and not connected
-    sources = strong_sources(chi, np.ones(chi.shape, bool), 0.3)
+    chi[chi == 0] = 0.01  # three quarters of all voxels are no larger
+    mask = np.ones(chi.shape, bool)
     expected = np.where(chi < -0.15, chi, 0)
-    np.testing.assert_array_equal(sources, expected)
+    np.testing.assert_array_equal(strong_sources(chi, mask, 30), expected)
+    np.testing.assert_array_equal(strong_sources(chi / 4, mask, 30), expected / 4)
 
 
 def test_a_voxel_of_noise_is_no_strong_source():
     chi = np.random.default_rng(0).normal(0, 0.2, (20, 20, 20)).astype(np.float32)
-    assert (np.abs(chi) > 0.5).any()
-    assert not strong_sources(chi, np.ones(chi.shape, bool), 0.5).any()
+    limit = 2.2 * np.percentile(np.abs(chi), 75)
+    assert (np.abs(chi) > limit).any()
+    assert not strong_sources(chi, np.ones(chi.shape, bool), 2.2).any()
 
 
 def test_an_edge_of_the_magnitude_costs_the_map_less(balls):
