@@ -166,7 +166,7 @@ def strong_sources(chi: Float, mask: Bool, strong: float) -> Float:
     mask : (x, y, z) bool array
         Where it counts.
     strong : float
-        See `RefineOptions`: a relative limit, so that a field of a quarter gives a map of a quarter.
+        See `RefineOptions`: a relative limit, so that half of a field gives half of its map.
     """
     if not strong:
         return np.zeros_like(chi)
