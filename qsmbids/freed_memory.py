@@ -6,9 +6,10 @@ import ctypes
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of mallopt, see malloc.h
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # of mallopt, see malloc.h
 _KEEPING = {_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1}
-_USUAL = {_MMAP_MAX: 65536, _TRIM_THRESHOLD: 128 * 1024}
+# What the library comes to by itself in a process that works with images.
+_USUAL = {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 2**25, _TRIM_THRESHOLD: 2**26}
 _kept = False
 
 

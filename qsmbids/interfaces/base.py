@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
+from contextlib import nullcontext
 from typing import Any
 
 from nipype.interfaces.base import (
@@ -15,6 +16,7 @@ from nipype.interfaces.base import (
 )
 
 from qsmbids.errors import InputError, QsmbidsError
+from qsmbids.freed_memory import nothing_kept
 from qsmbids.interfaces import memory
 from qsmbids.provenance import code_digest
 
@@ -80,6 +82,8 @@ class Stage(SimpleInterface):
     begins with the series' name.
     """
 
+    _iterates = False  # whether it asks for the same memory again and again
+
     def _run_interface(self, runtime: Any) -> Any:
         from scipy.fft import set_workers
 
@@ -87,7 +91,8 @@ class Stage(SimpleInterface):
         memory.forget_peak()
         key = self.inputs.key
         try:
-            with set_workers(self.inputs.num_threads):
+            kept = nullcontext() if self._iterates else nothing_kept()
+            with set_workers(self.inputs.num_threads), kept:
                 self._compute(runtime.cwd)
         except QsmbidsError as error:
             text = str(error)

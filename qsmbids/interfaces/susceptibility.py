@@ -31,6 +31,8 @@ class _BackgroundOutputs(StageOutputs):
 class Background(Stage):
     """The local field: the total field without what sources outside make."""
 
+    _iterates = True
+
     input_spec = _BackgroundInputs
     output_spec = _BackgroundOutputs
 
@@ -73,6 +75,8 @@ class _InversionOutputs(StageOutputs):
 
 class Inversion(Stage):
     """Susceptibility from the local field."""
+
+    _iterates = True
 
     input_spec = _InversionInputs
     output_spec = _InversionOutputs

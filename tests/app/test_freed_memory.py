@@ -17,7 +17,7 @@ def held():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
 
 def used():
-    arrays = [np.ones(2_000_000) for _ in range(20)]  # 320 MB
+    arrays = [np.ones(5_000_000) for _ in range(8)]  # 320 MB
     return len(arrays)
 
 start = held()
