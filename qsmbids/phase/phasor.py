@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +29,9 @@ def smoothed(phase: Float, weight: Float, width: Sequence[float]) -> Float:
     width : (3,) sequence of float
         Standard deviation of the Gaussian in voxels, which ends at three of them.
     """
-
-    def mean(part: Callable[[Any], Any]) -> Float:
-        made: Float = ndimage.gaussian_filter(weight * part(phase), width, truncate=3)
-        return made
-
-    with ThreadPoolExecutor(2) as pool:
-        real, imaginary = pool.map(mean, (np.cos, np.sin))
+    real, imaginary = (
+        ndimage.gaussian_filter(weight * part(phase), width, truncate=3)
+        for part in (np.cos, np.sin)
+    )
     result: Float = np.arctan2(imaginary, real)
     return result

@@ -60,16 +60,20 @@ def set_environment() -> None:
     os.environ["NIPYPE_NO_ET"] = "1"  # it would ask the network for a newer version
 
 
-def start_server() -> Any:
-    """Start the process that workers are forked from, and return what makes them.
+def start_server() -> None:
+    """Start the process that workers are forked from.
 
-    It imports for most of a second: whoever knows that there will be work calls it early. Never a
-    fork of this process, whose threads may hold locks.
+    It imports for most of a second: whoever knows that there will be work calls it early.
     """
     set_environment()
+    _context()
+    forkserver.ensure_running()
+
+
+def _context() -> Any:
+    """Return what makes workers: never a fork of this process, whose threads may hold locks."""
     context = mp.get_context("forkserver")
     context.set_forkserver_preload(_PRELOAD)
-    forkserver.ensure_running()
     return context
 
 
@@ -93,7 +97,7 @@ class Workers:
     """
 
     def __init__(self, count: int, verbose: bool = False):
-        self._context = start_server()
+        self._context = _context()
         self._count = count
         self._verbose = verbose
         self._workers: list[_Worker] = []

@@ -207,13 +207,18 @@ def test_the_network_does_not_see_the_field_of_sources_outside_the_mask(balls):
     assert found.details["UnexplainedField"] > 1.5 * unexplained_field(chi, found.inner)
 
 
-def test_where_nothing_lies_outside_next_to_nothing_is_taken_off(balls):
+@pytest.mark.parametrize("noise", [0.0, 0.02])
+def test_where_nothing_lies_outside_next_to_nothing_is_taken_off(balls, noise):
     _, field, mask = balls
-    problem = Problem(field, mask, **AXIAL)
+    error = noise * field[mask].std() * np.random.default_rng(0).standard_normal(mask.shape)
+    problem = Problem(np.where(mask, field + error, 0).astype(np.float32), mask, **AXIAL)
     rough = estimate(problem)
     taken = field_from_outside(rough, problem)[mask].std()
     fitted = problem.dipole(np.where(mask, 0, rough).astype(np.float32))[mask].std()
-    assert taken < 0.4 * fitted < 0.02 * field[mask].std()
+    assert taken < 0.3 * 0.02 * field[mask].std()
+    assert 0.3 * fitted < 0.02 * field[mask].std()
+    # without any noise the fit leaves next to no error to tell the outside's field from
+    assert taken < 0.3 * fitted or not noise
 
 
 def test_strong_sources_do_not_lift_the_brain(balls):
