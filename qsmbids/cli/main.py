@@ -56,9 +56,12 @@ def _dispatch(arguments: list[str]) -> int:
         from qsmbids.cli.evaluate import parse_evaluation, run_evaluation
 
         return run_evaluation(parse_evaluation(arguments))
-    from qsmbids.cli.parser import parse
+    from qsmbids.cli.parser import read
+    from qsmbids.workflows.workers import start_early
 
-    settings = parse(arguments)
+    settings = read(arguments)
+    start_early(settings)
+    import qsmbids.workflows.quick_imports  # noqa: F401, before others import nibabel
     from qsmbids.cli.run import run
 
     return run(settings)

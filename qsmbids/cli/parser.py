@@ -36,6 +36,16 @@ def parse(argv: Sequence[str] | None = None) -> Settings:
 
     Raises `UsageError` for what is impossible, `InputError` for weights that cannot be used.
     """
+    from qsmbids.workflows.weights import with_digests
+
+    return with_digests(read(argv))
+
+
+def read(argv: Sequence[str] | None = None) -> Settings:
+    """Return the settings that a command line asks for, without the digests of weights.
+
+    Raises `UsageError` for what is impossible.
+    """
     args = parse_level(
         argv,
         level_options(),

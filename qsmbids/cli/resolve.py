@@ -17,8 +17,6 @@ from qsmbids.inversion import METHODS as INVERSION
 from qsmbids.masking import METHODS as MASKING
 from qsmbids.settings import EXTRACTORS, WHOLE_MASK, Settings
 
-_READS_WEIGHTS = ("run", "dry-run", "missing", "boilerplate-only")
-
 
 def _demand_regions(args: argparse.Namespace) -> None:
     """Refuse a reference where there will be no regions to find it among."""
@@ -30,10 +28,10 @@ def _demand_regions(args: argparse.Namespace) -> None:
 
 
 def to_settings(args: argparse.Namespace) -> Settings:
-    """Check the arguments against each other and return the settings."""
+    """Check the arguments against each other and return the settings; `weights` are still empty."""
     from qsmbids.workflows import machine
     from qsmbids.workflows.folders import check_folders
-    from qsmbids.workflows.weights import digests, with_weights
+    from qsmbids.workflows.weights import with_weights
 
     bids_dir, output_dir = args.bids_dir.resolve(), args.output_dir.resolve()
     work_dir = (args.work_dir or Path("work")).resolve()
@@ -64,7 +62,6 @@ def to_settings(args: argparse.Namespace) -> Settings:
         methods=methods,
         combinations=tuple(name for name in chosen if name in COMBINATIONS),
         options=options,
-        weights=digests((*methods, extraction), options) if mode in _READS_WEIGHTS else {},
         unwrapping=args.unwrapping,
         fit=args.fit,
         phase_sign=args.phase_sign,

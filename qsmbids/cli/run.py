@@ -11,7 +11,7 @@ from qsmbids.errors import InputError, readable
 from qsmbids.inversion import COMBINATIONS
 from qsmbids.settings import Settings
 from qsmbids.workflows import beside, plan, records
-from qsmbids.workflows.workers import start_server
+from qsmbids.workflows.weights import with_digests
 
 
 def run(settings: Settings) -> int:
@@ -20,8 +20,7 @@ def run(settings: Settings) -> int:
         return _group(settings)
     if settings.mode == "reports-only":
         return _from_results(settings)
-    if settings.mode == "run" and settings.plugin is None:
-        start_server()  # which imports while the dataset is looked through
+    settings = with_digests(settings)
     inventory = _find(settings)
     if settings.mode == "missing":
         return _name_missing(inventory, settings)

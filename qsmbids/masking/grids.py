@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from qsmbids.array_types import Float
 
@@ -41,6 +40,8 @@ class CubicGrid(NamedTuple):
         edge: float,
     ) -> CubicGrid:
         """Return the grid of voxels of ``edge`` mm over a scan with that affine."""
+        from scipy.optimize import linear_sum_assignment  # a tenth of a second
+
         axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
         _, order = linear_sum_assignment(-np.abs(axes))
         flips = tuple(bool(axes[world, own] < 0) for world, own in enumerate(order))

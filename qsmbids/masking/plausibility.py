@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial.transform import Rotation
 
 from qsmbids.array_types import Mask
 from qsmbids.masking.grids import CubicGrid
@@ -127,6 +126,8 @@ def asymmetry(mask: Mask) -> float:
     float
         0 for what is the same on both sides of some plane that is about sagittal.
     """
+    from scipy.spatial.transform import Rotation  # as much to import as all else here
+
     places = np.argwhere(mask).astype(float)
     middle = places.mean(0)
     best = 0.0

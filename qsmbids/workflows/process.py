@@ -15,7 +15,7 @@ from qsmbids.workflows.run_log import Draw
 from qsmbids.workflows.templates import with_templates
 from qsmbids.workflows.tidy import tidy
 from qsmbids.workflows.validation import Validation
-from qsmbids.workflows.workers import set_environment
+from qsmbids.workflows.workers import set_environment, start_server
 
 _MOST_THREADS = 8
 _BATCH = 8  # series for each processor in one graph: large enough to keep all of them busy
@@ -40,6 +40,8 @@ def process(inventory: Inventory, settings: Settings, draw: Draw | None = None) 
     tidy(ready, settings)
     stale = {series.participant for series in ready if records.forget_failure(series, settings)}
     preflight.demand_registration(todo, settings)
+    if todo and settings.plugin is None:
+        start_server()
     with locks.held(todo, settings), Progress(settings, inventory, todo, draw) as progress:
         for text in absent:
             progress.line(text, error=True)

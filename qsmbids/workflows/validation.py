@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,8 @@ class Validation:
                 stderr=subprocess.DEVNULL,
                 stdin=subprocess.DEVNULL,
             )
+            with suppress(OSError):  # it has until the run's end: maps come first
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, 19)
 
     def __enter__(self) -> Validation:
         return self

@@ -17,11 +17,15 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from qsmbids.bids.participants import bare
 from qsmbids.freed_memory import keep_freed_memory
+from qsmbids.settings import Settings
 from qsmbids.workflows.ending import raise_if_asked
 
 # What every worker needs; the server that workers are forked from imports it once.
 _PRELOAD = [
+    "qsmbids.workflows.quick_imports",
+    "qsmbids.cli.main",
     "nipype.pipeline.engine",
     "scipy.fft",
     "scipy.ndimage",
@@ -60,11 +64,20 @@ def set_environment() -> None:
     os.environ["NIPYPE_NO_ET"] = "1"  # it would ask the network for a newer version
 
 
-def start_server() -> None:
-    """Start the process that workers are forked from.
+def start_early(settings: Settings) -> None:
+    """Start the server if nobody whom a run is for has been processed before.
 
-    It imports for most of a second: whoever knows that there will be work calls it early.
+    Then there is work, and the server imports while the dataset is looked through.
     """
+    labels = [bare(label, "sub-") for label in settings.participants] or ["*"]
+    logs = settings.output_dir / "logs"
+    known = any(path for label in labels for path in logs.glob(f"sub-{label}/*_done.json"))
+    if settings.mode == "run" and settings.plugin is None and not known:
+        start_server()
+
+
+def start_server() -> None:
+    """Start the process that workers are forked from, unless it runs; it imports for a while."""
     set_environment()
     _context()
     forkserver.ensure_running()
@@ -194,7 +207,8 @@ def _serve(pipe: Connection, folder: Path, verbose: bool, spare: bool) -> None:
     """Run nodes until the parent closes the pipe or is gone; a spare one imports first."""
     from nipype import config
     from nipype import logging as nipype_logging
-    from nipype.pipeline.plugins.multiproc import run_node
+
+    from qsmbids.workflows import quick_imports
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.chdir(folder)
@@ -203,6 +217,7 @@ def _serve(pipe: Connection, folder: Path, verbose: bool, spare: bool) -> None:
         quieten(nipype_logging)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     keep_freed_memory()
+    gc.set_threshold(*quick_imports.OFTEN)
     later = list(_WHEN_IDLE)
     while True:
         gc.disable()  # it would look at all that is imported, for a fifth of the time
@@ -215,9 +230,10 @@ def _serve(pipe: Connection, folder: Path, verbose: bool, spare: bool) -> None:
             node, updatehash = pipe.recv()
         except EOFError:
             return
+        trouble = None
         try:
-            trouble = run_node(node, updatehash, 0)["traceback"]
-        except Exception:  # not the node's own: Nipype could not even begin
+            node.run(updatehash=updatehash)
+        except BaseException:  # whatever it is, the process goes on
             trouble = [traceback.format_exc()]
         pipe.send({"result": None, "traceback": trouble})
 

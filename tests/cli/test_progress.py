@@ -146,7 +146,7 @@ def test_every_error_is_one_sentence(
     def fail(_: object) -> None:
         raise error
 
-    monkeypatch.setattr("qsmbids.cli.parser.parse", fail)
+    monkeypatch.setattr("qsmbids.cli.parser.read", fail)
     assert cli.main([]) == code
     shown = capsys.readouterr().err.splitlines()
     assert len(shown) == 1
