@@ -76,10 +76,16 @@ class Volume:
 
     def resampled(self, grid: Grid, order: int = 1) -> Image:
         """Return the image on another grid by both affines; zero outside of it."""
-        finite = np.nan_to_num(self.data, nan=0.0, posinf=0.0, neginf=0.0)
-        image = nib.Nifti1Image(finite, self.grid.affine)
+        image = nib.Nifti1Image(finite(self.data), self.grid.affine)
         found = resample_from_to(image, (grid.shape, grid.affine), order=order)
         return np.asarray(found.dataobj, dtype=np.float32)
+
+
+def finite(values: Image) -> Image:
+    """Return an image with zeros for what is not finite; itself where all is, as nearly always."""
+    if np.isfinite(values).all():
+        return values
+    return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def read(path: Path) -> Volume | None:

@@ -83,8 +83,9 @@ def examine_map(
     sigma = images.cut(images.series.uncertainties.get(desc))
     if sigma is not None:
         evidence.beside.append(uncertainty_picture(images, label, sigma))
-    if forward is not None:
-        evidence.beside.append(unexplained_picture(images, label, forward.left(chi)))
+    left = None if forward is None else forward.left(chi)
+    if left is not None:
+        evidence.beside.append(unexplained_picture(images, label, left))
     evidence.beside += part_pictures(images, desc, label)
     if not mask.any():
         return evidence
@@ -94,8 +95,8 @@ def examine_map(
     if r2star is not None:
         evidence.checks += filter(None, [maps.iron_check(inside, r2star[mask])])
         evidence.tissue = tissue_picture(images, label, inside, r2star[mask])
-    if forward is not None:
-        evidence.checks.append(maps.residual_check(forward.residual(chi), forward.noise))
+    if forward is not None and left is not None:
+        evidence.checks.append(maps.residual_check(forward.share(left), forward.noise))
     try:
         b0 = b0_direction(images, desc)
         evidence.checks += artefact_checks(chi, mask, images.shown.grid.voxel_size, b0)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qsmbids.array_types import Mask
-from qsmbids.bids.volume import Grid, Image, Volume
+from qsmbids.bids.volume import Grid, Image, Volume, finite
 
 MARGIN_MM = 6.0
 _SHARES = ((0.2, 0.8), (0.2, 0.8), (0.25, 0.8))  # of the head: its first and last slice
@@ -36,8 +36,7 @@ class View:
 
     def cut(self, volume: Volume) -> Image:
         """Return the shown part, finite; a copy, so that the whole can be freed."""
-        part = volume.data[self.box].copy()
-        return np.nan_to_num(part, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        return finite(volume.data[self.box].copy())
 
     def position(self, axis: int, at: int) -> str:
         """Return where a slice lies in the scanner's coordinates, as text.

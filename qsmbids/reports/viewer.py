@@ -19,7 +19,7 @@ from scipy import ndimage
 
 from qsmbids.bids.series_results import SeriesResults
 from qsmbids.bids.sidecar import write_text
-from qsmbids.bids.volume import Grid, Image, Volume, read
+from qsmbids.bids.volume import Grid, Image, Volume, finite, read
 from qsmbids.reports import windows
 from qsmbids.reports.comparison import BEFORE
 from qsmbids.reports.environment import environment
@@ -89,8 +89,8 @@ def _on(volume: Volume, grid: Grid) -> Image:
     """Return an image on a coarser grid, smoothed as much as that needs."""
     ratio = np.array(grid.voxel_size) / volume.grid.voxel_size
     width = np.sqrt(np.maximum(ratio**2 - 1, 0)) / np.sqrt(12)  # of a voxel's mean
-    finite = np.nan_to_num(volume.data, nan=0.0, posinf=0.0, neginf=0.0)
-    smooth = ndimage.gaussian_filter(finite, width) if width.any() else finite
+    values = finite(volume.data)
+    smooth = ndimage.gaussian_filter(values, width) if width.any() else values
     return Volume(smooth, volume.grid).resampled(grid)
 
 

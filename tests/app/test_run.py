@@ -54,6 +54,30 @@ def maps(out: Path, label: str) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in sorted((out / f"sub-{label}").rglob("*.nii.gz"))}
 
 
+_COUNTED = """
+import sys
+from multiprocessing import forkserver
+from qsmbids.cli.main import main
+code = main(sys.argv[1:])
+print("server:", forkserver._forkserver._forkserver_pid is not None)
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize(("label", "started"), [("01", False), ("bad", True)])
+def test_workers_have_a_server_only_where_there_is_work(
+    dataset: Path, finished: tuple[Path, int], label: str, started: bool
+) -> None:
+    out, _ = finished
+    command = [str(dataset), str(out), "participant", "-w", str(out.parent / "work"), *COMMON]
+    command += ["--method", "tkd", "--participant-label", label]
+    done = subprocess.run(
+        [sys.executable, "-c", _COUNTED, *command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == int(started), done.stderr  # who is bad is tried anew, and fails
+    assert f"server: {started}" in done.stdout
+
+
 def test_good_series_are_done_beside_a_bad_one(finished: tuple[Path, int]) -> None:
     out, code = finished
     assert code == 1

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from math import inf
+from typing import Any
 
 import numpy as np
 import scipy.fft as sf
+from numpy.typing import NDArray
 
 from qsmbids.array_types import Mask
 from qsmbids.bids.volume import Image
@@ -19,6 +21,7 @@ STREAKS_MM = (3.0, 12.0)
 SHADOWS_MM = (25.0, 100.0)
 _NEAR, _FAR = 0.1, 0.2  # size of the kernel: unknown, and measured well
 _SHELLS = 12
+_Samples = NDArray[np.floating[Any]]
 
 
 MOST_STREAKS = 1.5
@@ -29,8 +32,7 @@ def artefact_checks(
     chi: Image, mask: Mask, voxel_size: Sequence[float], b0_dir: Sequence[float]
 ) -> list[Check]:
     """Return the checks of streaks and shadows of the map ``chi`` (x, y, z) in ppm."""
-    streaks = cone_excess(chi, mask, voxel_size, b0_dir, STREAKS_MM)
-    shadows = cone_excess(chi, mask, voxel_size, b0_dir, SHADOWS_MM)
+    streaks, shadows = cone_excess(chi, mask, voxel_size, b0_dir, (STREAKS_MM, SHADOWS_MM))
     checks = []
     if streaks is not None:
         checks.append(
@@ -54,9 +56,9 @@ def cone_excess(
     mask: Mask,
     voxel_size: Sequence[float],
     b0_dir: Sequence[float],
-    wavelengths: tuple[float, float],
-) -> float | None:
-    """Return the map's amplitude near the cone over that elsewhere; None if it is too coarse.
+    bands: Sequence[tuple[float, float]],
+) -> list[float | None]:
+    """Return the map's amplitude near the cone over that elsewhere; None where it is too coarse.
 
     Parameters
     ----------
@@ -65,8 +67,8 @@ def cone_excess(
     mask : (x, y, z) bool array
     voxel_size, b0_dir : (3,) sequence of float
         Edge lengths in mm; B0 along the axes.
-    wavelengths : (float, float)
-        In mm, the shortest and the longest: `STREAKS_MM` or `SHADOWS_MM`.
+    bands : sequence of (float, float)
+        Wavelengths in mm, the shortest and the longest, such as `STREAKS_MM`; a value each.
 
     Notes
     -----
@@ -87,11 +89,20 @@ def cone_excess(
     kernel = np.abs(1 / 3 - along**2 / np.where(k2 == 0, np.inf, k2))
     inside = demean(chi, mask).astype(np.float32)
     power = np.abs(sf.rfftn(inside, shape)) ** 2
-    edges = np.geomspace(1 / wavelengths[1], 1 / wavelengths[0], _SHELLS + 1) ** 2
-    highest = min(1 / (2 * edge) for edge in voxel_size) ** 2
+    # what no wavelength of the bands has need not be looked through again and again
+    known = k2 < min(1 / (2 * edge) for edge in voxel_size) ** 2
+    spectrum = k2[known], kernel[known], power[known]
+    return [_near_cone(*spectrum, band) for band in bands]
+
+
+def _near_cone(
+    k2: _Samples, kernel: _Samples, power: _Samples, band: tuple[float, float]
+) -> float | None:
+    """Return the amplitude near the cone over that elsewhere, of a spectrum's samples."""
+    edges = np.geomspace(1 / band[1], 1 / band[0], _SHELLS + 1) ** 2
     ratios = []
     for low, high in pairwise(edges):
-        shell = (k2 >= low) & (k2 < min(high, highest))
+        shell = (k2 >= low) & (k2 < high)
         near, far = power[shell & (kernel < _NEAR)], power[shell & (kernel > _FAR)]
         if near.size > 10 and far.size > 10 and far.any():
             ratios.append(near.mean() / far.mean())

@@ -174,15 +174,16 @@ class ForwardModel:
 
     def residual(self, chi: Image) -> float:
         """Return the relative residual in percent of the map ``chi`` (x, y, z) in ppm."""
-        return float(100 * np.linalg.norm(self._left(chi)) / np.linalg.norm(self._field))
+        return self.share(self.left(chi))
+
+    def share(self, left: Image) -> float:
+        """Return how much of the field `left` is, in percent."""
+        return float(100 * np.linalg.norm(left[self._mask]) / np.linalg.norm(self._field))
 
     def left(self, chi: Image) -> Image:
         """Return what the map leaves of the field in ppm, (x, y, z), zero outside the mask."""
-        image = np.zeros(self._mask.shape, np.float32)
-        image[self._mask] = self._left(chi)
-        return image
-
-    def _left(self, chi: Image) -> Image:
         left = self._field - self._convolve(np.where(self._mask, chi, 0))[self._mask]
         fitted = left @ self._constant / (self._constant @ self._constant)
-        return np.asarray(left - self._constant * fitted)
+        image = np.zeros(self._mask.shape, np.float32)
+        image[self._mask] = left - self._constant * fitted
+        return image
