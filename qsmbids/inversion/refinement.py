@@ -61,7 +61,7 @@ class RefineOptions:
     strong: float = 25.0
     edges: float = 0.15
     regularization: float = 0.15
-    iterations: int = 20
+    iterations: int = 12
 
     def __post_init__(self) -> None:
         if self.trust < 0 or self.strong < 0:
@@ -117,7 +117,13 @@ def refine(
     if how.edges and problem.magnitude is not None:
         edges = edge_voxels(problem.magnitude, mask, spacing(problem.voxel_size), how.edges)
     chi = minimise(
-        problem, how.regularization, how.iterations, prior=prior, trust=beta, edges=edges
+        problem,
+        how.regularization,
+        how.iterations,
+        prior=prior,
+        trust=beta,
+        edges=edges,
+        start=np.where(mask, prior, rough),
     )
     details = {
         "PriorTrust": round(beta, 5),

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import scipy.fft as sf
-from numpy.typing import NDArray
 
-from qsmbids.array_types import Bool, Complex, Float
+from qsmbids.array_types import Bool, Float
 from qsmbids.checks import check_solver
-from qsmbids.physics import DipoleConvolution
-from qsmbids.physics.gradient import (
-    add_adjoint_difference,
-    difference,
-    laplacian_spectrum,
-    spacing,
-)
+from qsmbids.inversion.splitting import Prior, Splitting, WeightedData, pad
 from qsmbids.physics.noise import unexplained_level
 from qsmbids.physics.problem import Problem
-from qsmbids.physics.slabs import in_slabs
 
-# Weights of the two quadratic couplings, in units of the data term's own curvature. They set the
-# speed of the iteration, not its limit; chosen by trial on simulated heads, where a factor of 3
-# either way costs up to 3 points of NRMSE at the default number of iterations.
-GRADIENT_COUPLING = np.float32(0.007)
-DATA_COUPLING = np.float32(0.1)
-RELAXATION = np.float32(1.7)  # a third fewer iterations than with 1, the plain iteration
-AT_EDGES = np.float32(0.3)  # of the penalty; contrast of the magnitude need not be one of chi
+LEAST = 3  # iterations: a start is near the solution before what couples it has settled
 
 
 def tv(
@@ -72,6 +56,7 @@ def minimise(
     prior: Float | None = None,
     trust: float = 0.0,
     edges: Bool | None = None,
+    start: Float | None = None,
 ) -> Float:
     r"""Solve `tv`'s problem, with :math:`\frac{\beta}{2} \|M (\chi - p)\|^2` added if so asked.
 
@@ -87,7 +72,9 @@ def minimise(
     trust : float
         Beta, 0 without a prior, where the data term's curvature is the squared kernel, up to 4/9.
     edges : (x, y, z) bool array, optional
-        Where an edge of the map costs less, ``AT_EDGES`` of lambda.
+        Where an edge of the map costs less, ``splitting.AT_EDGES`` of lambda.
+    start : (x, y, z) float32 array, optional
+        A map near the solution, inside the mask and around it; zero by default.
 
     Returns
     -------
@@ -101,11 +88,15 @@ def minimise(
     check_solver(tolerance, iterations)
     dipole, field = problem.dipole, problem.field
     lam = np.float32(regularization * unexplained_level(field, problem.mask))
-    splitting = _Splitting(dipole, lam, trust, edges)
-    known = None if prior is None else _Prior(prior, problem.mask, dipole.padded, trust)
-    data = _WeightedData(dipole, field, problem.squared_weight())
+    splitting = Splitting(dipole, lam, trust, edges)
+    known = None if prior is None else Prior(prior, problem.mask, dipole.padded, trust)
+    data = WeightedData(dipole, field, problem.squared_weight())
     chi = np.zeros(dipole.padded, np.float32)
-    for _ in range(iterations):
+    if start is not None:
+        chi = pad(start, dipole.padded)
+        data.start(sf.irfftn(sf.rfftn(chi) * dipole.kernel, dipole.padded))
+        splitting.start(chi)
+    for step in range(iterations):
         spectrum = data.pull(dipole)
         image = splitting.pull()
         if known is not None:
@@ -116,114 +107,9 @@ def minimise(
         chi -= new
         change = float(np.linalg.norm(chi) / (np.linalg.norm(new) + 1e-12))
         chi = new
-        if change < tolerance:
+        if change < tolerance and step >= LEAST:
             break
         spectrum *= dipole.kernel
         data.update(sf.irfftn(spectrum, dipole.padded))
         splitting.update(chi)
     return chi[tuple(slice(n) for n in field.shape)]
-
-
-def _pad(image: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    return np.pad(image, [(0, p - n) for p, n in zip(shape, image.shape, strict=True)])
-
-
-class _Prior:
-    """The map inside the mask, and the step before outside."""
-
-    def __init__(self, prior: Float, mask: Bool, shape: tuple[int, ...], trust: float):
-        self.mask, self.prior = _pad(mask, shape), _pad(prior, shape)
-        self.trust = np.float32(trust)
-
-    def pull(self, chi: Float) -> Float:
-        image: Float = np.where(self.mask, self.prior, chi)
-        image *= self.trust
-        return image
-
-
-class _WeightedData:
-    """z = D chi, which carries the weighted distance to the field; s is its scaled dual."""
-
-    def __init__(self, dipole: DipoleConvolution, field: Float, weight2: Float):
-        self.weighted = _pad(field * weight2, dipole.padded)
-        self.divisor = _pad(weight2, dipole.padded) + DATA_COUPLING
-        self.dual = np.zeros(dipole.padded, np.float32)
-        self.target = self.weighted / self.divisor  # z - s
-
-    def pull(self, dipole: DipoleConvolution) -> Complex:
-        spectrum: Complex = sf.rfftn(self.target)
-        spectrum *= dipole.kernel * DATA_COUPLING
-        return spectrum
-
-    def update(self, model: Float) -> None:
-        in_slabs(lambda slab: self._update(model[slab], slab), model.shape)
-
-    def _update(self, model: Float, slab: slice) -> None:
-        dual, target = self.dual[slab], self.target[slab]
-        dual *= 2 - RELAXATION
-        dual += RELAXATION * model
-        target *= 1 - RELAXATION
-        dual += target
-        np.multiply(dual, DATA_COUPLING, out=target)
-        target += self.weighted[slab]
-        target /= self.divisor[slab]  # z
-        dual -= target
-        target -= dual
-
-
-class _Splitting:
-    """v = G chi, which carries the norm; and the inverse of the whole quadratic form.
-
-    What pulls at chi along each axis, v - s, is kept times that axis' scale and the coupling.
-    """
-
-    def __init__(
-        self, dipole: DipoleConvolution, lam: np.float32, trust: float, edges: Bool | None
-    ):
-        shape = dipole.padded
-        self.scale = spacing(dipole.voxel_size)
-        self.threshold = np.full((shape[0], 1, 1), lam / GRADIENT_COUPLING)
-        if edges is not None:
-            self.threshold = self.threshold * np.where(_pad(edges, shape), AT_EDGES, np.float32(1))
-        self.dual = [np.zeros(shape, np.float32) for _ in range(3)]
-        self.target = [np.zeros(shape, np.float32) for _ in range(3)]
-        self.inverse = DATA_COUPLING * dipole.kernel**2
-        self.inverse += GRADIENT_COUPLING * laplacian_spectrum(shape, dipole.voxel_size)
-        self.inverse += np.float32(trust)
-        self.inverse[0, 0, 0] = 1  # the mean is free
-        np.reciprocal(self.inverse, out=self.inverse)
-        self.inverse[0, 0, 0] = 0
-
-    def pull(self) -> Float:
-        image = np.zeros_like(self.target[0])
-
-        def add(slab: slice) -> None:
-            for axis, target in enumerate(self.target):
-                add_adjoint_difference(target, axis, image[slab], slab)
-
-        in_slabs(add, image.shape)
-        return image
-
-    def update(self, chi: Float) -> None:
-        in_slabs(lambda slab: self._shrink(chi, slab), chi.shape)
-        self.target, self.dual = self.dual, self.target
-
-    def _shrink(self, chi: Float, slab: slice) -> None:
-        """Leave the new dual in place of the target, and the scaled v - s in place of the dual."""
-        pairs = [(t[slab], d[slab]) for t, d in zip(self.target, self.dual, strict=True)]
-        length = np.full_like(pairs[0][0], 1e-30)
-        step = np.empty_like(length)
-        for axis, (target, dual) in enumerate(pairs):
-            target *= (1 - RELAXATION) / (self.scale[axis] * GRADIENT_COUPLING)
-            dual *= 2 - RELAXATION
-            target += dual
-            target += difference(chi, axis, RELAXATION * self.scale[axis], step, slab)
-            length += np.square(target, out=dual)
-        np.sqrt(length, out=length)
-        kept = np.maximum(length - self.threshold[slab], 0)
-        kept /= length
-        for axis, (target, dual) in enumerate(pairs):
-            np.multiply(target, kept, out=dual)  # v for a moment
-            target -= dual  # the new dual
-            dual -= target  # v - dual
-            dual *= self.scale[axis] * GRADIENT_COUPLING
