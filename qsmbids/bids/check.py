@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import math
 import zlib
+from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +28,7 @@ UNREADABLE = (
     *(OverflowError, MemoryError),  # an offset that is infinite, dimensions that are forged
 )
 """What reading a file that is damaged, forged or no image may raise."""
+_VOXELS_AT = 352  # in a NIfTI-1 file: behind the header, and the word that there is no more
 _AGAIN = "export or copy it again"
 _MOST_PACKED = 1040  # bytes that gzip's method can make of one, and a little more
 
@@ -50,7 +53,7 @@ def read_grid(path: Path, name: str, echoes: int | None = None) -> Grid:
     """
     _check_file(path, name)
     try:
-        image: Any = nib.load(path)
+        image = _header(path)
         shape, kind = image.shape, image.get_data_dtype().kind
     except UNREADABLE as error:
         raise InputError(
@@ -68,6 +71,19 @@ def read_grid(path: Path, name: str, echoes: int | None = None) -> Grid:
         raise InputError(f"{name} is truncated or damaged; {_AGAIN}.")
     codes = (int(image.header["sform_code"]), int(image.header["qform_code"]))
     return Grid(name, tuple(int(n) for n in shape[:3]), affine, oriented=any(codes))
+
+
+def _header(path: Path) -> Any:
+    """Return a file's image, to look at its header: `nibabel.load` would read and check it twice.
+
+    Its voxels are not there, unless it is of another kind than nearly all are.
+    """
+    opener: Any = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rb") as stream:
+        block = stream.read(_VOXELS_AT)
+    if nib.Nifti1Header.may_contain_header(block) and not any(block[nib.Nifti1Header.sizeof_hdr :]):
+        return nib.Nifti1Image.from_stream(BytesIO(block))
+    return nib.load(path)
 
 
 def _check_file(path: Path, name: str) -> None:

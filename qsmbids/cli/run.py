@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from qsmbids.bids import Inventory, Series, with_orientations
 from qsmbids.errors import InputError, readable
@@ -32,10 +33,15 @@ def run(settings: Settings) -> int:
 
         print("\n".join(write_boilerplate(inventory, settings)))
         return 0
-    from qsmbids.cli.display import make_live
     from qsmbids.workflows.process import process
 
-    return process(inventory, settings, make_live)
+    return process(inventory, settings, _make_live)
+
+
+def _make_live(snapshot: Callable[[], dict[str, Any]]) -> Any:
+    from qsmbids.cli.display import make_live  # where there is a terminal
+
+    return make_live(snapshot)
 
 
 def _name_missing(inventory: Inventory, settings: Settings) -> int:
