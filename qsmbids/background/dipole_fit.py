@@ -13,7 +13,7 @@ from qsmbids.array_types import Bool, Float
 from qsmbids.background.multigrid import CoarseGrid
 from qsmbids.physics import DipoleConvolution
 from qsmbids.physics.problem import Problem
-from qsmbids.physics.slabs import in_slabs, product
+from qsmbids.physics.slabs import product
 from qsmbids.physics.solve import conjugate_gradients
 
 _BLUR = 0.5  # voxels: a source outside has a harmonic field inside
@@ -87,9 +87,18 @@ class DipoleFit:
             return product(self.dipole(product(misfit, self.precision)), scale)
 
         def normal(u: Float) -> Float:
-            y = adjoint(self.dipole(product(u, scale)))
-            in_slabs(lambda slab: np.add(y[slab], u[slab], out=y[slab]), y.shape)
-            return y
+            image = np.empty_like(u)
+
+            def weigh(slab: slice, field: Float) -> None:
+                np.multiply(field, self.precision[slab], out=image[slab])
+
+            def add(slab: slice, source: Float) -> None:
+                np.multiply(source, scale[slab], out=image[slab])
+                image[slab] += u[slab]
+
+            self.dipole.stream(lambda slab: u[slab] * scale[slab], weigh)
+            self.dipole.stream(lambda slab: image[slab], add)
+            return image
 
         even: Float = (1 + scale**2 * self._seen()) ** -np.float32(_EVENED)
         solution = conjugate_gradients(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.fft as sf
+from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, distance_transform_edt
 
 from qsmbids.array_types import Bool, Float
@@ -77,7 +78,7 @@ def jdf(
     precision = _precision(problem, reliable)
     # what is linear in space is harmonic: it is background without a fit, as shims and the phase
     # between the two directions of a bipolar readout are, whose sources are far or none
-    offset = _plane(field, mask, precision)
+    offset = _plane(field, precision)
     wider = Problem(
         np.pad(np.where(mask, field - offset, np.float32(0)), border),
         np.pad(mask, border),
@@ -100,15 +101,24 @@ def _border(size: int, edge: float) -> tuple[int, int]:
     return least, sf.next_fast_len(size + 2 * least, real=True) - size - least
 
 
-def _plane(field: Float, mask: Bool, precision: Float) -> Float:
+def _plane(field: Float, precision: Float) -> Float:
     """Return the constant and slopes that fit a field best, on the whole grid."""
-    axes = np.ogrid[tuple(slice(-1, 1, n * 1j) for n in field.shape)]
-    places = [np.broadcast_to(axis, field.shape)[mask] for axis in axes]
-    design = np.stack([np.ones(len(places[0])), *places], axis=1)
-    weighted = design * precision[mask][:, None]
-    terms = np.linalg.lstsq(weighted.T @ design, weighted.T @ field[mask], rcond=None)[0]
-    flat = sum(slope * axis for slope, axis in zip(terms[1:], axes, strict=True))
-    return np.asarray(terms[0] + flat, dtype=np.float32)
+    powers = [np.linspace(-1, 1, n) ** np.arange(3)[:, None] for n in field.shape]
+    terms = np.vstack([np.zeros(3, int), np.eye(3, dtype=int)])  # the powers of 1, x, y, z
+    weights, values = _moments(precision, powers), _moments(precision * field, powers)
+    normal = [[weights[tuple(one + other)] for other in terms] for one in terms]
+    found = np.linalg.lstsq(normal, [values[tuple(term)] for term in terms], rcond=None)[0]
+    lines = np.ix_(*(slope * power[1] for slope, power in zip(found[1:], powers, strict=True)))
+    return np.asarray(found[0] + sum(lines), dtype=np.float32)
+
+
+def _moments(image: Float, powers: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the sums of an image times powers of x, y and z, an axis at a time."""
+    sums = np.asarray(image @ powers[2].T.astype(np.float32), dtype=np.float64)
+    made: NDArray[np.float64] = np.einsum(
+        "xyc,ax,by->abc", sums, powers[0], powers[1], optimize=True
+    )
+    return made
 
 
 def _precision(problem: Problem, reliable: Bool) -> Float:

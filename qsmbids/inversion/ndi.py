@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from qsmbids.array_types import Float
@@ -55,15 +57,22 @@ def ndi(
     np.minimum(weight2, 1, out=weight2)
     weight2 *= np.float32(step / weight2.max())
     scale, keep = np.float32(phase_scale), np.float32(1 - step * regularization)
-    chi = np.zeros_like(problem.field)
+    chi, residual = np.zeros_like(problem.field), np.empty_like(problem.field)
+
+    def misfit(slab: slice, field: Float, linear: bool) -> None:
+        rest = np.subtract(field, problem.field[slab], out=residual[slab])
+        if not linear:
+            rest *= scale
+            np.sin(rest, out=rest)
+            rest /= scale
+        rest *= weight2[slab]
+
+    def descend(slab: slice, gradient: Float) -> None:
+        chi[slab] *= keep
+        chi[slab] -= gradient
+
     for iteration in range(iterations):
-        residual = dipole(chi)
-        residual -= problem.field
-        if iteration >= iterations // LINEAR_SHARE:
-            residual *= scale
-            np.sin(residual, out=residual)
-            residual /= scale
-        residual *= weight2
-        chi *= keep
-        chi -= dipole(residual)
+        linear = iteration < iterations // LINEAR_SHARE
+        dipole.stream(lambda slab: chi[slab], partial(misfit, linear=linear))
+        dipole.stream(lambda slab: residual[slab], descend)
     return chi

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.fft as sf
 from numpy.typing import NDArray
 
-from qsmbids.array_types import Bool, Complex, Float
+from qsmbids.array_types import Bool, Float
 from qsmbids.physics import DipoleConvolution
 from qsmbids.physics.gradient import (
     add_adjoint_difference,
@@ -16,6 +15,7 @@ from qsmbids.physics.gradient import (
     laplacian_spectrum,
     spacing,
 )
+from qsmbids.physics.kspace import turned
 from qsmbids.physics.slabs import in_slabs
 
 # Weights of the two quadratic couplings, in units of the data term's own curvature. They set the
@@ -39,10 +39,9 @@ class Prior:
         self.mask, self.prior = pad(mask, shape), pad(prior, shape)
         self.trust = np.float32(trust)
 
-    def pull(self, chi: Float) -> Float:
-        """Return what pulls the map (x, y, z) in ppm, on the padded grid, at the prior."""
-        image: Float = np.where(self.mask, self.prior, chi)
-        image *= self.trust
+    def add_pull(self, image: Float, chi: Float, slab: slice) -> Float:
+        """Add what pulls the map (x, y, z) in ppm, on the padded grid, at the prior."""
+        image += self.trust * np.where(self.mask[slab], self.prior[slab], chi[slab])
         return image
 
 
@@ -55,17 +54,12 @@ class WeightedData:
         self.dual = np.zeros(dipole.padded, np.float32)
         self.target = self.weighted / self.divisor  # z - s
 
-    def pull(self, dipole: DipoleConvolution) -> Complex:
-        """Return the spectrum of what pulls the map at the data."""
-        spectrum: Complex = sf.rfftn(self.target)
-        spectrum *= dipole.kernel * DATA_COUPLING
-        return spectrum
+    def pull(self, slab: slice) -> Float:
+        """Return what pulls the field of the map at the data, in a slab."""
+        return np.multiply(self.target[slab], DATA_COUPLING)
 
-    def start(self, model: Float) -> None:
-        """Begin with z = D chi and the dual that holds it there, which is the data's pull."""
-        in_slabs(lambda slab: self._start(model[slab], slab), model.shape)
-
-    def _start(self, model: Float, slab: slice) -> None:
+    def start(self, slab: slice, model: Float) -> None:
+        """Begin with z = D chi in a slab and the dual that holds it there, the data's pull."""
         dual, target = self.dual[slab], self.target[slab]
         np.subtract(self.divisor[slab], DATA_COUPLING, out=target)  # the squared weight
         np.multiply(target, model, out=dual)
@@ -73,11 +67,8 @@ class WeightedData:
         dual /= DATA_COUPLING
         np.subtract(model, dual, out=target)
 
-    def update(self, model: Float) -> None:
-        """Take the step of z and its dual, given the field (x, y, z) in ppm of the new map."""
-        in_slabs(lambda slab: self._update(model[slab], slab), model.shape)
-
-    def _update(self, model: Float, slab: slice) -> None:
+    def update(self, slab: slice, model: Float) -> None:
+        """Take the step of z and its dual in a slab, given the field in ppm of the new map."""
         dual, target = self.dual[slab], self.target[slab]
         dual *= 2 - RELAXATION
         dual += RELAXATION * model
@@ -106,22 +97,17 @@ class Splitting:
             self.threshold = self.threshold * np.where(pad(edges, shape), AT_EDGES, np.float32(1))
         self.dual = [np.zeros(shape, np.float32) for _ in range(3)]
         self.target = [np.zeros(shape, np.float32) for _ in range(3)]
-        self.inverse = DATA_COUPLING * dipole.kernel**2
-        self.inverse += GRADIENT_COUPLING * laplacian_spectrum(shape, dipole.voxel_size)
-        self.inverse += np.float32(trust)
-        self.inverse[0, 0, 0] = 1  # the mean is free
-        np.reciprocal(self.inverse, out=self.inverse)
-        self.inverse[0, 0, 0] = 0
+        inverse = DATA_COUPLING * dipole.kernel**2
+        inverse += GRADIENT_COUPLING * laplacian_spectrum(shape, dipole.voxel_size)
+        inverse += np.float32(trust)
+        inverse[0, 0, 0] = np.inf  # the mean is free
+        self.inverse = turned(np.reciprocal(inverse, out=inverse))
 
-    def pull(self) -> Float:
-        """Return what pulls the map at its split gradient."""
-        image = np.zeros_like(self.target[0])
-
-        def add(slab: slice) -> None:
-            for axis, target in enumerate(self.target):
-                add_adjoint_difference(target, axis, image[slab], slab)
-
-        in_slabs(add, image.shape)
+    def pull(self, slab: slice) -> Float:
+        """Return what pulls the map at its split gradient, in a slab."""
+        image = np.zeros_like(self.target[0][slab])
+        for axis, target in enumerate(self.target):
+            add_adjoint_difference(target, axis, image, slab)
         return image
 
     def start(self, chi: Float) -> None:

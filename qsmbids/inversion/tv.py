@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.fft as sf
 
-from qsmbids.array_types import Bool, Float
+from qsmbids.array_types import Bool, Complex, Float
 from qsmbids.checks import check_solver
 from qsmbids.inversion.splitting import Prior, Splitting, WeightedData, pad
+from qsmbids.physics.kspace import through_kspace
 from qsmbids.physics.noise import unexplained_level
 from qsmbids.physics.problem import Problem
 
@@ -94,22 +94,36 @@ def minimise(
     chi = np.zeros(dipole.padded, np.float32)
     if start is not None:
         chi = pad(start, dipole.padded)
-        data.start(sf.irfftn(sf.rfftn(chi) * dipole.kernel, dipole.padded))
+
+        def convolve(parts: list[Complex], rows: slice) -> list[Complex]:
+            return [parts[0] * dipole.turned_kernel[rows]]
+
+        through_kspace([lambda slab: chi[slab]], convolve, [data.start], dipole.padded)
         splitting.start(chi)
-    for step in range(iterations):
-        spectrum = data.pull(dipole)
-        image = splitting.pull()
-        if known is not None:
-            image += known.pull(chi)
-        spectrum += sf.rfftn(image)
-        spectrum *= splitting.inverse
-        new = sf.irfftn(spectrum, dipole.padded)
-        chi -= new
-        change = float(np.linalg.norm(chi) / (np.linalg.norm(new) + 1e-12))
-        chi = new
-        if change < tolerance and step >= LEAST:
+    moved = np.empty((len(chi), 2))  # squared norms of the last step and of the map, by slab
+
+    def pull(slab: slice) -> Float:
+        image = splitting.pull(slab)
+        return image if known is None else known.add_pull(image, chi, slab)
+
+    def solve(parts: list[Complex], rows: slice) -> list[Complex]:
+        model, image = parts
+        kernel = dipole.turned_kernel[rows]
+        model *= kernel
+        image += model
+        image *= splitting.inverse[rows]
+        return [np.multiply(image, kernel, out=model), image]
+
+    def take(slab: slice, image: Float) -> None:
+        step = image - chi[slab]
+        moved[slab.start] = np.vdot(step, step), np.vdot(image, image)
+        chi[slab] = image
+
+    for iteration in range(iterations):
+        moved[:] = 0
+        through_kspace([data.pull, pull], solve, [data.update, take], dipole.padded)
+        step, size = np.sqrt(moved.sum(axis=0))
+        if step < tolerance * size and iteration >= LEAST:
             break
-        spectrum *= dipole.kernel
-        data.update(sf.irfftn(spectrum, dipole.padded))
         splitting.update(chi)
     return chi[tuple(slice(n) for n in field.shape)]

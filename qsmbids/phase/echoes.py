@@ -17,7 +17,7 @@ from qsmbids.phase.phase_methods import FITS
 from qsmbids.phase.phasor import smoothed
 from qsmbids.phase.readout import readout_offset
 from qsmbids.phase.signal_noise import noise_from_magnitude, noise_from_residual
-from qsmbids.phase.unwrapping import beside_jump, unwrap
+from qsmbids.phase.unwrapping import beside_jump, unwrap, unwrap_along
 
 _CHUNK = 1 << 18  # voxels fitted at a time: bounds the memory
 _OFFSET_WIDTH = 3.0  # mm, of the Gaussian that smooths the phase offset
@@ -117,8 +117,11 @@ def _unwrapped_rate(
     voxels: Voxels, phase: Float, time: float, unwrapping: str
 ) -> tuple[Float, Float]:
     """Return the unwrapped ``phase`` (voxel) over ``time`` in rad/s, and the doubt about it."""
+    return _rate(voxels, _unwrapped_image(voxels, unwrapping, phase), time)
+
+
+def _rate(voxels: Voxels, image: Float, time: float) -> tuple[Float, Float]:
     region = voxels.region
-    image = _unwrapped_image(voxels, unwrapping, phase)
     doubt = np.where(beside_jump(image, region)[region], np.float32(math.pi / time), np.float32(0))
     return image[region] / np.float32(time), doubt
 
@@ -130,15 +133,25 @@ def _through_first_echo(
 
     Field gradients too steep to unwrap over an echo spacing, as beside an air sinus, may not be
     over the first echo time. Its offset is the difference from the line of slope ``start``,
-    smoothed so that the places where that line is wrong do not count. The result is kept if it
-    leaves fewer doubtful voxels.
+    smoothed so that the places where that line is wrong do not count; where that is not doubtful,
+    it tells the turns, too. The result is kept if it leaves fewer doubtful voxels.
     """
+    if not doubt.any():
+        return start, doubt
     time, phase = voxels.times[0], voxels.phase[0]
     offset = phase - time * start
     trust = np.where(doubt > 0, np.float32(0), voxels.magnitude[0] ** 2)
     width = [_OFFSET_WIDTH / edge for edge in voxels.voxel_size]
     smooth = smoothed(voxels.image(offset), voxels.image(trust), width)[voxels.region]
-    rate, less = _unwrapped_rate(voxels, wrapped(phase - smooth), float(time), unwrapping)
+    image = unwrap_along(
+        voxels.image(wrapped(phase - smooth)),
+        voxels.image(time * start),
+        voxels.region,
+        voxels.image(doubt > 0),
+        method=unwrapping,
+        voxel_size=voxels.voxel_size,
+    )
+    rate, less = _rate(voxels, image, float(time))
     return (rate, less) if np.count_nonzero(less) < np.count_nonzero(doubt) else (start, doubt)
 
 

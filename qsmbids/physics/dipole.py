@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from qsmbids.array_types import Complex, Float
 from qsmbids.physics.kernel import dipole_kernel, frequencies
+from qsmbids.physics.kspace import Sink, Source, through_kspace, turned
 from qsmbids.physics.slabs import product
 
 Array = TypeVar("Array", bound=Any)
@@ -153,6 +155,32 @@ class DipoleConvolution(DipoleOperator[Float]):
         """Return ``image`` (x, y, z) filtered by a real, even k-space ``response``."""
         spectrum = self.transform(image)
         return self.inverse(product(spectrum, response, spectrum))
+
+    def stream(self, source: Source, sink: Sink) -> None:
+        """Convolve an image that is made and taken slab by slab, as methods do that iterate.
+
+        Parameters
+        ----------
+        source : callable
+            From a slab along the first axis to the susceptibility (slab, y, z) there in ppm.
+        sink : callable
+            Given a slab and the field (slab, y, z) in ppm there. It may change the source.
+        """
+        nx, ny, nz = self.shape
+
+        def multiply(parts: list[Complex], rows: slice) -> list[Complex]:
+            parts[0] *= self.turned_kernel[rows]
+            return parts
+
+        def crop(slab: slice, field: Float) -> None:
+            sink(slab, field[:, :ny, :nz])
+
+        through_kspace([source], multiply, [crop], self.padded, nx)
+
+    @cached_property
+    def turned_kernel(self) -> Float:
+        """The kernel as `qsmbids.physics.kspace` takes it."""
+        return turned(self.kernel)
 
     def inner(self, one: Float, other: Float) -> Float:
         """Return the inner product of two images (x, y, z)."""

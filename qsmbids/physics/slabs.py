@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -44,9 +45,14 @@ def in_slabs(work: Callable[[slice], Any], shape: Sequence[int]) -> list[Any]:
     if threads < 2:
         run(0)
     else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(run, range(threads)))
+        list(_pool(threads).map(run, range(threads)))
     return made
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Return threads that stay: what a new one frees goes back to the system with it."""
+    return ThreadPoolExecutor(threads, "slabs")
 
 
 def product(

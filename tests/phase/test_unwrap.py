@@ -7,6 +7,7 @@ import pytest
 
 from qsmbids.errors import UsageError
 from qsmbids.phase import UNWRAPPING, unwrap
+from qsmbids.phase.unwrapping import beside_jump, unwrap_along
 
 METHODS = list(UNWRAPPING)
 
@@ -79,6 +80,20 @@ def test_parts_that_do_not_touch_are_each_brought_near_zero():
 def test_wrong_arguments(phase, mask, message):
     with pytest.raises(ValueError, match=message):
         unwrap(phase, mask)
+
+
+@pytest.mark.parametrize("patch", [np.s_[12:22, 14:26, 8:18], np.s_[:20, 10:30, 8:20]])
+def test_a_guide_that_is_wrong_by_turns_in_a_patch_is_put_right(patch):
+    phase = ramp()
+    mask = np.ones(phase.shape, bool)
+    mask[:3] = mask[-3:] = False
+    guide = phase + np.float32(0.6) * np.random.default_rng(0).standard_normal(phase.shape)
+    guide[patch] += 2 * np.pi
+    wrong = beside_jump(wrap(phase) + 2 * np.pi * np.round((guide - wrap(phase)) / 2 / np.pi), mask)
+    given = {"method": "best-path", "voxel_size": (3, 3, 3)}
+    found = unwrap_along(wrap(phase), guide.astype(np.float32), mask, wrong, **given)
+    np.testing.assert_allclose(found[mask], phase[mask], atol=1e-4)
+    assert (found[~mask] == 0).all()
 
 
 def test_unknown_method():
