@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from qsmbids.errors import InputError
 from qsmbids.files import whole_file
+from qsmbids.physics.slabs import side_by_side
 
 _CHUNK = 1 << 22
 
@@ -29,6 +31,12 @@ def save(folder: str | Path, name: str, array: NDArray[Any]) -> str:
     with whole_file(path, lasting=False) as stream:
         np.save(stream, array)
     return str(path)
+
+
+def save_all(folder: str | Path, images: Mapping[str, NDArray[Any]]) -> dict[str, str]:
+    """Save arrays by name, as many at a time as transforms have threads; return their paths."""
+    paths = side_by_side([partial(save, folder, *item) for item in images.items()])
+    return dict(zip(images, paths, strict=True))
 
 
 def load(path: str | Path) -> NDArray[Any]:

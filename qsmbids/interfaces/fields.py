@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from qsmbids.interfaces import arrays
 from qsmbids.interfaces.base import GridInputs, Stage, StageInputs, StageOutputs, saved_array
 from qsmbids.interfaces.sign import tell_sign
+from qsmbids.physics.slabs import side_by_side
 
 if TYPE_CHECKING:
     from qsmbids.phase.total_field import FieldEstimate
@@ -65,29 +67,36 @@ class FieldMap(Stage):
             unwrapping=inputs.unwrapping,
             voxel_size=grid["voxel_size"],
         )
-        sign = tell_sign(estimate.field, magnitude[0], estimate.weight, grid, inputs.sign)
         # Two echoes leave no residual to judge by: the smoothness of the phase stands in.
         proof = (
             {"residual": estimate.residual}
             if len(magnitude) > 2
             else {"phase": phase[1 if inputs.difference else 0]}
         )
-        mask, reliable, losses = reliability_mask(
-            brain,
-            voxel_size=grid["voxel_size"],
-            weight=estimate.weight,
-            noise=estimate.noise,
-            **proof,
+        voxel_size, weight = grid["voxel_size"], estimate.weight
+        sign, (mask, reliable, losses) = side_by_side(
+            [
+                partial(tell_sign, estimate.field, magnitude[0], weight, grid, inputs.sign),
+                partial(
+                    reliability_mask,
+                    brain,
+                    voxel_size=voxel_size,
+                    weight=weight,
+                    noise=estimate.noise,
+                    **proof,
+                ),
+            ]
         )
-        self._results |= {
-            "field": arrays.save(cwd, "field", sign.factor * estimate.field),
-            "weight": arrays.save(cwd, "weight", np.where(reliable, estimate.weight, 0)),
-            "mask": arrays.save(cwd, "mask", mask),
-            "reliable": arrays.save(cwd, "reliable", reliable),
-            "unwrapped": arrays.save(cwd, "unwrapped", self._unwrapped(phase, times, estimate)),
-            "noise": arrays.save(cwd, "noise", estimate.noise),
-            "residual": arrays.save(cwd, "residual", estimate.residual),
+        made = {
+            "field": sign.factor * estimate.field,
+            "weight": np.where(reliable, estimate.weight, 0),
+            "mask": mask,
+            "reliable": reliable,
+            "unwrapped": self._unwrapped(phase, times, estimate),
+            "noise": estimate.noise,
+            "residual": estimate.residual,
         }
+        self._results |= arrays.save_all(cwd, made)
         self._describe(
             "Total field",
             inputs.fit,

@@ -54,8 +54,7 @@ class LoadSeries(Stage):
         self._mend_slices(magnitude[0], phase)
         if inputs.difference:
             magnitude, phase = self._as_two_echoes(magnitude, phase)
-        self._results["phase"] = arrays.save(cwd, "phase", phase)
-        self._results["magnitude"] = arrays.save(cwd, "magnitude", magnitude)
+        self._results |= arrays.save_all(cwd, {"phase": phase, "magnitude": magnitude})
         rule = " ".join(self._notes)
         self._describe("Reading", rule, {"Echoes": len(magnitude)}, self._warnings)
 

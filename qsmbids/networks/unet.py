@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 NORMS = ("none", "batch", "domain")
-_AT_ONCE = 16  # slices of the last sum: in single precision, all of a volume take much memory
+_AT_ONCE = 16  # slices of the last block and sum: all of a volume take much memory
 
 
 class DomainNorm(nn.Module):
@@ -176,9 +176,22 @@ class UNet(nn.Module):
         # gradients that are noise (torch 2.13, error 100 %).
         sound = x.shape[2] // self.multiple > 2
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.use_bfloat16 and sound):
-            x = self._run(x, domain)
-        x = torch.cat([self._sum(part) for part in torch.split(x, _AT_ONCE, 2)], 2)
-        return x[..., : size[0], : size[1], : size[2]]
+            fine, coarse = self._run(x, domain)
+            # nothing of the last block's size is made but what has to be kept for a gradient
+            step = fine.shape[2] if fine.requires_grad or self.training else _AT_ONCE
+            starts = range(0, fine.shape[2], step)
+            parts = [self._end(fine, coarse, slice(n, n + step), domain) for n in starts]
+        return torch.cat(parts, 2)[..., : size[0], : size[1], : size[2]]
+
+    def _end(self, fine: Tensor, coarse: Tensor | None, slab: slice, domain: int) -> Tensor:
+        """Return the output in a slab along the first axis, from two planes more at each end."""
+        start = max(slab.start - 2, 0)
+        x = fine[:, :, start : slab.stop + 2]
+        if coarse is not None:
+            x = self.decoder[0](x, domain, coarse[:, :, start // 2 : slab.stop // 2 + 1])
+        x = x[:, :, slab.start - start :][:, :, : slab.stop - slab.start]
+        with torch.autocast(x.device.type, enabled=False):
+            return torch.cat([self._sum(part) for part in torch.split(x, _AT_ONCE, 2)], 2)
 
     def _sum(self, x: Tensor) -> Tensor:
         # The last sum in single precision, since rounding it would show in the map; and as a
@@ -186,12 +199,15 @@ class UNet(nn.Module):
         weight = self.last.weight.flatten(1)
         return functional.linear(x.movedim(1, -1).float(), weight, self.last.bias).movedim(-1, 1)
 
-    def _run(self, x: Tensor, domain: int) -> Tensor:
+    def _run(self, x: Tensor, domain: int) -> tuple[Tensor, Tensor | None]:
+        """Return what the last block of the decoder joins, if there is a decoder."""
         skips: list[Tensor] = []
         for level, block in enumerate(self.encoder):
             x = block(halved(x) if level else x, domain)
             skips.append(x)
         x = skips.pop()
-        for block in reversed(self.decoder):
+        if not skips:
+            return x, None
+        for block in reversed(self.decoder[1:]):
             x = block(skips.pop(), domain, x)
-        return x
+        return skips.pop(), x

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,12 +15,13 @@ from qsmbids.array_types import Bool, Float
 from qsmbids.checks import check_geometry
 from qsmbids.errors import InputError
 from qsmbids.phase.consistency import check_echo_times
-from qsmbids.phase.echoes import Voxels, fit_one, fit_series
+from qsmbids.phase.echoes import Fitted, Voxels, fit_one, fit_series
 from qsmbids.phase.filtered import high_pass_doubt
 from qsmbids.phase.fits import wrapped
 from qsmbids.phase.phase_methods import FITS, UNWRAPPING
 from qsmbids.phase.signal_noise import field_noise
 from qsmbids.physics import hz_per_ppm
+from qsmbids.physics.slabs import side_by_side
 
 
 class FieldEstimate(NamedTuple):
@@ -105,21 +106,25 @@ def estimate_field(
     box = ndimage.find_objects(inside.astype(np.uint8))[0]
     region, cut = inside[box], (slice(None), *box)
     voxels = Voxels(series[cut], signal[cut], times, region, tuple(voxel_size))
-    with ThreadPoolExecutor(1) as beside:
-        judged = beside.submit(
-            high_pass_doubt,
-            voxels.image(voxels.phase[-1]),
-            voxels.image(voxels.magnitude[-1]),
-            float(times[-1]),
-            field_strength=field_strength,
-            voxel_size=voxels.voxel_size,
-        )
+
+    def fitted_or_error() -> Fitted | InputError:
         try:
             single = len(times) == 1
-            fitted = fit_one(voxels, unwrapping) if single else fit_series(voxels, unwrapping, fit)
+            return fit_one(voxels, unwrapping) if single else fit_series(voxels, unwrapping, fit)
         except InputError as error:
-            raise InputError(f"{error} {judged.result()}".strip()) from error
-        doubt = judged.result()
+            return error
+
+    judge = partial(
+        high_pass_doubt,
+        voxels.image(voxels.phase[-1]),
+        voxels.image(voxels.magnitude[-1]),
+        float(times[-1]),
+        field_strength=field_strength,
+        voxel_size=voxels.voxel_size,
+    )
+    fitted, doubt = side_by_side([fitted_or_error, judge])
+    if isinstance(fitted, InputError):
+        raise InputError(f"{fitted} {doubt}".strip()) from fitted
     to_ppm = np.float32(1 / (2 * math.pi * hz_per_ppm(field_strength)))
     noise = np.maximum(field_noise(voxels.magnitude, times, fitted.noise), fitted.doubt) * to_ppm
     precision = 1 / noise

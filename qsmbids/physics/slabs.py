@@ -1,11 +1,11 @@
-"""Work on images in slabs that stay in the processor's cache, on several threads."""
+"""Work on several threads: on images in slabs that stay in the cache, or on what is apart."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -35,17 +35,21 @@ def in_slabs(work: Callable[[slice], Any], shape: Sequence[int]) -> list[Any]:
     """
     thickness = max(1, _VOXELS // max(1, math.prod(shape[1:])))
     slabs = [slice(x, min(x + thickness, shape[0])) for x in range(0, shape[0], thickness)]
-    threads = min(sf.get_workers(), len(slabs))
-    made: list[Any] = [None] * len(slabs)
+    return side_by_side([partial(work, slab) for slab in slabs])
 
-    def run(first: int) -> None:
-        for number in range(first, len(slabs), threads):
-            made[number] = work(slabs[number])
 
+def side_by_side(works: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Call functions on as many threads as transforms have; return what they return, in order."""
+    threads = min(sf.get_workers(), len(works))
     if threads < 2:
-        run(0)
-    else:
-        list(_pool(threads).map(run, range(threads)))
+        return [work() for work in works]
+
+    def run(first: int) -> list[Any]:
+        return [work() for work in works[first::threads]]
+
+    made: list[Any] = [None] * len(works)
+    for first, part in enumerate(_pool(threads).map(run, range(threads))):
+        made[first::threads] = part
     return made
 
 

@@ -22,7 +22,7 @@ from qsmbids.workflows.node import stage_node
 from qsmbids.workflows.plan import gives_uncertainty
 
 # Stages whose time goes into decompression or Fourier transforms run on several threads.
-_THREADED = (LoadSeries, Background, Inversion)
+_THREADED = (LoadSeries, FieldMap, Background, Inversion)
 
 
 def init_stages_wf(
