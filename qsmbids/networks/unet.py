@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 NORMS = ("none", "batch", "domain")
-_AT_ONCE = 16  # slices of the last block and sum: all of a volume take much memory
+_AT_ONCE = 16  # slices of the last sum: in single precision, all of a volume take much memory
+_LARGE = 2**21  # voxels; of smaller volumes oneDNN takes longer in parts than at once
 
 
 class DomainNorm(nn.Module):
@@ -177,8 +178,10 @@ class UNet(nn.Module):
         sound = x.shape[2] // self.multiple > 2
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.use_bfloat16 and sound):
             fine, coarse = self._run(x, domain)
-            # nothing of the last block's size is made but what has to be kept for a gradient
-            step = fine.shape[2] if fine.requires_grad or self.training else _AT_ONCE
+            # the images of the last block are the largest of all: no whole one is made of a
+            # large volume, unless it has to be kept for a gradient
+            whole = fine.requires_grad or self.training or fine[0, 0].numel() < _LARGE
+            step = fine.shape[2] if whole else 2 * _AT_ONCE
             starts = range(0, fine.shape[2], step)
             parts = [self._end(fine, coarse, slice(n, n + step), domain) for n in starts]
         return torch.cat(parts, 2)[..., : size[0], : size[1], : size[2]]
