@@ -39,7 +39,7 @@ ARG BASE
 ARG REVISION=
 LABEL org.opencontainers.image.title="qsmbids" \
       org.opencontainers.image.description="A BIDS app for quantitative susceptibility mapping" \
-      org.opencontainers.image.version="0.1.0.dev0" \
+      org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.authors="The qsmbids developers" \

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from typing import TypedDict
 
 import numpy as np
@@ -56,10 +56,10 @@ class Problem:
     device: str = "auto"
     estimate: Float | None = None
 
-    @cached_property
+    @property
     def dipole(self) -> DipoleConvolution:
-        """The dipole on the grid of the field, made at first use."""
-        return DipoleConvolution(self.field.shape, self.voxel_size, self.b0_dir)
+        """The dipole on the grid of the field, kept until that of another grid is asked for."""
+        return _dipole(self.field.shape, tuple(self.voxel_size), tuple(self.b0_dir))
 
     @property
     def geometry(self) -> Geometry:
@@ -73,6 +73,11 @@ class Problem:
         squared: Float = self.weight**2
         squared /= squared[self.mask].mean()
         return squared
+
+
+@lru_cache(maxsize=1)
+def _dipole(shape: tuple[int, ...], voxel_size: Vector, b0_dir: Vector) -> DipoleConvolution:
+    return DipoleConvolution(shape, voxel_size, b0_dir)
 
 
 def demean(image: Float, mask: Bool) -> Float:
