@@ -66,9 +66,10 @@ sys.exit(code)
 
 @pytest.mark.parametrize(("label", "started"), [("01", False), ("bad", True)])
 def test_workers_have_a_server_only_where_there_is_work(
-    dataset: Path, finished: tuple[Path, int], label: str, started: bool
+    dataset: Path, finished: tuple[Path, int], tmp_path: Path, label: str, started: bool
 ) -> None:
-    out, _ = finished
+    shutil.copytree(finished[0].parent, tmp_path, dirs_exist_ok=True)
+    out = tmp_path / finished[0].name
     command = [str(dataset), str(out), "participant", "-w", str(out.parent / "work"), *COMMON]
     command += ["--method", "tkd", "--participant-label", label]
     done = subprocess.run(
