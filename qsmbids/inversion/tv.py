@@ -7,6 +7,7 @@ import numpy as np
 from qsmbids.array_types import Bool, Complex, Float
 from qsmbids.checks import check_solver
 from qsmbids.inversion.splitting import Prior, Splitting, WeightedData, pad
+from qsmbids.physics import DipoleConvolution
 from qsmbids.physics.kspace import through_kspace
 from qsmbids.physics.noise import unexplained_level
 from qsmbids.physics.problem import Problem
@@ -88,42 +89,69 @@ def minimise(
     check_solver(tolerance, iterations)
     dipole, field = problem.dipole, problem.field
     lam = np.float32(regularization * unexplained_level(field, problem.mask))
-    splitting = Splitting(dipole, lam, trust, edges)
     known = None if prior is None else Prior(prior, problem.mask, dipole.padded, trust)
-    data = WeightedData(dipole, field, problem.squared_weight())
-    chi = np.zeros(dipole.padded, np.float32)
+    iteration = _Iteration(
+        WeightedData(dipole, field, problem.squared_weight()),
+        Splitting(dipole, lam, trust, edges),
+        known,
+        dipole,
+    )
     if start is not None:
-        chi = pad(start, dipole.padded)
+        iteration.start(start)
+    for number in range(iterations):
+        if iteration.step() < tolerance and number >= LEAST:
+            break
+        iteration.splitting.update(iteration.chi)
+    return iteration.chi[tuple(slice(n) for n in field.shape)]
 
-        def convolve(parts: list[Complex], rows: slice) -> list[Complex]:
-            return [parts[0] * dipole.turned_kernel[rows]]
 
-        through_kspace([lambda slab: chi[slab]], convolve, [data.start], dipole.padded)
-        splitting.start(chi)
-    moved = np.empty((len(chi), 2))  # squared norms of the last step and of the map, by slab
+class _Iteration:
+    """The map, on the padded grid, and what pulls at it."""
 
-    def pull(slab: slice) -> Float:
-        image = splitting.pull(slab)
-        return image if known is None else known.add_pull(image, chi, slab)
+    def __init__(
+        self,
+        data: WeightedData,
+        splitting: Splitting,
+        known: Prior | None,
+        dipole: DipoleConvolution,
+    ):
+        self.data, self.splitting, self.known, self.dipole = data, splitting, known, dipole
+        self.chi: Float = np.zeros(dipole.padded, np.float32)
+        self._norms = np.empty((len(self.chi), 2))  # squared, of step and map, where slabs start
 
-    def solve(parts: list[Complex], rows: slice) -> list[Complex]:
+    def start(self, chi: Float) -> None:
+        """Begin at a map (x, y, z) in ppm."""
+        self.chi = pad(chi, self.dipole.padded)
+        through_kspace(
+            [lambda slab: self.chi[slab]], self._convolve, [self.data.start], self.dipole.padded
+        )
+        self.splitting.start(self.chi)
+
+    def step(self) -> float:
+        """Go on to the next map, and return by what share of its norm it has changed."""
+        self._norms[:] = 0
+        sinks = [self.data.update, self._take]
+        through_kspace([self.data.pull, self._pull], self._solve, sinks, self.dipole.padded)
+        step, size = np.sqrt(self._norms.sum(axis=0))
+        return float(step / max(size, 1e-12))
+
+    def _convolve(self, parts: list[Complex], rows: slice) -> list[Complex]:
+        parts[0] *= self.dipole.turned_kernel[rows]
+        return parts
+
+    def _pull(self, slab: slice) -> Float:
+        image = self.splitting.pull(slab)
+        return image if self.known is None else self.known.add_pull(image, self.chi, slab)
+
+    def _solve(self, parts: list[Complex], rows: slice) -> list[Complex]:
         model, image = parts
-        kernel = dipole.turned_kernel[rows]
+        kernel = self.dipole.turned_kernel[rows]
         model *= kernel
         image += model
-        image *= splitting.inverse[rows]
+        image *= self.splitting.inverse[rows]
         return [np.multiply(image, kernel, out=model), image]
 
-    def take(slab: slice, image: Float) -> None:
-        step = image - chi[slab]
-        moved[slab.start] = np.vdot(step, step), np.vdot(image, image)
-        chi[slab] = image
-
-    for iteration in range(iterations):
-        moved[:] = 0
-        through_kspace([data.pull, pull], solve, [data.update, take], dipole.padded)
-        step, size = np.sqrt(moved.sum(axis=0))
-        if step < tolerance * size and iteration >= LEAST:
-            break
-        splitting.update(chi)
-    return chi[tuple(slice(n) for n in field.shape)]
+    def _take(self, slab: slice, image: Float) -> None:
+        step = image - self.chi[slab]
+        self._norms[slab.start] = np.vdot(step, step), np.vdot(image, image)
+        self.chi[slab] = image

@@ -52,13 +52,11 @@ def through_kspace(
     spectra = [torch.empty((nx, ny, half), dtype=torch.complex64) for _ in sources]
 
     def there(slab: slice) -> None:
-        torch.set_num_threads(1)
         for spectrum, source in zip(spectra, sources, strict=True):
             image = torch.from_numpy(source(slab))
             spectrum[slab] = torch.fft.rfftn(image, s=(ny, nz), dim=(1, 2))
 
     def across(slab: slice) -> None:
-        torch.set_num_threads(1)
         columns = [s[:planes, slab].permute(1, 2, 0) for s in spectra]
         parts = [torch.fft.fft(c, n=nx).numpy() for c in columns]
         for spectrum, part in zip(spectra, change(parts, slab), strict=True):
@@ -66,14 +64,20 @@ def through_kspace(
             spectrum[:planes, slab] = columns.permute(2, 0, 1)
 
     def back(slab: slice) -> None:
-        torch.set_num_threads(1)
         for spectrum, sink in zip(spectra, sinks, strict=True):
             sink(slab, torch.fft.irfftn(spectrum[slab], s=(ny, nz), dim=(1, 2)).numpy())
 
-    with _one_thread_each():
-        in_slabs(there, (planes, ny, nz))
-        in_slabs(across, (ny, nx, nz))
-        in_slabs(back, (planes, ny, nz))
+    def alone(work: Callable[[slice], None]) -> Callable[[slice], None]:
+        def run(slab: slice) -> None:
+            torch.set_num_threads(1)  # OpenMP's is each thread's own, and starts at all processors
+            work(slab)
+
+        return run
+
+    with _one_thread():
+        in_slabs(alone(there), (planes, ny, nz))
+        in_slabs(alone(across), (ny, nx, nz))
+        in_slabs(alone(back), (planes, ny, nz))
 
 
 def turned(spectrum: Float) -> Float:
@@ -82,7 +86,7 @@ def turned(spectrum: Float) -> Float:
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
+def _one_thread() -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
