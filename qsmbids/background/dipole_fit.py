@@ -83,27 +83,10 @@ class DipoleFit:
         tissue, source = map(np.float32, self.scales)
         scale: Float = np.where(self.problem.mask & ~self.gaps, tissue, source)
 
-        def adjoint(misfit: Float) -> Float:
-            return product(self.dipole(product(misfit, self.precision)), scale)
-
-        def normal(u: Float) -> Float:
-            image = np.empty_like(u)
-
-            def weigh(slab: slice, field: Float) -> None:
-                np.multiply(field, self.precision[slab], out=image[slab])
-
-            def add(slab: slice, source: Float) -> None:
-                np.multiply(source, scale[slab], out=image[slab])
-                image[slab] += u[slab]
-
-            self.dipole.stream(lambda slab: u[slab] * scale[slab], weigh)
-            self.dipole.stream(lambda slab: image[slab], add)
-            return image
-
         even: Float = (1 + scale**2 * self._seen()) ** -np.float32(_EVENED)
         solution = conjugate_gradients(
-            normal,
-            adjoint(self.problem.field),
+            lambda u: self.dipole.normal(u, self.precision, scale, np.float32(1)),
+            product(self.dipole(product(self.problem.field, self.precision)), scale),
             tolerance,
             iterations,
             precondition=lambda residual: product(residual, even),

@@ -98,22 +98,8 @@ def fit_dipoles(problem: Problem, fit: DipoleFit = FIT) -> tuple[Float, Float]:
     weight = np.pad(precision, border)
     ridge = np.float32((fit.local_scale / fit.source_scale) ** 2)
 
-    def normal(chi: Float) -> Float:
-        image = np.empty_like(chi)
-
-        def weigh(slab: slice, field: Float) -> None:
-            np.multiply(field, weight[slab], out=image[slab])
-
-        def add(slab: slice, source: Float) -> None:
-            np.multiply(source, sources[slab], out=image[slab])
-            image[slab] += ridge * chi[slab]
-
-        dipole.stream(lambda slab: chi[slab], weigh)
-        dipole.stream(lambda slab: image[slab], add)
-        return image
-
     chi = conjugate_gradients(
-        normal,
+        lambda chi: dipole.normal(chi, weight, sources, ridge),
         dipole(np.pad(problem.field, border) * weight) * sources,
         fit.tolerance,
         fit.max_iterations,

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 import scipy.fft as sf
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from qsmbids.array_types import Complex, Float
 from qsmbids.physics.kernel import dipole_kernel, frequencies
@@ -176,6 +176,31 @@ class DipoleConvolution(DipoleOperator[Float]):
             sink(slab, field[:, :ny, :nz])
 
         through_kspace([source], multiply, [crop], self.padded, nx)
+
+    def normal(self, image: Float, weight: Float, scale: NDArray[Any], ridge: np.float32) -> Float:
+        r"""Return :math:`s A w A s x + \rho x`, what a weighted fit of sources solves for.
+
+        Parameters
+        ----------
+        image : (x, y, z) float32 array
+            x.
+        weight, scale : (x, y, z) array
+            w, of the field, and s, of the sources.
+        ridge : float32
+            Rho.
+        """
+        made = np.empty_like(image)
+
+        def weigh(slab: slice, field: Float) -> None:
+            np.multiply(field, weight[slab], out=made[slab])
+
+        def add(slab: slice, source: Float) -> None:
+            np.multiply(source, scale[slab], out=made[slab])
+            made[slab] += ridge * image[slab]
+
+        self.stream(lambda slab: image[slab] * scale[slab], weigh)
+        self.stream(lambda slab: made[slab], add)
+        return made
 
     @cached_property
     def turned_kernel(self) -> Float:
