@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
@@ -57,6 +58,9 @@ def side_by_side(works: Sequence[Callable[[], Any]]) -> list[Any]:
 def _pool(threads: int) -> ThreadPoolExecutor:
     """Return threads that stay: what a new one frees goes back to the system with it."""
     return ThreadPoolExecutor(threads, "slabs")
+
+
+os.register_at_fork(after_in_child=_pool.cache_clear)  # a fork has none of the threads
 
 
 def product(

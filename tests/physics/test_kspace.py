@@ -49,6 +49,19 @@ def test_the_number_of_threads_does_not_matter(thin, rng):
     np.testing.assert_array_equal(found[0], found[2])
 
 
+def test_torch_has_one_thread_in_each_slab(thin):
+    dipole = DipoleConvolution((40, 36, 34), (1, 1, 1))
+    chi, seen = np.zeros(dipole.shape, np.float32), []
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        with sf.set_workers(2):
+            dipole.stream(lambda slab: chi[slab], lambda *_: seen.append(torch.get_num_threads()))
+    finally:
+        torch.set_num_threads(before)
+    assert set(seen) == {1}
+
+
 def test_an_image_may_become_its_own_field(thin, rng):
     dipole = DipoleConvolution((30, 20, 22), (1, 1, 1))
     image = rng.standard_normal(dipole.shape).astype(np.float32)

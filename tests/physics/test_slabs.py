@@ -1,6 +1,8 @@
 """What runs on several threads comes back in order, once each, with its errors."""
 
+import multiprocessing
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -25,6 +27,20 @@ def test_what_is_within_a_thread_starts_no_more():
     with sf.set_workers(2):
         inner = side_by_side([lambda: side_by_side([threading.get_ident] * 3)] * 2)
     assert all(len(set(idents)) == 1 for idents in inner)
+
+
+def test_a_fork_has_threads_of_its_own():
+    def twice():
+        met = threading.Barrier(2, timeout=10)
+        with sf.set_workers(2):
+            side_by_side([met.wait, met.wait])
+
+    twice()
+    time.sleep(0.2)  # until both threads wait for more
+    child = multiprocessing.get_context("fork").Process(target=twice, daemon=True)
+    child.start()
+    child.join(20)
+    assert child.exitcode == 0
 
 
 def test_an_error_comes_out():
