@@ -22,7 +22,7 @@ from benchmarks import heads
 from qsmbids.background import METHODS, remove_background
 from qsmbids.inversion import METHODS as INVERSIONS
 from qsmbids.masking import reliability_mask
-from qsmbids.masking.morphology import dilate, erode
+from qsmbids.physics.morphology import dilate, erode
 
 INNER = 7.0  # mm below the brain's surface, so that all methods are scored in one place too
 RECIPES = (

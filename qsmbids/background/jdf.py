@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.fft as sf
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, distance_transform_edt
+from scipy.ndimage import binary_dilation
 
 from qsmbids.array_types import Bool, Float
 from qsmbids.background.dipole_fit import DipoleFit
 from qsmbids.background.unreliable import reliability
 from qsmbids.checks import check_solver
+from qsmbids.physics.kspace import fast_size
+from qsmbids.physics.morphology import erode
 from qsmbids.physics.noise import noise_level
 from qsmbids.physics.problem import Problem
 
 _MARGIN = 10.0  # mm around the mask in which sources may lie; 20 give the same local field
 _UNMODELLED = 0.005  # ppm; what cubes of one susceptibility leave of a real head's field
-_ROUNDING = 1 + 1e-5  # voxel sizes and depths are not exact
 _COARSE_ITERATIONS = 3  # times those of the finest grid
 
 
@@ -89,16 +89,15 @@ def jdf(
     chi = fit.solve(tolerance, max_iterations, _COARSE_ITERATIONS * max_iterations)
     chi[wider.mask] = 0
     background = fit.dipole(chi)[inside] + offset
-    depth = distance_transform_edt(np.pad(mask, 1), sampling=voxel_size)[1:-1, 1:-1, 1:-1]
     # the erosion in mm, or the shortest edge of a voxel if that is longer
-    least = max(erosion, min(voxel_size) * _ROUNDING) if erosion > 0 else 0.0
-    return field - background, depth > least
+    depth = max(erosion, min(voxel_size)) if erosion > 0 else 0.0
+    return field - background, erode(mask, depth, voxel_size)
 
 
 def _border(size: int, edge: float) -> tuple[int, int]:
     """Return how many voxels to put before and behind an axis, for a size that transforms fast."""
     least = int(np.ceil(_MARGIN / edge))
-    return least, sf.next_fast_len(size + 2 * least, real=True) - size - least
+    return least, fast_size(size + 2 * least) - size - least
 
 
 def _plane(field: Float, precision: Float) -> Float:

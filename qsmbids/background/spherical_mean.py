@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import sph_harm_y
 
 from qsmbids.array_types import Bool, Complex, Float
+from qsmbids.physics.kspace import fast_size
 
 
 def sphere(
@@ -104,7 +105,7 @@ class MeanValue:
     def __init__(self, shape: Sequence[int], voxel_size: Sequence[float]):
         self.shape = tuple(int(n) for n in shape)
         self.voxel_size = tuple(voxel_size)
-        self.padded = tuple(sf.next_fast_len(n, real=True) for n in self.shape)
+        self.padded = tuple(fast_size(n) for n in self.shape)
         self._inside = tuple(slice(0, n) for n in self.shape)
 
     def spectrum(self, weights: NDArray[np.float64]) -> Float:

@@ -9,7 +9,6 @@ from qsmbids.masking.masking_methods import METHODS
 
 if TYPE_CHECKING:
     from qsmbids.masking.extraction import BrainMask, brain_mask
-    from qsmbids.masking.morphology import erode
     from qsmbids.masking.reliability import Reliability, reliability_mask
     from qsmbids.masking.threshold import signal_mask
 
@@ -18,7 +17,6 @@ __all__ = [
     "BrainMask",
     "Reliability",
     "brain_mask",
-    "erode",
     "reliability_mask",
     "signal_mask",
 ]
@@ -27,7 +25,6 @@ __getattr__ = lazily(
     __name__,
     {
         "BrainMask brain_mask": "extraction",
-        "erode": "morphology",
         "Reliability reliability_mask": "reliability",
         "signal_mask": "threshold",
     },

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from qsmbids.array_types import Mask
 from qsmbids.masking.masking_methods import METHODS
-from qsmbids.masking.morphology import fill_holes, largest_component
 from qsmbids.masking.plausibility import demand_brain, doubts
 from qsmbids.masking.result import Extraction
 from qsmbids.masking.threshold import positive, signal_mask
+from qsmbids.physics.morphology import fill_holes, largest_component
 
 _LEAST_ZEROS = 0.2  # of the voxels of a stripped image
 _SAME = 0.88  # Dice coefficient of brain and signal; a defaced head has 0.8 at most

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from qsmbids.array_types import Float, Mask
 from qsmbids.errors import InputError
-from qsmbids.masking.morphology import closing, fill_holes, largest_component, opening
+from qsmbids.physics.morphology import closing, fill_holes, largest_component, opening
 
 _LOST = 0.1  # of the brain's median weight: there is next to no signal
 _WEAK = 0.3  # of it: not to be believed beside an unreliable voxel

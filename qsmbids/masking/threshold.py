@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from qsmbids.array_types import Mask
 from qsmbids.errors import InputError
-from qsmbids.masking.morphology import fill_holes, largest_component
+from qsmbids.physics.morphology import fill_holes, largest_component
 
 _BINS = 256
 _LEAST_CONTRAST = 3.5  # tissue over background; below it there is no background in the volume

@@ -73,11 +73,16 @@ class Block(nn.Module):
         x = functional.conv3d(fine, near, self.conv.bias, padding=1)
         layout = torch.channels_last_3d
         kernel = upsampling_kernel(far).contiguous(memory_format=layout)
-        return x.add_(functional.conv_transpose3d(coarse, kernel, stride=2, padding=1))
+        doubled = functional.conv_transpose3d(coarse, kernel, stride=2, padding=1)
+        return x.add_(doubled[..., : x.shape[2], : x.shape[3], : x.shape[4]])
 
 
 def halved(x: Tensor) -> Tensor:
-    """Return the maxima of ``x`` (batch, channel, x, y, z) over blocks of 2x2x2 voxels."""
+    """Return the maxima of ``x`` (batch, channel, x, y, z) over blocks of 2x2x2 voxels.
+
+    Zeros follow an axis that is odd.
+    """
+    x = _even(x)
     if x.requires_grad:
         # outside of autocast, which would make it single precision first
         with torch.autocast(x.device.type, enabled=False):
@@ -86,6 +91,11 @@ def halved(x: Tensor) -> Tensor:
         pairs = torch.unflatten(x, axis, (-1, 2))
         x = torch.maximum(pairs.select(axis + 1, 0), pairs.select(axis + 1, 1))
     return x
+
+
+def _even(x: Tensor) -> Tensor:
+    behind = [p for n in reversed(x.shape[2:]) for p in (0, n % 2)]
+    return functional.pad(x, behind) if any(behind) else x  # which would copy it all the same
 
 
 def upsampling_kernel(weight: Tensor) -> Tensor:
@@ -112,8 +122,8 @@ class UNet(nn.Module):
     """Encoder and decoder with one convolution a level on each side, joined by concatenation.
 
     Max pooling by 2 on the way down, nearest upsampling on the way up, a linear 1x1x1
-    convolution at the end. Any image size is taken: zeros are put behind the end of each axis
-    up to the next multiple of ``2 ** (levels - 1)``, and cut off again.
+    convolution at the end. Any image size is taken: at each level one plane of zeros is put behind
+    the end of each axis that is odd, and cut off again.
 
     Parameters
     ----------
@@ -171,11 +181,10 @@ class UNet(nn.Module):
     def forward(self, x: Tensor, domain: int = 0) -> Tensor:
         """Return (batch, output, x, y, z) float32 for ``x`` (batch, channel, x, y, z)."""
         size = x.shape[2:]
-        padding = [p for n in reversed(size) for p in (0, -n % self.multiple)]
-        x = functional.pad(x, padding).contiguous(memory_format=torch.channels_last_3d)
+        x = _even(x).contiguous(memory_format=torch.channels_last_3d)
         # Where the first axis of a level is two voxels long, oneDNN's bfloat16 gives weight
         # gradients that are noise (torch 2.13, error 100 %).
-        sound = x.shape[2] // self.multiple > 2
+        sound = x.shape[2] > 2 * self.multiple
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.use_bfloat16 and sound):
             fine, coarse = self._run(x, domain)
             # the images of the last block are the largest of all: no whole one is made of a

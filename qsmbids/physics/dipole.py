@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from qsmbids.array_types import Complex, Float
 from qsmbids.physics.kernel import dipole_kernel, frequencies
-from qsmbids.physics.kspace import Sink, Source, through_kspace, turned
+from qsmbids.physics.kspace import Sink, Source, fast_size, through_kspace, turned
 from qsmbids.physics.slabs import product
 
 Array = TypeVar("Array", bound=Any)
@@ -130,7 +130,7 @@ class DipoleConvolution(DipoleOperator[Float]):
     ):
         self.shape = tuple(int(n) for n in shape)
         self.voxel_size, self.b0_dir = tuple(voxel_size), tuple(b0_dir)
-        self.padded = tuple(sf.next_fast_len(n + margin, real=True) for n in self.shape)
+        self.padded = tuple(fast_size(n + margin) for n in self.shape)
         self.kernel = dipole_kernel(self.padded, voxel_size, b0_dir)
         self._inside = tuple(slice(0, n) for n in self.shape)
         if blur:

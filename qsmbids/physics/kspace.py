@@ -10,8 +10,28 @@ import numpy as np
 from qsmbids.array_types import Complex, Float
 from qsmbids.physics.slabs import in_slabs
 
+_FACTORS = (2, 3, 5, 7)
+
 Source = Callable[[slice], Float]
 Sink = Callable[[slice, Float], None]
+
+
+def fast_size(least: int) -> int:
+    """Return the first even size from ``least`` on that transforms fast, in SciPy and in MKL.
+
+    MKL takes a quarter longer where the last axis is odd, or a size holds a factor of 11.
+    """
+    size = least + least % 2
+    while not _has_small_factors(size):
+        size += 2
+    return size
+
+
+def _has_small_factors(size: int) -> bool:
+    for factor in _FACTORS:
+        while size % factor == 0:
+            size //= factor
+    return size == 1
 
 
 def through_kspace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from qsmbids.networks import losses  # noqa: E402
 from qsmbids.networks import weights_file as files  # noqa: E402
 from qsmbids.networks.architectures import ARCHITECTURES  # noqa: E402
 from qsmbids.networks.base import InversionNet  # noqa: E402
-from qsmbids.networks.device import is_out_of_memory  # noqa: E402
+from qsmbids.networks.device import has_bfloat16, is_out_of_memory  # noqa: E402
 from qsmbids.networks.direct import DeepImagePrior, DirectNet  # noqa: E402
 from qsmbids.networks.unet import UNet  # noqa: E402
 from qsmbids.networks.unrolled import UnrolledNet  # noqa: E402
@@ -263,3 +264,20 @@ def test_the_table_weights_files_and_patches_do_without_torch():
 )
 def test_what_says_that_memory_ran_out(error, out):
     assert is_out_of_memory(error) is out
+
+
+@pytest.mark.parametrize(
+    ("features", "intel", "expected"),
+    [
+        (set(), True, False),
+        ({"avx512_bf16"}, True, False),
+        ({"avx512_bf16"}, False, True),
+        ({"avx512_bf16", "amx_tile"}, True, True),
+    ],
+)
+def test_bfloat16_is_used_where_it_is_the_faster_one(monkeypatch, features, intel, expected):
+    for name in ("avx512_bf16", "amx_tile"):
+        known = partial(features.__contains__, name)
+        monkeypatch.setattr(torch.cpu, f"_is_{name}_supported", known, raising=False)
+    monkeypatch.setattr("qsmbids.networks.device._is_from_intel", lambda: intel)
+    assert has_bfloat16("cpu") is expected

@@ -1,4 +1,4 @@
-"""A U-Net in slabs is the U-Net."""
+"""A U-Net in slabs is the U-Net, and no level is larger than it has to be."""
 
 import pytest
 
@@ -17,3 +17,13 @@ def test_a_large_volume_is_what_it_would_be_at_once(monkeypatch, bfloat16):
         at_once = net(x)
         monkeypatch.setattr(unet, "_LARGE", 0)
         torch.testing.assert_close(net(x), at_once)
+
+
+def test_a_level_has_half_the_size_of_the_one_above_and_no_more():
+    net, sizes = UNet(inputs=1, base=2, levels=4).eval(), []
+    for block in net.encoder:
+        block.register_forward_pre_hook(lambda _, given: sizes.append(tuple(given[0].shape[2:])))
+    with torch.inference_mode():
+        out = net(torch.randn(1, 1, 17, 20, 33))
+    assert sizes == [(18, 20, 34), (9, 10, 17), (5, 5, 9), (3, 3, 5)]
+    assert out.shape == (1, 1, 17, 20, 33)

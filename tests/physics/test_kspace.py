@@ -5,6 +5,7 @@ import pytest
 import scipy.fft as sf
 
 from qsmbids.physics import DipoleConvolution, slabs
+from qsmbids.physics.kspace import fast_size
 
 torch = pytest.importorskip("torch")
 
@@ -84,3 +85,8 @@ def test_an_error_in_a_slab_is_not_lost(thin):
 
     with sf.set_workers(2), pytest.raises(RuntimeError, match="no more"):
         dipole.stream(lambda slab: chi[slab], fail)
+
+
+def test_sizes_that_transform_fast_are_even_and_near():
+    assert [fast_size(n) for n in (1, 16, 165, 196, 199, 251)] == [2, 16, 168, 196, 200, 252]
+    assert all(n <= fast_size(n) <= 1.15 * n for n in range(8, 700))

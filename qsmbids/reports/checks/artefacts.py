@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from qsmbids.array_types import Mask
 from qsmbids.bids.volume import Image
 from qsmbids.physics.kernel import frequencies
+from qsmbids.physics.kspace import fast_size
 from qsmbids.physics.problem import demean
 from qsmbids.reports.checks.check import Check
 
@@ -82,7 +83,7 @@ def cone_excess(
     After Milovic et al., Magn Reson Med 85:480 (2021), who compare the spectrum by the kernel's
     size.
     """
-    shape = tuple(sf.next_fast_len(n, real=True) for n in chi.shape)
+    shape = tuple(fast_size(n) for n in chi.shape)
     k = frequencies(shape, voxel_size)
     k2 = k[0] ** 2 + k[1] ** 2 + k[2] ** 2
     along = sum(b * one for b, one in zip(b0_dir, k, strict=True))

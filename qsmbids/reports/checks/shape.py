@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 from qsmbids.array_types import Bool, Float
 from qsmbids.phase.field_sign import TISSUE_MINUS_AIR
 from qsmbids.physics.kernel import frequencies
+from qsmbids.physics.kspace import fast_size
 from qsmbids.reports.checks.blocks import Blocks
 
 _EDGE = 5.0  # mm
@@ -122,7 +123,7 @@ class _Model:
         up = b0_dir[axis] > 0  # the head goes on downwards, not upwards
         beyond = slice(pad + tissue.shape[axis], None) if up else slice(0, pad)
         np.moveaxis(longer, axis, 0)[beyond] = 0
-        padded = tuple(sf.next_fast_len(n, real=True) for n in longer.shape)
+        padded = tuple(fast_size(n) for n in longer.shape)
         k = frequencies(padded, edges)
         k2 = k[0] ** 2 + k[1] ** 2 + k[2] ** 2
         k2[0, 0, 0] = 1.0

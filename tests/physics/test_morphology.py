@@ -6,8 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from qsmbids.masking import erode
-from qsmbids.masking.morphology import closing, dilate, fill_holes, largest_component, opening
+from qsmbids.physics.morphology import (
+    closing,
+    dilate,
+    erode,
+    fill_holes,
+    largest_component,
+    opening,
+)
 
 
 def blob(shape, seed):

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from qsmbids.array_types import Mask
-from qsmbids.physics import bounding_box
+from qsmbids.physics.geometry import bounding_box
 
 
 def erode(mask: ArrayLike, radius_mm: float, voxel_size: Sequence[float]) -> Mask:
