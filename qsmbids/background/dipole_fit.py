@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,14 +9,13 @@ import numpy as np
 import scipy.fft as sf
 
 from qsmbids.array_types import Bool, Float
-from qsmbids.background.multigrid import CoarseGrid
+from qsmbids.physics.coarse_grid import coarser
 from qsmbids.physics import DipoleConvolution
 from qsmbids.physics.problem import Problem
 from qsmbids.physics.slabs import product
 from qsmbids.physics.solve import conjugate_gradients
 
 _BLUR = 0.5  # voxels: a source outside has a harmonic field inside
-_COARSEST = 4.0  # mm; a coarser grid does not know the brain's surface
 _EVENED = 0.2  # power of the diagonal, by trial; more is better for the field, worse for nuclei
 
 
@@ -49,27 +47,13 @@ class DipoleFit:
 
     def solve(self, tolerance: float, iterations: int, coarse_iterations: int) -> Float:
         """Return the susceptibility (x, y, z) in ppm, from that on a coarser grid."""
-        edges = self.problem.voxel_size
-        shortest = min(edges)
-        joined = [2 if s < 1.5 * shortest else 1 for s in edges]
-        start = None
-        if 2 * shortest <= _COARSEST:
-            grid = CoarseGrid(self.problem.mask, joined)
-            if grid.mask.any():
-                coarse = self._on(grid, joined)
-                start = grid.spread(coarse.solve(tolerance, coarse_iterations, coarse_iterations))
+        start, found = None, coarser(self.problem, self.precision)
+        if found is not None:
+            grid, problem, precision = found
+            gaps = grid.mean(self.gaps.astype(np.float32)) > 0
+            coarse = DipoleFit(problem, precision, gaps, self.scales)
+            start = grid.spread(coarse.solve(tolerance, coarse_iterations, coarse_iterations))
         return self._fit(tolerance, iterations, start)
-
-    def _on(self, grid: CoarseGrid, joined: Sequence[int]) -> DipoleFit:
-        fine = self.problem
-        precision, field = (
-            grid.mean(self.precision),
-            grid.mean(self.precision * fine.field),
-        )
-        np.divide(field, precision, out=field, where=precision > 0)
-        size = tuple(s * j for s, j in zip(fine.voxel_size, joined, strict=True))
-        gaps = grid.mean(self.gaps.astype(np.float32)) > 0
-        return DipoleFit(Problem(field, grid.mask, size, fine.b0_dir), precision, gaps, self.scales)
 
     def _fit(self, tolerance: float, iterations: int, start: Float | None) -> Float:
         """Solve for chi / s, in which the problem is far better conditioned than in chi.

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from qsmbids.array_types import Bool, Float
-from qsmbids.background.multigrid import CoarseGrid
+from qsmbids.physics.coarse_grid import CoarseGrid
 from qsmbids.background.pdf import fit_dipoles
 from qsmbids.background.spherical_mean import MeanValue, sphere
 from qsmbids.background.unreliable import inpaint, reliability

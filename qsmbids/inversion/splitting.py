@@ -59,6 +59,15 @@ class WeightedData:
         return np.multiply(self.target[slab], DATA_COUPLING)
 
     def start(self, slab: slice, model: Float) -> None:
+        """Begin with the z in a slab that a step from z = D chi leads to, and its dual."""
+        dual, target = self.dual[slab], self.target[slab]
+        np.multiply(model, DATA_COUPLING, out=target)
+        target += self.weighted[slab]
+        target /= self.divisor[slab]
+        np.subtract(model, target, out=dual)
+        target -= dual
+
+    def hold(self, slab: slice, model: Float) -> None:
         """Begin with z = D chi in a slab and the dual that holds it there, the data's pull."""
         dual, target = self.dual[slab], self.target[slab]
         np.subtract(self.divisor[slab], DATA_COUPLING, out=target)  # the squared weight

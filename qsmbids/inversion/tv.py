@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from qsmbids.array_types import Bool, Complex, Float
 from qsmbids.checks import check_solver
 from qsmbids.inversion.splitting import Prior, Splitting, WeightedData, pad
 from qsmbids.physics import DipoleConvolution
+from qsmbids.physics.coarse_grid import coarser
 from qsmbids.physics.kspace import through_kspace
 from qsmbids.physics.noise import unexplained_level
 from qsmbids.physics.problem import Problem
 
+COARSE_ITERATIONS, COARSE_SHARE = 12, 0.2
+"""On each coarser grid, and the regularization there: less, for it is a start and no map."""
 LEAST = 3  # iterations: a start is near the solution before what couples it has settled
 
 
@@ -19,7 +24,7 @@ def tv(
     problem: Problem,
     *,
     regularization: float = 0.15,
-    iterations: int = 30,
+    iterations: int = 20,
     tolerance: float = 5e-3,
 ) -> Float:
     r"""Return the map of least total variation that fits the field.
@@ -52,7 +57,7 @@ def tv(
 def minimise(
     problem: Problem,
     regularization: float,
-    iterations: int = 30,
+    iterations: int = 20,
     tolerance: float = 5e-3,
     prior: Float | None = None,
     trust: float = 0.0,
@@ -75,7 +80,9 @@ def minimise(
     edges : (x, y, z) bool array, optional
         Where an edge of the map costs less, ``splitting.AT_EDGES`` of lambda.
     start : (x, y, z) float32 array, optional
-        A map near the solution, inside the mask and around it; zero by default.
+        A map near the solution, inside the mask and around it; by default that on a coarser grid,
+        or zero where the voxels are too large for one. What is smooth takes many iterations on
+        the grid itself.
 
     Returns
     -------
@@ -87,6 +94,8 @@ def minimise(
     if iterations < 1:
         raise ValueError(f"TV needs at least one iteration, not {iterations}")
     check_solver(tolerance, iterations)
+    near = start is not None
+    start = start if near else _on_coarser_grid(problem, regularization)
     dipole, field = problem.dipole, problem.field
     lam = np.float32(regularization * unexplained_level(field, problem.mask))
     known = None if prior is None else Prior(prior, problem.mask, dipole.padded, trust)
@@ -97,12 +106,20 @@ def minimise(
         dipole,
     )
     if start is not None:
-        iteration.start(start)
+        iteration.start(start, near)
     for number in range(iterations):
         if iteration.step() < tolerance and number >= LEAST:
             break
         iteration.splitting.update(iteration.chi)
     return iteration.chi[tuple(slice(n) for n in field.shape)]
+
+
+def _on_coarser_grid(problem: Problem, regularization: float) -> Float | None:
+    found = coarser(problem, problem.squared_weight(), partly=True)
+    if found is None:
+        return None
+    coarse = replace(found.problem, weight=np.sqrt(found.precision))
+    return found.grid.finer(minimise(coarse, COARSE_SHARE * regularization, COARSE_ITERATIONS))
 
 
 class _Iteration:
@@ -119,12 +136,11 @@ class _Iteration:
         self.chi: Float = np.zeros(dipole.padded, np.float32)
         self._norms = np.empty((len(self.chi), 2))  # squared, of step and map, where slabs start
 
-    def start(self, chi: Float) -> None:
-        """Begin at a map (x, y, z) in ppm."""
+    def start(self, chi: Float, near: bool) -> None:
+        """Begin at a map (x, y, z) in ppm, which may be near to the solution."""
         self.chi = pad(chi, self.dipole.padded)
-        through_kspace(
-            [lambda slab: self.chi[slab]], self._convolve, [self.data.start], self.dipole.padded
-        )
+        data = self.data.hold if near else self.data.start
+        through_kspace([lambda slab: self.chi[slab]], self._convolve, [data], self.dipole.padded)
         self.splitting.start(self.chi)
 
     def step(self) -> float:

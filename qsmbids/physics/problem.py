@@ -58,7 +58,7 @@ class Problem:
 
     @property
     def dipole(self) -> DipoleConvolution:
-        """The dipole on the grid of the field, kept until that of another grid is asked for."""
+        """The dipole on the grid of the field, kept until others are asked for."""
         return _dipole(self.field.shape, tuple(self.voxel_size), tuple(self.b0_dir))
 
     @property
@@ -75,7 +75,7 @@ class Problem:
         return squared
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=3)  # a grid and the coarser ones below it
 def _dipole(shape: tuple[int, ...], voxel_size: Vector, b0_dir: Vector) -> DipoleConvolution:
     return DipoleConvolution(shape, voxel_size, b0_dir)
 

@@ -56,11 +56,20 @@ def test_a_start_shortens_the_way_and_does_not_change_where_it_leads(balls):
     _, field, mask = balls
     problem = Problem(field, mask, **AXIAL)
     limit = minimise(problem, 0.15, 300, 1e-6)
-    nearby = minimise(problem, 0.15, 40, 1e-6)
-    few, more = (minimise(problem, 0.15, n, 1e-6, start=nearby) for n in (5, 300))
-    assert error(few, limit, mask) < 0.1 * error(minimise(problem, 0.15, 5), limit, mask)
-    assert error(few, limit, mask) < error(nearby, limit, mask)
-    assert error(more, limit, mask) < 0.5
+    nearby = minimise(problem, 0.15, 10, 1e-6)
+    few, more = (minimise(problem, 0.15, n, 1e-6, start=nearby) for n in (10, 300))
+    assert error(few, limit, mask) < 0.5 * error(nearby, limit, mask)
+    assert error(more, limit, mask) < 0.1
+
+
+def test_a_coarser_grid_shortens_the_way_and_does_not_change_where_it_leads(balls, monkeypatch):
+    _, field, mask = balls
+    problem = Problem(field, mask, **AXIAL)
+    few, limit = (minimise(problem, 0.15, n, 1e-6) for n in (20, 300))
+    monkeypatch.setattr("qsmbids.inversion.tv.coarser", lambda *_, **__: None)
+    cold, same = (minimise(problem, 0.15, n, 1e-6) for n in (20, 300))
+    assert error(same, limit, mask) < 0.5
+    assert error(few, limit, mask) < 0.5 * error(cold, limit, mask)
 
 
 def test_a_good_prior_helps_where_the_field_holds_errors(balls):
