@@ -9,8 +9,8 @@ import numpy as np
 import scipy.fft as sf
 
 from qsmbids.array_types import Bool, Float
-from qsmbids.physics.coarse_grid import coarser
 from qsmbids.physics import DipoleConvolution
+from qsmbids.physics.coarse_grid import coarser
 from qsmbids.physics.problem import Problem
 from qsmbids.physics.slabs import product
 from qsmbids.physics.solve import conjugate_gradients

@@ -7,12 +7,12 @@ import warnings
 import numpy as np
 
 from qsmbids.array_types import Bool, Float
-from qsmbids.physics.coarse_grid import CoarseGrid
 from qsmbids.background.pdf import fit_dipoles
 from qsmbids.background.spherical_mean import MeanValue, sphere
 from qsmbids.background.unreliable import inpaint, reliability
 from qsmbids.checks import check_solver
 from qsmbids.errors import QsmbidsWarning
+from qsmbids.physics.coarse_grid import CoarseGrid
 from qsmbids.physics.problem import Problem, Vector
 from qsmbids.physics.solve import conjugate_gradients
 

@@ -8,8 +8,8 @@ from scipy.ndimage import distance_transform_edt
 
 from qsmbids.background import remove_background
 from qsmbids.background.dipole_fit import DipoleFit
-from qsmbids.physics.coarse_grid import CoarseGrid
 from qsmbids.physics import Problem, forward_field
+from qsmbids.physics.coarse_grid import CoarseGrid
 
 SHAPE, SIZE, B0 = (44, 46, 40), (2.0, 2.0, 2.0), (0.0, 0.2, 0.98)
 
