@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from qsmbids.freed_memory import nothing_kept
 from qsmbids.inversion.network_results import computed_on, load, with_uncertainty
 from qsmbids.inversion.reconstruction import Reconstruction
 from qsmbids.physics import Problem
@@ -59,7 +58,7 @@ def network(
         raise ValueError(f"memory_gb must be positive, not {memory_gb}")
     mirrors(average)  # refuses what is no number of mirror images
     model, card, details = load(weights)
-    with torch_threads(), nothing_kept():
+    with torch_threads():
         predictor = Predictor(model, problem, card)
         chi = predict(predictor, consistency=consistency, memory_gb=memory_gb, average=average)
     found = Reconstruction(chi, details={**details, **computed_on(problem.device)})

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qsmbids.array_types import Float
-from qsmbids.freed_memory import nothing_kept
 from qsmbids.inversion.reconstruction import Reconstruction
 from qsmbids.physics.problem import Problem
 
@@ -41,7 +40,7 @@ def with_uncertainty(found: Reconstruction, problem: Problem) -> Reconstruction:
     from qsmbids.networks.device import torch_threads
     from qsmbids.networks.weights_file import describe
 
-    with torch_threads(), nothing_kept():
+    with torch_threads():
         sigma = predict_uncertainty(found.chi, problem)
     about = {"UncertaintyWeights": describe("uncertainty", "uncertainty")}
     return replace(found, uncertainty=sigma, details={**found.details, **about})

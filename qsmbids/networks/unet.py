@@ -10,6 +10,7 @@ from torch.nn import functional
 
 NORMS = ("none", "batch", "domain")
 _AT_ONCE = 16  # slices of the last sum: in single precision, all of a volume take much memory
+_SLAB = 32  # slices of the first level's images that are made at once of a large volume
 _LARGE = 2**21  # voxels; of smaller volumes oneDNN takes longer in parts than at once
 
 
@@ -186,22 +187,58 @@ class UNet(nn.Module):
         # gradients that are noise (torch 2.13, error 100 %).
         sound = x.shape[2] > 2 * self.multiple
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.use_bfloat16 and sound):
-            fine, coarse = self._run(x, domain)
-            # the images of the last block are the largest of all: no whole one is made of a
-            # large volume, unless it has to be kept for a gradient
-            whole = fine.requires_grad or self.training or fine[0, 0].numel() < _LARGE
-            step = fine.shape[2] if whole else 2 * _AT_ONCE
-            starts = range(0, fine.shape[2], step)
-            parts = [self._end(fine, coarse, slice(n, n + step), domain) for n in starts]
-        return torch.cat(parts, 2)[..., : size[0], : size[1], : size[2]]
+            # the images of the first level are the largest of all: no whole one is made of a large
+            # volume, unless it has to be kept for a gradient
+            if torch.is_grad_enabled() or self.training or x[0, 0].numel() < _LARGE:
+                first = self.encoder[0](x, domain)
+                out = self._end(first, self._below(first, domain), domain)
+            else:
+                out = self._in_slabs(x, domain)
+        return out[..., : size[0], : size[1], : size[2]]
 
-    def _end(self, fine: Tensor, coarse: Tensor | None, slab: slice, domain: int) -> Tensor:
-        """Return the output in a slab along the first axis, from two planes more at each end."""
-        start = max(slab.start - 2, 0)
-        x = fine[:, :, start : slab.stop + 2]
+    def _in_slabs(self, x: Tensor, domain: int) -> Tensor:
+        """Make the first level's images twice, a slab along the first axis at a time."""
+        last, count = x.shape[2], max(1, round(x.shape[2] / _SLAB))
+        # of about one size: oneDNN takes thrice as long for the few planes that would be left over
+        ends = [2 * (last * n // (2 * count)) for n in range(count + 1)]
+        slabs = list(pairwise(ends))
+        coarse = None
+        if len(self.encoder) > 1:
+            halves = torch.cat([halved(self._first(x, *slab, domain)) for slab in slabs], 2)
+            coarse = self._decoded(halves, domain)
+        parts = []
+        for start, stop in slabs:
+            near, far = max(start - 2, 0), min(stop + 2, last)
+            below = None if coarse is None else coarse[:, :, near // 2 : far // 2]
+            part = self._end(self._first(x, near, far, domain), below, domain)
+            parts.append(part[:, :, start - near :][:, :, : stop - start])
+        return torch.cat(parts, 2)
+
+    def _first(self, x: Tensor, start: int, stop: int, domain: int) -> Tensor:
+        """Return the first level's image from one plane along the first axis to another."""
+        near = max(start - 1, 0)
+        image: Tensor = self.encoder[0](x[:, :, near : stop + 1], domain)
+        return image[:, :, start - near : stop - near]
+
+    def _below(self, x: Tensor, domain: int) -> Tensor | None:
+        """Return what the last block of the decoder joins to ``x``, if there is a decoder."""
+        return self._decoded(halved(x), domain) if len(self.encoder) > 1 else None
+
+    def _decoded(self, x: Tensor, domain: int) -> Tensor:
+        """Return the decoder's second but last output, from the second level's input."""
+        skips: list[Tensor] = []
+        for level, block in enumerate(self.encoder[1:]):
+            x = block(halved(x) if level else x, domain)
+            skips.append(x)
+        x = skips.pop()
+        for block in reversed(self.decoder[1:]):
+            x = block(skips.pop(), domain, x)
+        return x
+
+    def _end(self, x: Tensor, coarse: Tensor | None, domain: int) -> Tensor:
+        """Return the output from the first level's image and the decoder's one below."""
         if coarse is not None:
-            x = self.decoder[0](x, domain, coarse[:, :, start // 2 : slab.stop // 2 + 1])
-        x = x[:, :, slab.start - start :][:, :, : slab.stop - slab.start]
+            x = self.decoder[0](x, domain, coarse)
         with torch.autocast(x.device.type, enabled=False):
             return torch.cat([self._sum(part) for part in torch.split(x, _AT_ONCE, 2)], 2)
 
@@ -210,16 +247,3 @@ class UNet(nn.Module):
         # matrix product, which is several times faster than a 1x1x1 convolution.
         weight = self.last.weight.flatten(1)
         return functional.linear(x.movedim(1, -1).float(), weight, self.last.bias).movedim(-1, 1)
-
-    def _run(self, x: Tensor, domain: int) -> tuple[Tensor, Tensor | None]:
-        """Return what the last block of the decoder joins, if there is a decoder."""
-        skips: list[Tensor] = []
-        for level, block in enumerate(self.encoder):
-            x = block(halved(x) if level else x, domain)
-            skips.append(x)
-        x = skips.pop()
-        if not skips:
-            return x, None
-        for block in reversed(self.decoder[1:]):
-            x = block(skips.pop(), domain, x)
-        return skips.pop(), x

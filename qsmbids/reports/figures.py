@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from qsmbids.bids.volume import Image
 from qsmbids.reports.picture import data_uri
@@ -41,6 +42,9 @@ def histogram(values: Mapping[str, Image], limit: float = 0.3) -> str:
     axes.axvline(0, color=FAINT, lw=0.8, ls=":")
     axes.set_yscale("log")
     axes.set_ylim(bottom=1e-3)
+    # powers and small ticks would take two thirds of the drawing
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.set_xlim(-limit, limit)
     axes.set_xlabel("susceptibility (ppm); the end bins hold what lies beyond", color=TEXT)
     axes.set_ylabel("% of voxels", color=TEXT)

@@ -117,8 +117,9 @@ def test_resampling_keeps_a_dipole_field_a_dipole_field(voxel, b0):
     )
     expected = Dipole.on(resampling.shape, (1, 1, 1))(chi_there)
     middle = tuple(slice(n // 2 - 6, n // 2 + 6) for n in resampling.shape)
-    error = (expected - field_there)[0, 0][middle].norm() / expected[0, 0][middle].norm()
-    assert float(error) < 0.1  # of which most is the coarse native grid
+    # less their means: those depend on how far either grid is padded
+    there, wanted = (f[0, 0][middle] - f[0, 0][middle].mean() for f in (field_there, expected))
+    assert float((there - wanted).norm() / wanted.norm()) < 0.1  # most of it the native grid's
 
 
 def test_fields_are_resampled_beyond_cubic_voxels_and_an_axial_field():
