@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import binary_fill_holes, gaussian_filter
+from scipy.ndimage import gaussian_filter
 
 from qsmbids.array_types import Bool, Float
+from qsmbids.physics.morphology import fill_holes
 from qsmbids.physics.problem import Problem
 
 _NOISE_IS_LOCAL_FIELD = 0.05  # weight, relative to the median, at which both are alike
@@ -76,5 +77,5 @@ def trusted(mask: Bool, weight: Float) -> Bool:
     weight : (x, y, z) float32 array
         Proportional to 1/noise.
     """
-    kept: Bool = mask & binary_fill_holes(mask & (reliability(weight, mask) >= 0.5))
+    kept: Bool = mask & fill_holes(mask & (reliability(weight, mask) >= 0.5))
     return kept

@@ -135,12 +135,16 @@ def estimate_field(
         result[inside] = values
         return result
 
+    found = {
+        "field": fitted.line.slope * to_ppm,
+        "noise": noise,
+        "offset": wrapped(fitted.line.offset),
+        "weight": weight,
+        "residual": fitted.residual,
+    }
+    images = side_by_side([partial(image, values) for values in found.values()])
     return FieldEstimate(
-        field=image(fitted.line.slope * to_ppm),
-        noise=image(noise),
-        offset=image(wrapped(fitted.line.offset)),
-        weight=image(weight),
-        residual=image(fitted.residual),
+        **dict(zip(found, images, strict=True)),
         warnings=tuple([doubt] * bool(doubt) + fitted.warnings),
     )
 

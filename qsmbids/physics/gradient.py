@@ -55,13 +55,12 @@ def laplacian_spectrum(shape: Sequence[int], voxel_size: Sequence[float]) -> Flo
     nx, ny, nz = shape
     sx, sy, sz = (float(s) ** 2 for s in spacing(voxel_size))
 
-    def part(frequency: NDArray[Any], scale: float) -> NDArray[Any]:
-        return scale * (2 - 2 * np.cos(2 * np.pi * frequency))
+    def part(frequency: NDArray[Any], scale: float) -> Float:
+        return (scale * (2 - 2 * np.cos(2 * np.pi * frequency))).astype(np.float32)
 
-    spectrum: NDArray[Any] = (
+    spectrum: Float = (
         part(np.fft.fftfreq(nx), sx)[:, None, None]
         + part(np.fft.fftfreq(ny), sy)[None, :, None]
         + part(np.fft.rfftfreq(nz), sz)[None, None, :]
     )
-    result: Float = spectrum.astype(np.float32)
-    return result
+    return spectrum

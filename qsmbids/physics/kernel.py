@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from qsmbids.physics.slabs import in_slabs
+
 
 def frequencies(shape: Sequence[int], voxel_size: Sequence[float]) -> list[NDArray[np.float64]]:
     """Return k along each axis in 1/mm, shaped to broadcast, for the layout of ``rfftn``."""
@@ -50,14 +52,22 @@ def dipole_kernel(
     """
     b = np.asarray(b0_dir, dtype=float)
     b = b / np.linalg.norm(b)
-    k = frequencies(shape, voxel_size)
-    k2 = k[0] ** 2 + k[1] ** 2 + k[2] ** 2
-    k2[0, 0, 0] = 1.0
-    odd, nyquist2 = zip(*map(_split_nyquist, k, shape), strict=True)
-    projection2 = (odd[0] * b[0] + odd[1] * b[1] + odd[2] * b[2]) ** 2
-    for squared, component in zip(nyquist2, b, strict=True):
-        projection2 += squared * component**2
-    kernel: NDArray[np.float32] = (1 / 3 - projection2 / k2).astype(np.float32)
+    x, y, z = frequencies(shape, voxel_size)
+    (odd_x, nyquist_x), (odd_y, nyquist_y), (odd_z, nyquist_z) = (
+        _split_nyquist(k, n) for k, n in zip((x, y, z), shape, strict=True)
+    )
+    kernel = np.empty((*shape[:2], z.size), np.float32)
+
+    def fill(slab: slice) -> None:
+        k2 = x[slab] ** 2 + y**2 + z**2
+        k2[k2 == 0] = 1.0
+        projection2 = (odd_x[slab] * b[0] + odd_y * b[1] + odd_z * b[2]) ** 2
+        projection2 += nyquist_x[slab] * b[0] ** 2
+        projection2 += nyquist_y * b[1] ** 2
+        projection2 += nyquist_z * b[2] ** 2
+        kernel[slab] = 1 / 3 - projection2 / k2
+
+    in_slabs(fill, kernel.shape)
     kernel[0, 0, 0] = 0.0
     return kernel
 

@@ -40,7 +40,10 @@ def in_slabs(work: Callable[[slice], Any], shape: Sequence[int]) -> list[Any]:
 
 
 def side_by_side(works: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Call functions on as many threads as transforms have; return what they return, in order."""
+    """Call functions on as many threads as transforms have; return what they return, in order.
+
+    This thread takes its share.
+    """
     threads = min(sf.get_workers(), len(works))
     if threads < 2:
         return [work() for work in works]
@@ -48,9 +51,12 @@ def side_by_side(works: Sequence[Callable[[], Any]]) -> list[Any]:
     def run(first: int) -> list[Any]:
         return [work() for work in works[first::threads]]
 
+    others = [_pool(threads - 1).submit(run, first) for first in range(1, threads)]
     made: list[Any] = [None] * len(works)
-    for first, part in enumerate(_pool(threads).map(run, range(threads))):
-        made[first::threads] = part
+    with sf.set_workers(1):  # as on the others: within none of them another starts
+        made[::threads] = run(0)
+    for first, other in enumerate(others, start=1):
+        made[first::threads] = other.result()
     return made
 
 
