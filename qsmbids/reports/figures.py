@@ -14,13 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from qsmbids.bids.volume import Image
-from qsmbids.reports.picture import data_uri
+from qsmbids.reports.picture import PANEL, TEXT, WEBP, WIDTH, data_uri
 
-PANEL = "#14161a"
-TEXT = "#d6d9de"
 FAINT = "#8b929c"
 METHOD_COLOURS = ("#4cc9f0", "#ffb703", "#f2799b", "#8ac926", "#b79cff", "#e0e0e0")
-WIDTH = 1360
 DPI = 100
 
 
@@ -107,8 +104,7 @@ def _cycle(n: int) -> list[str]:
 def webp(figure: Figure) -> bytes:
     """Return a figure as a WebP image."""
     buffer = io.BytesIO()
-    # method 4, the default, takes twice the time for files 6 % smaller
-    FigureCanvasAgg(figure).print_webp(buffer, pil_kwargs={"quality": 85, "method": 2})
+    FigureCanvasAgg(figure).print_webp(buffer, pil_kwargs=WEBP)
     return buffer.getvalue()
 
 

@@ -1,9 +1,15 @@
-"""What a page says of a picture, and the picture itself."""
+"""What a page says of a picture, the picture itself, and what all of them share."""
 
 from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+
+PANEL = "#14161a"
+TEXT = "#d6d9de"
+WIDTH = 1360  # pixels
+# method 4, the default, takes twice the time for files 6 % smaller
+WEBP = {"quality": 85, "method": 2}
 
 
 @dataclass(frozen=True)

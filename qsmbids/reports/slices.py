@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-# ruff: noqa: TID253 - imported with the page only, see the package's __getattr__
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
 from qsmbids.array_types import Mask
 from qsmbids.bids.volume import Image
-from qsmbids.reports.figures import DPI, PANEL, TEXT, WIDTH, webp
-from qsmbids.reports.picture import data_uri
+from qsmbids.reports.canvas import Box, Canvas
+from qsmbids.reports.picture import WIDTH, data_uri
 from qsmbids.reports.view import View
 
 OUTLINES = {
@@ -98,57 +93,34 @@ def drawn(
     scale = min(scale, _TALLEST / sum(tallest))
     heights = [tall * scale for tall in tallest]
     height = sum(heights) + 2 * _PAD + _GAP * (len(rows) - 1)
-    figure = Figure(figsize=(WIDTH / DPI, height / DPI), dpi=DPI, facecolor=PANEL)
-    # One pair of axes in pixels for all panels: making axes costs more than drawing in them.
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_axis_off()
-    top = height - _PAD
+    canvas = Canvas(WIDTH, round(height))
+    top = float(_PAD)
     for row, tall in zip(rows, heights, strict=True):
         left = float(_PAD)
         for panel in row:
             w, h = panel.size[0] * scale, panel.size[1] * scale
-            bottom = top - (tall + h) / 2
-            _draw(axes, panel, (left, left + w, bottom, bottom + h), window)
+            above = top + (tall - h) / 2
+            _draw(canvas, panel, Box(round(left), round(above), round(w), round(h)), window)
             left += w + _GAP
-        top -= tall + _GAP
-    _grey_bar(axes, height, window, unit)
-    axes.set(xlim=(0, WIDTH), ylim=(0, height), aspect="auto")
-    return webp(figure)
+        top += tall + _GAP
+    _grey_bar(canvas, height, window, unit)
+    return canvas.webp()
 
 
-def _draw(
-    axes: Axes, panel: Panel, extent: tuple[float, float, float, float], window: tuple[float, float]
-) -> None:
-    left, right, bottom, top = extent
-    axes.imshow(
-        panel.image,
-        cmap="gray",
-        vmin=window[0],
-        vmax=window[1],
-        origin="lower",
-        extent=extent,
-        interpolation="bicubic",
-    )
-    rows, columns = panel.image.shape
-    x = left + (np.arange(columns) + 0.5) * (right - left) / columns
-    y = bottom + (np.arange(rows) + 0.5) * (top - bottom) / rows
-    for name, outline in panel.outlines.items():
-        if outline.any() and not outline.all():
-            axes.contour(x, y, outline, levels=[0.5], colors=OUTLINES[name], linewidths=1.0)
-    middle = (bottom + top) / 2
-    style: dict[str, Any] = {"va": "center", "color": TEXT, "fontsize": 10}
-    axes.text(left + 2, middle, panel.sides[0], ha="left", **style)
-    axes.text(right - 2, middle, panel.sides[1], ha="right", **style)
-    above: dict[str, Any] = {"ha": "center", "va": "center", "color": TEXT, "fontsize": 9}
-    axes.text((left + right) / 2, top + _PAD / 2, panel.title, **above)
+def _draw(canvas: Canvas, panel: Panel, box: Box, window: tuple[float, float]) -> None:
+    outlines = {OUTLINES[name]: mask for name, mask in panel.outlines.items()}
+    canvas.put(panel.image, window, outlines, box)
+    middle = box.top + box.height / 2
+    canvas.write(panel.sides[0], box.left + 2, middle, "lm", 10)
+    canvas.write(panel.sides[1], box.left + box.width - 2, middle, "rm", 10)
+    canvas.write(panel.title, box.left + box.width / 2, box.top - _PAD / 2, "mm")
 
 
-def _grey_bar(axes: Axes, height: float, window: tuple[float, float], unit: str) -> None:
-    left, bottom, top = WIDTH - _BAR + 14, 0.2 * height, 0.8 * height
-    ramp = np.linspace(0, 1, 256)[:, None]
-    axes.imshow(ramp, cmap="gray", origin="lower", extent=(left, left + 14, bottom, top))
-    style: dict[str, Any] = {"va": "center", "color": TEXT, "fontsize": 9}
+def _grey_bar(canvas: Canvas, height: float, window: tuple[float, float], unit: str) -> None:
+    left, top, tall = WIDTH - _BAR + 14, 0.2 * height, 0.6 * height
+    ramp = np.linspace(0, 1, 256, dtype=np.float32)[:, None]
+    canvas.put(ramp, (0, 1), {}, Box(left, round(top), 14, max(round(tall), 1)))
     for share in (0, 0.5, 1):
         value = f"{window[0] + share * (window[1] - window[0]):.4g}".replace("-", "\N{MINUS SIGN}")
-        axes.text(left + 20, bottom + share * (top - bottom), value, **style)
-    axes.text(left, top + 16, unit, **style)
+        canvas.write(value, left + 20, top + (1 - share) * tall, "lm")
+    canvas.write(unit, left, top - 16, "lm")

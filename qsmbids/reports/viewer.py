@@ -7,13 +7,13 @@ are resampled until all of them are small; the file is loaded when a reader open
 from __future__ import annotations
 
 import base64
-import gzip
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from isal import igzip
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -116,4 +116,4 @@ def _library() -> str:
 
 
 def _letters(content: bytes) -> str:
-    return base64.b64encode(gzip.compress(content, 6, mtime=0)).decode("ascii")
+    return base64.b64encode(igzip.compress(content, 3, mtime=0)).decode("ascii")
