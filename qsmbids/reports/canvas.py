@@ -1,4 +1,4 @@
-"""Where slices are drawn: by Pillow, a tenth of the time that matplotlib takes for them."""
+"""Where slices are drawn: by Pillow, in half of the time that matplotlib takes, WebP included."""
 
 from __future__ import annotations
 
