@@ -17,6 +17,8 @@ from qsmbids.physics.problem import Problem
 
 COARSE_ITERATIONS, COARSE_SHARE = 12, 0.2
 """On each coarser grid, and the regularization there: less, for it is a start and no map."""
+FROM_ZERO = 1.5
+"""How many times the iterations a fit takes that has no start."""
 LEAST = 3  # iterations: a start is near the solution before what couples it has settled
 
 
@@ -41,7 +43,7 @@ def tv(
         Lambda over the field's uncertainty, which is read from the field itself; larger is
         smoother.
     iterations : int
-        At the most.
+        At the most; half as many again where voxels are too large for a coarser grid to start from.
     tolerance : float
         Stop when a step changes the map by less than this share of its norm.
 
@@ -96,6 +98,7 @@ def minimise(
     check_solver(tolerance, iterations)
     near = start is not None
     start = start if near else _on_coarser_grid(problem, regularization)
+    iterations = iterations if start is not None else round(FROM_ZERO * iterations)
     dipole, field = problem.dipole, problem.field
     lam = np.float32(regularization * unexplained_level(field, problem.mask))
     known = None if prior is None else Prior(prior, problem.mask, dipole.padded, trust)
