@@ -12,7 +12,7 @@ from qsmbids.physics.filling import fill_smoothly
 from qsmbids.physics.problem import Problem
 
 ITERATIONS, REGULARIZATION = 8, 0.15
-"""Of the fit; on two simulated heads more iterations gain a network 0.2 to 1 points of error."""
+"""Of the fit; two iterations more gain `dcnet-tv` 0.0 to 0.5 points on eight simulated fields."""
 
 # Deviation of the outside's field over that of what the fit leaves of the whole, where nothing
 # lies outside: 0.2 to 0.6 on simulated heads whose fields hold noise, grain, fibres or errors of

@@ -39,7 +39,7 @@ def histogram(values: Mapping[str, Image], limit: float = 0.3) -> str:
     axes.axvline(0, color=FAINT, lw=0.8, ls=":")
     axes.set_yscale("log")
     axes.set_ylim(bottom=1e-3)
-    # powers and small ticks would take two thirds of the drawing
+    # powers and small ticks would take a third of the drawing
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set_xlim(-limit, limit)

@@ -52,7 +52,20 @@ def test_without_trust_it_is_total_variation_and_with_much_it_is_the_prior(balls
     assert error(solved(field, mask, prior, 100.0), prior, mask) < 1
 
 
-def test_a_start_shortens_the_way_and_does_not_change_where_it_leads(balls):
+def test_a_start_shortens_the_way_and_does_not_change_where_it_leads(balls, monkeypatch):
+    monkeypatch.setattr("qsmbids.inversion.tv.coarser", lambda *_, **__: None)
+    monkeypatch.setattr("qsmbids.inversion.tv.FROM_ZERO", 1)
+    _, field, mask = balls
+    problem = Problem(field, mask, **AXIAL)
+    limit = minimise(problem, 0.15, 300, 1e-6)
+    nearby = minimise(problem, 0.15, 40, 1e-6)
+    few, more = (minimise(problem, 0.15, n, 1e-6, start=nearby) for n in (5, 300))
+    assert error(few, limit, mask) < 0.1 * error(minimise(problem, 0.15, 5), limit, mask)
+    assert error(few, limit, mask) < error(nearby, limit, mask)
+    assert error(more, limit, mask) < 0.5
+
+
+def test_a_start_is_worth_the_iterations_that_led_to_it(balls):
     _, field, mask = balls
     problem = Problem(field, mask, **AXIAL)
     limit = minimise(problem, 0.15, 300, 1e-6)
