@@ -44,6 +44,7 @@ def test_what_is_not_known_is_not_drawn_and_darkens_no_edge():
     canvas.put(image, (0, 1), {}, BOX)
     row = pixels(canvas)[60, :, 0]
     assert (row[12:66] > 240).all()
+    assert (row[66:69] > 200).all()
     assert (row[74:] < 40).all()
 
 
