@@ -18,6 +18,7 @@ from qsmbids.physics.problem import Problem
 _MARGIN = 10.0  # mm around the mask in which sources may lie; 20 give the same local field
 _UNMODELLED = 0.005  # ppm; what cubes of one susceptibility leave of a real head's field
 _COARSE_ITERATIONS = 3  # times those of the finest grid
+_LARGE = 10.0  # mm^3; a head has few voxels so large, and a coarser grid helps them little
 
 
 def jdf(
@@ -54,7 +55,8 @@ def jdf(
     tolerance : float
         Stop when the gradient's norm has fallen to this part of the first.
     max_iterations : int
-        Stop there at the latest; coarser grids are given three times as many.
+        Stop there at the latest; coarser grids, and voxels of more than 10 mm^3, are given
+        three times as many.
 
     Raises
     ------
@@ -86,7 +88,8 @@ def jdf(
     )
     gaps = np.pad(binary_dilation(mask & ~reliable) & mask, border)
     fit = DipoleFit(wider, np.pad(precision, border), gaps, (tissue_scale, source_scale))
-    chi = fit.solve(tolerance, max_iterations, _COARSE_ITERATIONS * max_iterations)
+    more = _COARSE_ITERATIONS * max_iterations
+    chi = fit.solve(tolerance, more if np.prod(voxel_size) > _LARGE else max_iterations, more)
     chi[wider.mask] = 0
     background = fit.dipole(chi)[inside] + offset
     # the erosion in mm, or the shortest edge of a voxel if that is longer

@@ -92,6 +92,20 @@ def test_the_default_takes_off_one_layer_of_large_voxels(size, layers):
     assert along_z == 12 - (2 * layers if size[2] == size[0] else 0)
 
 
+def test_the_fit_of_large_voxels_is_not_ended_early(head):
+    """There is no coarser grid from which it could start near its end."""
+    mask, *_ = head
+    size = (3.0, 3.0, 3.0)
+    x, y, z = np.indices(SHAPE) - np.array(SHAPE)[:, None, None, None] / 2
+    air = (x**2 + (y - 3) ** 2 + (z + 20) ** 2 < 16) * 9.0
+    tissue = np.where(mask, np.random.default_rng(3).normal(0, 0.05, SHAPE), 0)
+    field = forward_field(tissue + air, size, B0)
+    given = {"voxel_size": size, "b0_dir": B0, "method": "jdf"}
+    found = remove_background(field, mask, **given)
+    ended = remove_background(field, mask, **given, max_iterations=200, tolerance=1e-7)
+    assert error(found.field, ended.field, found.mask) < 0.08
+
+
 def test_the_field_of_a_lesion_without_signal_stays(head):
     mask, depth, total, local = head
     core = np.zeros(SHAPE, bool)
