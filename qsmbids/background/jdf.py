@@ -86,8 +86,9 @@ def jdf(
         np.pad(mask, border),
         **problem.geometry,
     )
-    gaps = np.pad(binary_dilation(mask & ~reliable) & mask, border)
-    fit = DipoleFit(wider, np.pad(precision, border), gaps, (tissue_scale, source_scale))
+    tissue = np.pad(mask & ~binary_dilation(mask & ~reliable), border)
+    scale = np.where(tissue, np.float32(tissue_scale), np.float32(source_scale))
+    fit = DipoleFit(wider, np.pad(precision, border), scale)
     more = _COARSE_ITERATIONS * max_iterations
     chi = fit.solve(tolerance, more if np.prod(voxel_size) > _LARGE else max_iterations, more)
     chi[wider.mask] = 0

@@ -118,7 +118,7 @@ def minimise(
 
 
 def _on_coarser_grid(problem: Problem, regularization: float) -> Float | None:
-    found = coarser(problem, problem.squared_weight(), partly=True)
+    found = coarser(problem, problem.squared_weight())
     if found is None:
         return None
     coarse = replace(found.problem, weight=np.sqrt(found.precision))

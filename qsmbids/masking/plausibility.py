@@ -128,16 +128,17 @@ def asymmetry(mask: Mask) -> float:
     """
     from scipy.spatial.transform import Rotation  # as much to import as all else here
 
-    places = np.argwhere(mask).astype(float)
+    mask = np.pad(mask, 1)  # so that what lies beyond is taken for the border, which is empty
+    places = np.argwhere(mask).astype(np.float32)
     middle = places.mean(0)
     best = 0.0
     for turn in np.deg2rad(np.arange(-24, 25, 8.0)):
         for roll in np.deg2rad(np.arange(-24, 25, 8.0)):
-            normal = Rotation.from_euler("zy", [turn, roll]).as_matrix()[:, 0]
+            normal = Rotation.from_euler("zy", [turn, roll]).as_matrix()[:, 0].astype(np.float32)
             away = (places - middle) @ normal
             # the plane halves the mask, wherever one side has lost something
             mirrored = places - 2 * np.outer(away - np.median(away), normal)
-            index = np.rint(mirrored).astype(int)
-            inside = ((index >= 0) & (index < mask.shape)).all(1)
-            best = max(best, float(mask[tuple(index[inside].T)].sum() / len(places)))
+            index = np.rint(mirrored).astype(np.intp)
+            found = mask.ravel()[np.ravel_multi_index(tuple(index.T), mask.shape, mode="clip")]
+            best = max(best, float(found.mean()))
     return 1 - best

@@ -48,8 +48,11 @@ class CoarseGrid:
 
     def mean(self, image: Float) -> Float:
         """Return the mean of ``image`` (x, y, z) over each block, zero outside the mask."""
+        return self.mean_of_all(image) * self.mask
+
+    def mean_of_all(self, image: Float) -> Float:
+        """Return the mean of ``image`` (x, y, z) over each block, also outside the mask."""
         means: Float = self._blocks(image).mean(axis=(1, 3, 5), dtype=np.float32)
-        means *= self.mask
         return means
 
     def interpolate(self, image: Float, elsewhere: Float) -> Float:
@@ -59,20 +62,19 @@ class CoarseGrid:
         inside = self._fine & (known > 0.5)
         return np.where(inside, values / np.maximum(known, np.float32(0.5)), elsewhere)
 
-    def spread(self, sources: Float) -> Float:
+    def spread(self, sources: Float, variance: Float) -> Float:
         """Return a coarse density of ``sources`` on the fine grid.
 
-        Blocks on the mask's surface hold sources outside of the mask: all of their strength
-        goes to their voxels outside.
+        What a block's voxels hold together is kept. They share it in proportion to their
+        ``variance`` (x, y, z), as the most probable sources of the block's strength do.
         """
-        share = self._blocks((~self._fine).astype(np.float32)).mean(axis=(1, 3, 5))
-        inside = self.mask
-        density = sources / np.where(inside | (share == 0), np.float32(1), share)
+        least = np.float32(1e-30)  # what is behind the end has no variance
+        density: Float = np.divide(sources, np.maximum(self.mean_of_all(variance), least))
         for axis, joined in enumerate(self._joined):
             density = density.repeat(joined, axis)
-            inside = inside.repeat(joined, axis)
         x, y, z = self._fine.shape
-        return np.where(inside[:x, :y, :z] == self._fine, density[:x, :y, :z], np.float32(0))
+        spread: Float = density[:x, :y, :z] * variance
+        return spread
 
     def finer(self, image: Float) -> Float:
         """Return a coarse ``image`` on the fine grid, linear between the centres of blocks."""
@@ -89,7 +91,7 @@ class Coarser(NamedTuple):
     grid : CoarseGrid
         The way there and back.
     problem : Problem
-        With the mean of the field over blocks.
+        With the mean of the field over blocks, those that lie partly within the mask, too.
     precision : (x, y, z) float32 array
         The mean over blocks.
     """
@@ -99,7 +101,7 @@ class Coarser(NamedTuple):
     precision: Float
 
 
-def coarser(problem: Problem, precision: Float, partly: bool = False) -> Coarser | None:
+def coarser(problem: Problem, precision: Float) -> Coarser | None:
     """Return a problem on a coarser grid; none where that would not show the brain's shape.
 
     Parameters
@@ -108,15 +110,13 @@ def coarser(problem: Problem, precision: Float, partly: bool = False) -> Coarser
         Of which field, mask and geometry go over. Long edges of its voxels stay.
     precision : (x, y, z) float32 array
         By how much each voxel's field counts, zero outside the mask.
-    partly : bool
-        As for `CoarseGrid`.
     """
     edges = problem.voxel_size
     shortest = min(edges)
     if 2 * shortest > _COARSEST:
         return None
     joined = [2 if edge < 1.5 * shortest else 1 for edge in edges]
-    grid = CoarseGrid(problem.mask, joined, partly)
+    grid = CoarseGrid(problem.mask, joined, partly=True)
     if not grid.mask.any():
         return None
     counted, field = grid.mean(precision), grid.mean(precision * problem.field)

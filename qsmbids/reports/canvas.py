@@ -70,14 +70,10 @@ class Canvas:
             drawn = weight > 0.5
             grey = grey / np.maximum(weight, np.float32(0.5))
         corner = (box.left, box.top)
-        below = self._picture.crop((*corner, *_far(box)))
-        colours: NDArray[Any] = np.asarray(below, np.float32)
-        colours = np.where(drawn[..., None], np.clip(grey, 0, 255)[..., None], colours)
+        self._picture.paste(_bytes(np.clip(grey, 0, 255)), corner, _bytes(drawn * 255))
         for colour, mask in outlines.items():
-            line = _line(mask, box)[..., None]
-            rgb = np.array(ImageColor.getrgb(colour), np.float32)
-            colours = (1 - line) * colours + line * rgb
-        self._picture.paste(Pictures.fromarray(np.round(colours).astype(np.uint8)), corner)
+            rgb = ImageColor.getrgb(colour)
+            self._picture.paste(rgb, (*corner, *_far(box)), _bytes(_line(mask, box) * 255))
 
     def write(self, text: str, x: float, y: float, anchor: str, points: float = 9) -> None:
         """Write text.
@@ -104,6 +100,10 @@ class Canvas:
 
 def _far(box: Box) -> tuple[int, int]:
     return box.left + box.width, box.top + box.height
+
+
+def _bytes(image: NDArray[Any]) -> Pictures.Image:
+    return Pictures.fromarray(np.rint(image).astype(np.uint8))
 
 
 def _resized(image: NDArray[Any], box: Box, how: Pictures.Resampling) -> NDArray[np.float32]:

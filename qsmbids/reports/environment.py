@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from qsmbids.reports.checks.check import figure
 from qsmbids.reports.methods import show
 
 
+@cache  # compiling them takes an eighth of a page's time
 def environment() -> Environment:
     """Return the pages' templates, with their filters ``show`` and ``figure``."""
     pages = Environment(

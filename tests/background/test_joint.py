@@ -52,7 +52,7 @@ def test_the_preconditioner_knows_the_diagonal_of_the_fit():
     mask[3:-3, 3:-3, 2:-3] = True
     precision = np.where(mask, rng.uniform(0.5, 2, shape), 0).astype(np.float32)
     problem = Problem(np.zeros(shape, np.float32), mask, SIZE, B0)
-    fit = DipoleFit(problem, precision, np.zeros(shape, bool), (0.06, 3.0))
+    fit = DipoleFit(problem, precision, np.where(mask, np.float32(0.06), np.float32(3)))
     found = fit._seen()
     for place in ((0, 0, 0), (5, 4, 4), (2, 5, 7)):
         unit = np.zeros(shape, np.float32)
@@ -128,13 +128,31 @@ def test_sources_keep_their_strength_and_their_side_on_a_finer_grid():
     mask[3:9, 2:10, 3:8] = True
     grid = CoarseGrid(mask, (2, 2, 1))
     sources = rng.standard_normal(grid.mask.shape).astype(np.float32)
-    fine = grid.spread(sources)
-    assert fine.shape == mask.shape
     whole = np.kron(grid.mask, np.ones((2, 2, 1), bool))[:12, :13, :11]
+    fine = grid.spread(sources, np.where(mask & ~whole, np.float32(0), np.float32(3)))
+    assert fine.shape == mask.shape
     assert not fine[mask & ~whole].any()
     partly = np.add.reduceat(np.add.reduceat(fine, range(0, 12, 2), 0), range(0, 13, 2), 1)
     inner = partly[:, :-1]  # the last blocks reach beyond the grid
     assert np.allclose(inner, 4 * sources[:, :-1], atol=1e-5)
+
+
+def test_the_coarser_grid_knows_blocks_on_the_surface(head):
+    """Their field counts and their sources lie outside the mask, so the fit starts near its end."""
+    mask, _, total, local = head
+    options = {"voxel_size": SIZE, "b0_dir": B0, "method": "jdf"}
+    begun = remove_background(total, mask, **options, max_iterations=1)
+    assert error(begun.field, local, begun.mask) < 0.51
+
+
+def test_sources_are_shared_by_how_strong_they_may_be():
+    mask = np.ones((4, 4, 2), bool)
+    variance = np.ones(mask.shape, np.float32)
+    variance[0] = 3
+    sources = np.arange(1, 5, dtype=np.float32).reshape(2, 2, 1)
+    fine = CoarseGrid(mask, (2, 2, 2)).spread(sources, variance)
+    assert np.allclose(fine[0], 3 * fine[1])
+    assert np.allclose(fine.reshape(2, 2, 2, 2, 1, 2).mean((1, 3, 5)), sources)
 
 
 def test_what_is_linear_in_space_leaves_no_trace():

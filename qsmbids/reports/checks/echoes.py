@@ -59,5 +59,5 @@ def _shift(one: Float, other: Float, inner: Bool, edges: Sequence[float]) -> NDA
     level = one[inner] - one[inner].mean()
     terms = np.concatenate([gradient, np.ones_like(level)[None], level[None]])[:, gentle]
     difference = (one - other)[inner][gentle]
-    found = np.linalg.lstsq(terms.T.astype(np.float64), difference.astype(np.float64), rcond=None)
-    return np.asarray(found[0][:3])
+    normal = terms.astype(np.float64) @ terms.T
+    return np.asarray(np.linalg.lstsq(normal, terms @ difference.astype(np.float64))[0][:3])

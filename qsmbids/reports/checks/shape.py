@@ -81,29 +81,30 @@ def against_shape(
     if bare or extent.min() < _LEAST_EXTENT or tissue.mean() > 0.95:
         return told
     model = _Model(tissue, use, blocks.edges, b0_dir, shim)
-    clipped = _clip(seen)
+    compared = _normal(_clip(seen[None].astype(np.float32)))[0]
 
-    def agreement(direction: NDArray[np.float64]) -> float:
-        return float(np.corrcoef(clipped, _clip(model.field(direction)))[0, 1])
+    def agreement(directions: NDArray[np.float64]) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = _normal(_clip(model.fields(directions))) @ compared
+        return found
 
     stated = np.asarray(b0_dir, dtype=float)
     best, tilt = _search(agreement, stated)
-    return {**told, "agreement": agreement(stated), "best agreement": best, "tilt": tilt}
+    given = float(agreement(stated[None])[0])
+    return {**told, "agreement": given, "best agreement": best, "tilt": tilt}
 
 
 def _search(
-    agreement: Callable[[NDArray[np.float64]], float], stated: NDArray[np.float64]
+    agreement: Callable[[NDArray[np.float64]], NDArray[np.float32]], stated: NDArray[np.float64]
 ) -> tuple[float, float]:
     """Return the largest agreement, and the angle in degrees at which it is found."""
     across = np.linalg.svd(stated[None])[2][1:]  # two axes at right angles to B0
     centre = np.zeros(2)
     for steps in (_TILTS, _FINE):
-        tried = [centre + pair for pair in itertools.product(steps, steps)]
-        tried = [one for one in tried if np.hypot(*one) <= _TILTS[-1]]
-        turned = [Rotation.from_rotvec(np.deg2rad(one @ across)).apply(stated) for one in tried]
-        scores = [agreement(direction) for direction in turned]
-        centre = tried[int(np.argmax(scores))]
-    return max(scores), float(np.hypot(*centre))
+        tried = centre + np.array(list(itertools.product(steps, steps)))
+        tried = tried[np.hypot(*tried.T) <= _TILTS[-1]]
+        scores = agreement(Rotation.from_rotvec(np.deg2rad(tried @ across)).apply(stated))
+        centre = tried[int(scores.argmax())]
+    return float(scores.max()), float(np.hypot(*centre))
 
 
 class _Model:
@@ -129,25 +130,34 @@ class _Model:
         k2[0, 0, 0] = 1.0
         spectrum = sf.rfftn(np.float32(TISSUE_MINUS_AIR) * longer, padded)
         inside = tuple(slice(pad, pad + n) for n in tissue.shape)
-        self._parts = np.zeros((3, 3, int(use.sum())))
+        self._parts = np.zeros((3, 3, int(use.sum())), np.float32)
         for i, j in itertools.combinations_with_replacement(range(3), 2):
             part = sf.irfftn(spectrum * (k[i] * k[j] / k2).astype(np.float32), padded)
             self._parts[i, j] = self._parts[j, i] = _without(part[inside][use], shim)
         self._mean = np.einsum("iiv->v", self._parts) / 3
 
-    def field(self, direction: NDArray[np.float64]) -> NDArray[np.float64]:
-        b = direction / np.linalg.norm(direction)
-        return np.asarray(self._mean - np.einsum("i,j,ijv->v", b, b, self._parts))
+    def fields(self, directions: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return the field (direction, block) for B0 along each of the directions."""
+        unit = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+        pairs = (unit[:, :, None] * unit[:, None, :]).reshape(-1, 9).astype(np.float32)
+        fields: NDArray[np.float32] = self._mean - pairs @ self._parts.reshape(9, -1)
+        return fields
 
 
 def _without(values: NDArray[np.floating], shim: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(values - shim @ (shim.T @ values))
 
 
-def _clip(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _clip(fields: NDArray[np.float32]) -> NDArray[np.float32]:
     """Sinus and skull make a few large values; clipped, all of the head speaks."""
-    limit = 2 * np.median(np.abs(values)) / 0.6745
-    return np.clip(values, -limit, limit)
+    limit = 2 * np.median(np.abs(fields), axis=1, keepdims=True) / np.float32(0.6745)
+    return np.clip(fields, -limit, limit)
+
+
+def _normal(fields: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return fields (direction, block) of mean 0 and norm 1, so that products correlate them."""
+    fields = fields - fields.mean(axis=1, keepdims=True)
+    return fields / np.linalg.norm(fields, axis=1, keepdims=True)
 
 
 def _harmonics(use: Bool, edges: Sequence[float]) -> NDArray[np.float64]:
